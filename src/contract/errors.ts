@@ -1,0 +1,289 @@
+// Every error that Muster can answer, once: code, HTTP status, exit code, retryable, sentence, hint.
+// CLI, HTTP, wire and later MCP all speak it. Codes are never reused for another meaning; docs/errors.md is checked against it.
+
+/** Exit codes of the CLI (docs/exit-codes.md). `exec` passes the command's own code through and uses 255 for ours. */
+export const exitCode = {
+  ok: 0,
+  workFailed: 1,
+  usage: 2,
+  refused: 3,
+  notFound: 4,
+  conflict: 5,
+  unavailable: 6,
+  deadline: 7,
+  environment: 8,
+  internal: 70,
+  interrupted: 130,
+} as const
+
+type ExitCode = (typeof exitCode)[keyof typeof exitCode]
+
+interface Entry<P> {
+  readonly status: number
+  readonly exit: ExitCode
+  readonly retryable: boolean
+  readonly sentence: (p: P) => string
+  readonly hint: (p: P) => string
+}
+
+function entry<P>(
+  status: number,
+  exit: ExitCode,
+  retryable: boolean,
+  sentence: (p: P) => string,
+  hint: (p: P) => string,
+): Entry<P> {
+  return { status, exit, retryable, sentence, hint }
+}
+
+export const catalogue = {
+  'input.invalid': entry(400, exitCode.usage, false,
+    (p: { what: string; problem: string }) => `${p.what} is not valid: ${p.problem}.`,
+    (p) => `Correct ${p.what} and send it again; \`muster --help\` and docs/api.md show the shape.`),
+  'operation.unknown': entry(404, exitCode.notFound, false,
+    (p: { operation: string }) => `There is no operation ${p.operation} here.`,
+    () => 'Compare versions with `muster doctor`: the other side may be older.'),
+  'internal': entry(500, exitCode.internal, false,
+    (p: { problem: string }) => `Muster itself failed: ${p.problem}.`,
+    () => 'Run `muster doctor`, then report this sentence with its output.'),
+
+  'auth.required': entry(401, exitCode.refused, false,
+    () => 'This hub wants a token.',
+    () => 'Set MUSTER_TOKEN, or run on the hub\'s own machine, where none is needed.'),
+  'auth.invalid': entry(401, exitCode.refused, false,
+    () => 'The token is not known to this hub, was revoked, or has expired.',
+    () => 'On the hub\'s machine: `muster token create NAME --role operator`.'),
+  'auth.forbidden': entry(403, exitCode.refused, false,
+    (p: { operation: string; scope: string; role: string }) =>
+      `${p.operation} needs the scope "${p.scope}", which the role ${p.role} does not have.`,
+    () => 'Ask for an operator\'s token: `muster token create NAME --role operator` on the hub\'s machine.'),
+  'auth.origin': entry(403, exitCode.refused, false,
+    (p: { header: string; value: string }) => `The request's ${p.header} "${p.value}" is not one of this hub's own addresses.`,
+    () => 'Use the address that the hub printed, or start it with `--allow-host NAME`.'),
+
+  'enroll.token_used': entry(401, exitCode.refused, false,
+    (p: { host: string }) => `The enrolment token of ${p.host} was already used by another key.`,
+    (p) => `On the hub: \`muster host remove ${p.host}\`, then \`muster node enroll ${p.host}\` for a new one.`),
+  'enroll.token_invalid': entry(401, exitCode.refused, false,
+    () => 'The enrolment token is malformed, unknown or revoked.',
+    () => 'On the hub: `muster node enroll NAME` prints a new one with the whole command.'),
+  'enroll.hub_key': entry(401, exitCode.refused, false,
+    (p: { expected: string; actual: string }) => `The hub proved the key ${p.actual}, but ${p.expected} was expected.`,
+    () => 'Do not send it a token: check the address, or enrol again if the hub was set up anew.'),
+  'node.unknown': entry(401, exitCode.refused, false,
+    () => 'The hub does not know this node\'s key, or has removed it.',
+    () => 'On the hub: `muster node enroll NAME` prints the command that joins it again.'),
+
+  'wire.protocol': entry(400, exitCode.unavailable, false,
+    (p: { problem: string }) => `The other side broke the protocol: ${p.problem}.`,
+    () => 'Compare versions with `muster doctor`; docs/protocol.md has the rule.'),
+  'wire.version': entry(426, exitCode.unavailable, false,
+    (p: { ours: string; theirs: string }) => `No common protocol version: this side speaks ${p.ours}, the other ${p.theirs}.`,
+    () => 'Upgrade the older side; docs/protocol.md lists the versions.'),
+  'wire.proof': entry(401, exitCode.refused, false,
+    (p: { problem: string }) => `The other side could not prove its key: ${p.problem}.`,
+    () => 'Check the address; if the machine was set up anew, enrol it again with `muster node enroll NAME`.'),
+  'wire.too_large': entry(413, exitCode.usage, false,
+    (p: { bytes: number; limit: number }) => `A frame of ${p.bytes} bytes is larger than the limit of ${p.limit}.`,
+    () => 'Send large data as a stream.'),
+  'wire.closed': entry(503, exitCode.unavailable, true,
+    (p: { reason: string }) => `The connection closed before the answer came: ${p.reason}.`,
+    () => 'The work may have been started: look with `muster run list` before you repeat it, or repeat it with the same key.'),
+  'wire.overloaded': entry(503, exitCode.unavailable, true,
+    (p: { pending: number }) => `The other side has ${p.pending} calls in flight and takes no more.`,
+    () => 'Try again in a moment.'),
+
+  'call.cancelled': entry(499, exitCode.interrupted, false,
+    () => 'The call was cancelled by its caller.',
+    () => 'Start it again if that was not meant.'),
+  'call.deadline': entry(504, exitCode.deadline, true,
+    (p: { operation: string; ms: number }) => `${p.operation} did not end within ${p.ms} ms.`,
+    () => 'Look at the host with `muster host show HOST`, or allow more time.'),
+
+  'hub.not_running': entry(503, exitCode.unavailable, true,
+    (p: { where: string }) => `No hub answers at ${p.where}.`,
+    () => 'Start one with `muster up` or `muster hub start`, or set MUSTER_HUB to another hub\'s URL.'),
+  'hub.running': entry(409, exitCode.conflict, false,
+    (p: { url: string; pid: number }) => `A hub is already running on this home, at ${p.url} (pid ${p.pid}).`,
+    () => 'Use it as it is (`muster host list`), or stop it first with `muster hub stop`.'),
+  'hub.bind_needs_token': entry(400, exitCode.refused, false,
+    (p: { address: string }) => `${p.address} can be reached from other machines, and no token was given.`,
+    () => 'Pass one: `muster hub serve --bind ADDR:PORT --token-stdin < token-file`.'),
+  'hub.bind_failed': entry(500, exitCode.environment, false,
+    (p: { address: string; problem: string }) => `The hub cannot listen on ${p.address}: ${p.problem}.`,
+    () => 'Choose another with `--bind 127.0.0.1:PORT`; port 0 takes a free one.'),
+  'hub.loop': entry(508, exitCode.usage, false,
+    (p: { hub: string }) => `The call came back to the hub ${p.hub} that it had already passed.`,
+    () => 'Remove one of the two host records that point at each other.'),
+
+  'host.unknown': entry(404, exitCode.notFound, false,
+    (p: { host: string }) => `There is no host ${p.host}.`,
+    () => '`muster host list` shows the names and ids.'),
+  'host.name_taken': entry(409, exitCode.conflict, false,
+    (p: { name: string }) => `A host called ${p.name} exists already.`,
+    (p) => `Take another name, or remove that one first: \`muster host remove ${p.name}\`.`),
+  'host.offline': entry(503, exitCode.unavailable, true,
+    (p: { host: string; reason: string }) => `Host ${p.host} cannot be reached: ${p.reason}.`,
+    (p) => `\`muster host show ${p.host}\` says since when; add \`--queue\` to wait for it.`),
+  'host.local_stays': entry(409, exitCode.refused, false,
+    () => 'The host local is this hub\'s own machine and cannot be removed.',
+    () => '`muster host list` shows the hosts that can.'),
+  'host.busy': entry(409, exitCode.conflict, false,
+    (p: { host: string; runs: number }) => `Host ${p.host} still has ${p.runs} live run(s).`,
+    (p) => `Cancel them (\`muster run list --host ${p.host}\`), or remove it all the same with \`--force\`.`),
+  'host.record_corrupt': entry(500, exitCode.environment, false,
+    (p: { file: string; problem: string }) => `The host record ${p.file} cannot be read: ${p.problem}.`,
+    (p) => `Mend or delete ${p.file}; the other hosts are served meanwhile.`),
+  'host.not_ready': entry(503, exitCode.unavailable, true,
+    () => 'The host is still starting.',
+    () => 'Try again in a moment.'),
+  'host.stopped': entry(503, exitCode.unavailable, false,
+    () => 'The host has been shut down.',
+    () => 'Start it again with `muster node` or `muster hub start`.'),
+
+  'policy.denied': entry(403, exitCode.refused, false,
+    (p: { host: string; family: string }) => `Host ${p.host} does not allow its hub "${p.family}".`,
+    (p) => `On that machine, start the node with \`--allow ${p.family}\`.`),
+
+  'run.unknown': entry(404, exitCode.notFound, false,
+    (p: { run: string }) => `There is no run ${p.run}.`,
+    () => '`muster run list` shows the runs.'),
+  'run.conflict': entry(409, exitCode.conflict, false,
+    (p: { run: string }) => `A run ${p.run} exists already, with another spec.`,
+    () => 'Use another key or id, or repeat the call with exactly the same spec.'),
+  'run.ended': entry(409, exitCode.conflict, false,
+    (p: { run: string; state: string }) => `Run ${p.run} has already ended (${p.state}).`,
+    (p) => `See it with \`muster run show ${p.run}\`.`),
+  'run.transition': entry(409, exitCode.conflict, false,
+    (p: { run: string; from: string; to: string }) => `Run ${p.run} is ${p.from} and cannot become ${p.to}.`,
+    (p) => `See it with \`muster run show ${p.run}\`.`),
+  'run.kind_unsupported': entry(422, exitCode.refused, false,
+    (p: { host: string; kind: string }) => `Host ${p.host} cannot carry a run of kind ${p.kind}.`,
+    () => 'Workflows are carried by the hub\'s own host: leave `--host` to name where its steps run.'),
+  'run.spawn_failed': entry(422, exitCode.workFailed, false,
+    (p: { program: string; problem: string }) => `${p.program} could not be started: ${p.problem}.`,
+    () => 'Check the program\'s name, the working directory and their permissions on that host.'),
+  'run.lost': entry(500, exitCode.workFailed, false,
+    (p: { run: string }) => `Run ${p.run} is gone and left no exit record: its machine was restarted, or its keeper was killed.`,
+    (p) => `Read what it wrote with \`muster run logs ${p.run}\` before you start it again.`),
+  'run.timed_out': entry(504, exitCode.deadline, false,
+    (p: { run: string; ms: number }) => `Run ${p.run} was stopped at its timeout of ${p.ms} ms.`,
+    () => 'Allow more with `--timeout`.'),
+  'run.stdin_closed': entry(409, exitCode.conflict, false,
+    (p: { run: string }) => `Run ${p.run} takes no standard input.`,
+    () => 'Start it with standard input open: pipe into `muster exec`.'),
+  'run.stdin_gap': entry(409, exitCode.conflict, true,
+    (p: { expected: number; offset: number }) => `Standard input continues at byte ${p.expected}, not at ${p.offset}.`,
+    (p) => `Send from byte ${p.expected} on.`),
+  'run.expired': entry(504, exitCode.deadline, false,
+    (p: { run: string; host: string }) => `Run ${p.run} waited too long for ${p.host} and was given up.`,
+    (p) => `Bring ${p.host} back, then submit it again.`),
+
+  'claim.lost': entry(409, exitCode.conflict, false,
+    (p: { run: string }) => `The claim on ${p.run} has been given to another worker.`,
+    () => 'Drop the work: its result will not be taken.'),
+
+  'proc.unknown': entry(404, exitCode.notFound, false,
+    (p: { proc: string }) => `There is no proc ${p.proc} on this host.`,
+    () => 'List them with the operation proc.list.'),
+  'proc.conflict': entry(409, exitCode.conflict, false,
+    (p: { proc: string }) => `A proc ${p.proc} is live with another spec.`,
+    () => 'Stop it first, or take another name.'),
+  'proc.not_ready': entry(504, exitCode.deadline, false,
+    (p: { proc: string; ms: number }) => `Proc ${p.proc} did not call back within ${p.ms} ms.`,
+    () => 'Its standard error says why: read the tail that this error carries.'),
+  'proc.ended': entry(410, exitCode.workFailed, false,
+    (p: { proc: string; how: string }) => `Proc ${p.proc} ended (${p.how}) before it answered.`,
+    () => 'Read the tail of its standard error, then apply it again.'),
+  'proc.keeper': entry(500, exitCode.environment, true,
+    (p: { problem: string }) => `The host's process keeper cannot be used: ${p.problem}.`,
+    () => 'Read keeper.log in the host\'s home, and run `muster doctor`.'),
+
+  'workflow.invalid': entry(422, exitCode.usage, false,
+    (p: { file: string; line: number; column: number; problem: string; fix: string }) =>
+      `${p.file}:${p.line}:${p.column}: ${p.problem}.`,
+    (p) => p.fix),
+  'workflow.input': entry(422, exitCode.usage, false,
+    (p: { input: string; problem: string }) => `The input ${p.input} ${p.problem}.`,
+    (p) => `Pass it with \`--input ${p.input}=VALUE\`.`),
+  'workflow.expression': entry(422, exitCode.workFailed, false,
+    (p: { step: string; field: string; problem: string }) => `Step ${p.step}: ${p.field} cannot be evaluated: ${p.problem}.`,
+    () => 'See docs/workflows.md, "Values and expressions".'),
+
+  'token.unknown': entry(404, exitCode.notFound, false,
+    (p: { token: string }) => `There is no token ${p.token}.`,
+    () => '`muster token list` shows them.'),
+
+  'store.unavailable': entry(503, exitCode.environment, true,
+    (p: { problem: string }) => `The store cannot be written: ${p.problem}.`,
+    () => 'Free disk space or mend the database connection; nothing that was acknowledged is lost.'),
+  'store.newer': entry(500, exitCode.environment, false,
+    (p: { found: string }) => `The database was written by a newer Muster (migration ${p.found}).`,
+    () => 'Upgrade this Muster; it does not change what it does not understand.'),
+  'home.locked': entry(409, exitCode.conflict, false,
+    (p: { path: string }) => `Another Muster process is using ${p.path}.`,
+    () => 'Stop it, or use another MUSTER_HOME.'),
+  'home.unusable': entry(500, exitCode.environment, false,
+    (p: { path: string; problem: string }) => `${p.path} cannot be used: ${p.problem}.`,
+    () => 'Mend its owner and permissions, or set MUSTER_HOME to a directory of your own.'),
+  'link.insecure': entry(400, exitCode.refused, false,
+    (p: { url: string }) => `${p.url} would send credentials and commands in the clear beyond this machine.`,
+    () => 'Use https:// or wss://, or accept the risk with `--insecure`.'),
+} as const
+
+export type ErrorCode = keyof typeof catalogue
+type Params<C extends ErrorCode> = Parameters<(typeof catalogue)[C]['sentence']>[0]
+
+/** What an error looks like outside this process: on the wire, in HTTP problem details, in events. */
+export interface ErrorValue {
+  readonly code: string
+  readonly message: string
+  readonly hint: string
+  readonly retryable: boolean
+}
+
+/** An error as a value: a dotted code, one sentence, and a hint that names the next command. */
+export class MusterError extends Error {
+  override readonly name = 'MusterError'
+  readonly code: string
+  readonly hint: string
+  readonly retryable: boolean
+  readonly status: number
+  readonly exit: number
+
+  constructor(value: ErrorValue, options?: ErrorOptions) {
+    super(value.message, options)
+    const known: Entry<never> | undefined = catalogue[value.code as ErrorCode]
+    this.code = value.code
+    this.hint = value.hint
+    this.retryable = value.retryable
+    this.status = known?.status ?? 500
+    this.exit = known?.exit ?? exitCode.internal
+  }
+
+  /** The same error for the other side. */
+  toValue(): ErrorValue {
+    return { code: this.code, message: this.message, hint: this.hint, retryable: this.retryable }
+  }
+}
+
+/** Makes the catalogue's error; throw it, or keep it as a value. */
+export function failure<C extends ErrorCode>(
+  code: C,
+  ...[params, options]: undefined extends Params<C> ? [] : [params: Params<C>, options?: ErrorOptions]
+): MusterError {
+  const known = catalogue[code] as unknown as Entry<unknown>
+  const value = { code, message: known.sentence(params), hint: known.hint(params), retryable: known.retryable }
+  return new MusterError(value, options)
+}
+
+/** Any thrown thing as a MusterError: ours as it is, the rest as `internal`, keeping the cause. */
+export function asMusterError(thrown: unknown): MusterError {
+  if (thrown instanceof MusterError) return thrown
+  const problem = thrown instanceof Error ? thrown.message : String(thrown)
+  return failure('internal', { problem }, { cause: thrown })
+}
+
+export function hasCode(thrown: unknown, code: ErrorCode): thrown is MusterError {
+  return thrown instanceof MusterError && thrown.code === code
+}

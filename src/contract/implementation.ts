@@ -1,0 +1,77 @@
+// The answering side of the contract: handlers bound to operations, and the one door where input is parsed and scope checked.
+// Wire, HTTP and the in-process carrier all come through `admit`; no handler checks a schema or a scope itself.
+
+import { z } from 'zod'
+import { failure } from './errors.ts'
+import type {
+  BytesOperation, CallOperation, ItemsOperation, Operation, OutputOf, ParsedOf, Scope, UploadOperation,
+} from './operation.ts'
+
+/** Who asks. Stamped by the carrier from the connection, never read from a message. */
+export interface Principal {
+  /** `user`: a token or the local socket. `hub`, `node`, `proc`: a key proven in the handshake. `self`: this process. */
+  readonly kind: 'user' | 'hub' | 'node' | 'proc' | 'self'
+  /** Token id, host id, key fingerprint or proc name. */
+  readonly id: string
+  readonly role: string
+  readonly scopes: ReadonlySet<Scope>
+}
+
+export interface CallContext {
+  readonly principal: Principal
+  /** Aborted when the caller cancels, its deadline passes or its connection closes. */
+  readonly signal: AbortSignal
+  readonly progress: (value: unknown) => void
+}
+
+export type Handler<O extends Operation> =
+  O extends CallOperation ? (input: ParsedOf<O>, context: CallContext) => Promise<OutputOf<O>>
+  : O extends ItemsOperation ? (input: ParsedOf<O>, context: CallContext) => AsyncIterable<OutputOf<O>>
+  : O extends BytesOperation ? (input: ParsedOf<O>, context: CallContext) => AsyncIterable<Uint8Array>
+  : O extends UploadOperation
+    ? (input: ParsedOf<O>, context: CallContext, body: AsyncIterable<Uint8Array>) => Promise<OutputOf<O>>
+    : never
+
+/** A handler whose types are hidden behind its operation; only `admit` hands it input, already parsed. */
+export interface Bound {
+  readonly operation: Operation
+  readonly handle: (
+    input: unknown, context: CallContext, body: AsyncIterable<Uint8Array>,
+  ) => Promise<unknown> | AsyncIterable<unknown>
+}
+
+export type Implementation = ReadonlyMap<string, Bound>
+
+export function implement<O extends Operation>(operation: O, handler: Handler<O>): Bound {
+  return { operation, handle: handler as Bound['handle'] }
+}
+
+export function implementation(...bound: readonly Bound[]): Implementation {
+  return new Map(bound.map((one) => [one.operation.name, one]))
+}
+
+/** Lets a call in: known operation, sufficient scope, valid input. Returns what to run and the parsed input. */
+export function admit(
+  offered: Implementation, name: string, input: unknown, principal: Principal,
+): { bound: Bound; input: unknown } {
+  const bound = offered.get(name)
+  if (!bound) throw failure('operation.unknown', { operation: name })
+  const { operation } = bound
+  if (!principal.scopes.has(operation.scope)) {
+    throw failure('auth.forbidden', { operation: name, scope: operation.scope, role: principal.role })
+  }
+  return { bound, input: parseInput(operation, input) }
+}
+
+function parseInput(operation: Operation, input: unknown): unknown {
+  const parsed = operation.input.safeParse(input ?? {})
+  if (parsed.success) return parsed.data
+  const problem = parsed.error.issues.map(describeIssue).join('; ')
+  throw failure('input.invalid', { what: operation.name, problem })
+}
+
+/** One schema problem in words: `spec.argv: Too small…`. */
+export function describeIssue(issue: z.core.$ZodIssue): string {
+  const where = issue.path.map(String).join('.')
+  return where === '' ? issue.message : `${where}: ${issue.message}`
+}

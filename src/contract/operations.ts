@@ -1,0 +1,22 @@
+// The whole contract as two lists. A host answers hostOperations; a hub answers hubOperations, and hostOperations for each host.
+
+import { followEvents, followJournal } from './event.ts'
+import { findRun, getHubInfo, listFleetRuns, submitRun } from './fleet.ts'
+import { enrollNode, getHostInfo, listHosts, removeHost, showHost, shutdownHost } from './host.ts'
+import type { Operation } from './operation.ts'
+import { feedOutput, followLog, readOutput } from './output.ts'
+import { applyProc, callProc, getProc, listProcs, stopProc } from './proc.ts'
+import { cancelRun, getRun, listRuns, startRun, writeStdin } from './run.ts'
+import { createToken, listTokens, revokeToken } from './token.ts'
+
+export const hostOperations: readonly Operation[] = [
+  getHostInfo, shutdownHost, followJournal,
+  startRun, getRun, listRuns, cancelRun, writeStdin, followEvents, readOutput, followLog, feedOutput,
+  applyProc, stopProc, getProc, listProcs, callProc,
+]
+
+export const hubOperations: readonly Operation[] = [
+  getHubInfo, listHosts, showHost, removeHost, enrollNode,
+  submitRun, listFleetRuns, findRun,
+  createToken, listTokens, revokeToken,
+]

@@ -1,0 +1,35 @@
+// Tokens of people and programs for the HTTP API. Nodes have none: they prove a key.
+
+import { z } from 'zod'
+import { Time } from './names.ts'
+import { operation, type Scope } from './operation.ts'
+
+/** What each role may do. A node's credential has the role `node`, which may do nothing here. */
+export const roleScopes = {
+  operator: ['read', 'operate', 'admin'],
+  viewer: ['read'],
+  node: [],
+} as const satisfies Record<string, readonly Scope[]>
+export type Role = keyof typeof roleScopes
+
+export const TokenRow = z.object({
+  id: z.string(), name: z.string(), role: z.enum(['operator', 'viewer']), createdAt: Time, lastUsedAt: Time.nullable(), revokedAt: Time.nullable(),
+})
+export type TokenRow = z.output<typeof TokenRow>
+
+export const createToken = operation({
+  kind: 'call', name: 'token.create', summary: 'Mints a token. It is shown this once; the hub keeps its SHA-256.',
+  input: z.strictObject({ name: z.string().min(1).max(128), role: z.enum(['operator', 'viewer']) }),
+  output: TokenRow.extend({ token: z.string() }), errors: [], scope: 'admin', deferrable: false, http: 'POST /tokens',
+})
+
+export const listTokens = operation({
+  kind: 'call', name: 'token.list', summary: 'The tokens, without their values.',
+  input: z.strictObject({}), output: z.object({ tokens: z.array(TokenRow) }), errors: [], scope: 'admin', deferrable: false, http: 'GET /tokens',
+})
+
+export const revokeToken = operation({
+  kind: 'call', name: 'token.revoke', summary: 'Revokes a token at once and for good.',
+  input: z.strictObject({ token: z.string().min(1) }), output: TokenRow, errors: ['token.unknown'],
+  scope: 'admin', deferrable: false, http: 'DELETE /tokens/:token',
+})

@@ -1,0 +1,20 @@
+// A channel carries whole frames both ways and nothing else. The peer above never learns which kind it is.
+// WebSocket, stdio, unix socket and memory channels (channels/) are the implementations.
+
+import type { MusterError } from '../contract/errors.ts'
+
+/** `text` frames hold JSON; `binary` frames hold stream data (docs/protocol.md). */
+export type Frame = { readonly kind: 'text'; readonly text: string } | { readonly kind: 'binary'; readonly bytes: Uint8Array }
+
+export interface Channel {
+  /** Queues a frame for sending. After `close` it does nothing: the closing is reported once, by `closed`. */
+  send(frame: Frame): void
+  /** Bytes queued and not yet taken by the system: how a peer sees that its writes are stuck. */
+  readonly bufferedBytes: number
+  /** Sets the one receiver. Frames that came before are kept and handed over first, in order. */
+  receive(handler: (frame: Frame) => void): void
+  /** Closes; idempotent. The reason reaches the other side where the carrier can say it. */
+  close(reason: MusterError): void
+  /** Resolves once, with why the channel ended, whichever side ended it. Never rejects. */
+  readonly closed: Promise<MusterError>
+}
