@@ -14,6 +14,7 @@ const StateChanged = z.object({
   type: z.literal('state'), state: RunState,
   pid: z.int().optional(), exit: Exit.optional(), error: ErrorValue.optional(),
   reason: z.enum(['cancel', 'timeout', 'shutdown']).optional(),
+  graceMs: z.int().nonnegative().optional().meta({ description: 'With `stopping`: how long it has before SIGKILL.' }),
   output: z.object({ stdout: z.int(), stderr: z.int() }).optional().meta({ description: 'Final sizes, when the run has ended.' }),
 })
 const StepStarted = z.object({ type: z.literal('step.started'), step: z.string(), units: z.int().nonnegative() })
@@ -24,6 +25,7 @@ const UnitEnded = z.object({
   type: z.literal('unit.ended'), step: z.string(), index: z.int().nonnegative(), item: z.string(), host: z.string(), run: RunId,
   state: RunState, exit: Exit.nullable(), error: ErrorValue.nullable(), durationMs: z.int().nonnegative(),
   stdout: z.string().meta({ description: 'What later steps may use of its output: the first 64 KiB, as text.' }),
+  stdoutCut: z.boolean().optional().meta({ description: 'True when the output was longer than `stdout`.' }),
 })
 const StepEnded = z.object({
   type: z.literal('step.ended'), step: z.string(), state: z.enum(['succeeded', 'failed', 'skipped', 'cancelled']),

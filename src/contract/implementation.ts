@@ -56,11 +56,14 @@ export function admit(
 ): { bound: Bound; input: unknown } {
   const bound = offered.get(name)
   if (!bound) throw failure('operation.unknown', { operation: name })
-  const { operation } = bound
-  if (!principal.scopes.has(operation.scope)) {
-    throw failure('auth.forbidden', { operation: name, scope: operation.scope, role: principal.role })
-  }
-  return { bound, input: parseInput(operation, input) }
+  requireScope(bound.operation, principal)
+  return { bound, input: parseInput(bound.operation, input) }
+}
+
+/** Throws `auth.forbidden`. A carrier that must look something up first asks it before, so that strangers learn nothing. */
+export function requireScope(operation: { name: string; scope: Scope }, principal: Principal): void {
+  if (principal.scopes.has(operation.scope)) return
+  throw failure('auth.forbidden', { operation: operation.name, scope: operation.scope, role: principal.role })
 }
 
 function parseInput(operation: Operation, input: unknown): unknown {

@@ -74,6 +74,13 @@ export type RunSpecInput = z.input<typeof RunSpec>
 export type CommandSpec = z.output<typeof CommandSpec>
 export type WorkflowSpec = z.output<typeof WorkflowSpec>
 
+/** A run in one short line, for lists: its command line or its workflow's file, at most 120 characters. */
+export function runTitle(spec: RunSpec): string {
+  const text = spec.kind === 'command' ? spec.argv.join(' ') : spec.file
+  const line = text.replace(/[\s\p{Cc}]+/gu, ' ').trim()
+  return line.length > 120 ? `${line.slice(0, 119)}…` : line
+}
+
 /** How a process ended: by its code or by a signal; both null when nobody saw it (its keeper was killed too). */
 export const Exit = z.object({ code: z.int().nullable(), signal: z.string().nullable() })
 export type Exit = z.output<typeof Exit>

@@ -1,0 +1,41 @@
+// The door for hosts that dial the hub: proves both keys, learns which host it is, and hands the channel to that host's connector.
+// Who may be which host is the hub's decision, asked through the gate; this file knows no enrolment.
+
+import { failure } from '../contract/errors.ts'
+import type { Principal } from '../contract/implementation.ts'
+import type { Channel } from '../wire/channel.ts'
+import { acceptHandshake } from '../wire/handshake.ts'
+import type { Identity } from '../wire/identity.ts'
+import type { Connector } from './port.ts'
+
+export interface DialInGate {
+  /** Which host a proven key (and a credential, the first time) belongs to. Throws `node.unknown`, `enroll.…`. */
+  admit(node: { key: string; credential: string | undefined; address: string }): Promise<{ id: string; name: string }>
+  connectorOf(host: string): Connector | undefined
+}
+
+const handshakeTimeoutMs = 10_000
+
+/** Carries out one handshake; resolves once the channel is in its connector's hands, rejects (channel closed) if it is refused. */
+export async function acceptDialIn(
+  channel: Channel, address: string, hub: { identity: Identity; version: string; gate: DialInGate },
+): Promise<void> {
+  const { principal, limits } = await acceptHandshake(channel, {
+    identity: hub.identity,
+    role: 'hub',
+    software: hub.version,
+    timeoutMs: handshakeTimeoutMs,
+    admit: async ({ key, credential }) => {
+      const host = await hub.gate.admit({ key, credential, address })
+      return { welcome: { host }, principal: nodePrincipal(host.id) }
+    },
+  })
+  const attach = hub.gate.connectorOf(principal.id)?.attach
+  if (!attach) return channel.close(failure('node.unknown'))
+  attach(channel, principal, limits)
+}
+
+/** A node may ask its hub for nothing. */
+function nodePrincipal(host: string): Principal {
+  return { kind: 'node', id: host, role: 'node', scopes: new Set() }
+}

@@ -1,0 +1,31 @@
+// What a node keeps of a hub that it has joined: address, key and its own host id. No secret: the node's key file is the credential.
+// One file a hub, in $MUSTER_HOME/node/, named by the hub's key, so that a node can belong to several.
+
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+
+const JoinedHub = z.object({ hubUrl: z.string(), hubKey: z.string(), host: z.string(), name: z.string() })
+export type JoinedHub = z.output<typeof JoinedHub>
+
+/** `dir` is $MUSTER_HOME/node. */
+export async function saveJoinedHub(dir: string, hub: JoinedHub): Promise<void> {
+  await mkdir(dir, { recursive: true, mode: 0o700 })
+  const file = join(dir, `${hub.hubKey}.json`)
+  const fresh = `${file}.${process.pid}.new`
+  await writeFile(fresh, `${JSON.stringify(hub, null, 2)}\n`, { mode: 0o600, flush: true })
+  await rename(fresh, file)
+}
+
+/** The hub that was joined at this address, if any. A file that cannot be read as one is not one. */
+export async function findJoinedHub(dir: string, hubUrl: string): Promise<JoinedHub | undefined> {
+  const files = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
+  for (const file of files.filter((name) => name.endsWith('.json'))) {
+    const parsed = JoinedHub.safeParse(JSON.parse(await readFile(join(dir, file), 'utf8')))
+    if (parsed.success && parsed.data.hubUrl === hubUrl) return parsed.data
+  }
+  return undefined
+}

@@ -1,0 +1,131 @@
+// The node's side of a tunnel: dials the hub, proves its key, and answers what the hub asks of this host.
+// It dials again for as long as it may; only a refusal that waiting cannot mend ends it.
+
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import { z } from 'zod'
+import { failure, hasCode, type MusterError } from '../../contract/errors.ts'
+import type { Implementation, Principal } from '../../contract/implementation.ts'
+import { dialWebSocket } from '../../wire/channels/websocket.ts'
+import { dialHandshake } from '../../wire/handshake.ts'
+import { fingerprintOf, type Identity, loadIdentity } from '../../wire/identity.ts'
+import { createPeer, type Peer } from '../../wire/peer.ts'
+import { keepConnected } from '../../wire/reconnect.ts'
+import { findJoinedHub, saveJoinedHub } from './credential.ts'
+import { parseEnrolmentToken } from './enrolment-token.ts'
+
+export interface TunnelLink {
+  /** ws:// or wss://, without a path. */
+  readonly hubUrl: string
+  /** The enrolment token; needed the first time only. */
+  readonly token?: string
+  /** The host id that the caller believes this to be; checked against the hub's answer. */
+  readonly nodeId?: string
+  /** $MUSTER_HOME; the node's key and what it knows of its hubs are kept in `node/` there. */
+  readonly home: string
+  readonly host: { readonly offers: Implementation }
+  readonly version: string
+  /** Permits ws:// beyond this machine. */
+  readonly insecure?: boolean
+  readonly log: Logger
+  readonly signal: AbortSignal
+  readonly onState?: (state: { online: true; host: string; name: string } | { online: false; reason: MusterError }) => void
+}
+
+const Welcome = z.object({ host: z.object({ id: z.string(), name: z.string() }) })
+const dialTimeoutMs = 10_000
+
+/** Keeps this host joined to its hub until `signal` aborts. Rejects when the hub refuses for good, e.g. `node.unknown`. */
+export async function linkTunnel(link: TunnelLink): Promise<void> {
+  refusePlaintext(link)
+  const dir = join(link.home, 'node')
+  await mkdir(dir, { recursive: true, mode: 0o700 })
+  const identity = await loadIdentity(join(dir, 'key'))
+  const known = await knownHub(link, dir)
+  await keepConnected({
+    connect: (signal) => dial(link, { ...known, dir, identity }, signal),
+    onConnected: ({ host, name }) => {
+      link.log.info({ hub: link.hubUrl, host, name }, 'joined the hub')
+      link.onState?.({ online: true, host, name })
+    },
+    onDisconnected: (reason) => {
+      link.log.warn({ hub: link.hubUrl, reason: reason.message }, 'not connected to the hub; dialling again')
+      link.onState?.({ online: false, reason })
+    },
+    isFinal,
+    signal: link.signal,
+  })
+}
+
+function refusePlaintext({ hubUrl, insecure }: TunnelLink): void {
+  const url = new URL(hubUrl)
+  const onThisMachine = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname)
+  if (url.protocol === 'ws:' && !onThisMachine && !insecure) throw failure('link.insecure', { url: hubUrl })
+}
+
+interface KnownHub {
+  readonly hubKey: string
+  readonly token?: string
+}
+
+async function knownHub({ token, hubUrl, nodeId }: TunnelLink, dir: string): Promise<KnownHub> {
+  if (token !== undefined) {
+    const parsed = parseEnrolmentToken(token)
+    if (nodeId !== undefined && nodeId !== parsed.host) {
+      throw failure('input.invalid', { what: '--node-id', problem: `the token is that of ${parsed.host}` })
+    }
+    return { hubKey: parsed.hubKey, token }
+  }
+  const joined = await findJoinedHub(dir, hubUrl)
+  if (!joined) throw failure('enroll.token_invalid')
+  return joined
+}
+
+interface JoinedPeer {
+  readonly host: string
+  readonly name: string
+  readonly closed: Promise<MusterError>
+  readonly close: Peer['close']
+}
+
+async function dial(
+  link: TunnelLink, known: KnownHub & { dir: string; identity: Identity }, signal: AbortSignal,
+): Promise<JoinedPeer> {
+  const channel = await dialWebSocket(new URL('/api/v1/tunnel', link.hubUrl).href, { timeoutMs: dialTimeoutMs, signal })
+  try {
+    const { peerKey, limits, welcome } = await dialHandshake(channel, {
+      identity: known.identity,
+      role: 'node',
+      software: link.version,
+      timeoutMs: dialTimeoutMs,
+      expectKey: (key) => expectHub(known.hubKey, key),
+      ...(known.token !== undefined && { credential: known.token }),
+    })
+    const { host } = Welcome.parse(welcome)
+    if (link.nodeId !== undefined && link.nodeId !== host.id) {
+      throw failure('input.invalid', { what: '--node-id', problem: `the hub knows this node as ${host.id}` })
+    }
+    await saveJoinedHub(known.dir, { hubUrl: link.hubUrl, hubKey: known.hubKey, host: host.id, name: host.name })
+    const peer = createPeer(channel, { offers: link.host.offers, principal: hubPrincipal(peerKey), limits, name: 'hub' })
+    return { host: host.id, name: host.name, closed: peer.closed, close: (reason) => peer.close(reason) }
+  } catch (error) {
+    channel.close(failure('wire.closed', { reason: 'the link could not be made' }))
+    throw error
+  }
+}
+
+function expectHub(expected: string, key: string): void {
+  const actual = fingerprintOf(key)
+  if (actual !== expected) throw failure('enroll.hub_key', { expected, actual })
+}
+
+/** A hub may ask for everything here; what it gets is the host's own policy's decision. */
+function hubPrincipal(key: string): Principal {
+  return { kind: 'hub', id: fingerprintOf(key), role: 'hub', scopes: new Set(['read', 'operate', 'admin']) }
+}
+
+function isFinal(error: MusterError): boolean {
+  const final = ['enroll.token_used', 'enroll.token_invalid', 'enroll.hub_key', 'node.unknown', 'wire.version', 'wire.proof', 'input.invalid'] as const
+  return final.some((code) => hasCode(error, code))
+}

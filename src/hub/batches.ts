@@ -1,0 +1,33 @@
+// Items of a stream gathered while the last batch was being worked on: one durable write for many events, no added delay for one.
+
+const mostInABatch = 500
+
+export async function* batches<T>(source: AsyncIterable<T>): AsyncGenerator<T[]> {
+  const iterator = source[Symbol.asyncIterator]()
+  let next = iterator.next()
+  try {
+    for (;;) {
+      const first = await next
+      if (first.done) return
+      const batch = [first.value]
+      next = iterator.next()
+      while (batch.length < mostInABatch) {
+        const more = await settledAlready(next)
+        if (!more || more.done) break
+        batch.push(more.value)
+        next = iterator.next()
+      }
+      yield batch
+    }
+  } finally {
+    // Not awaited: a read that is still under way may end only when the stream's own signal is aborted; its failure is then nobody's.
+    Promise.all([next, iterator.return?.()]).catch(() => undefined)
+  }
+}
+
+const notYet = Symbol('not yet')
+
+async function settledAlready<T>(promise: Promise<T>): Promise<T | undefined> {
+  const first = await Promise.race([promise, new Promise<typeof notYet>((resolve) => setImmediate(resolve, notYet))])
+  return first === notYet ? undefined : first
+}

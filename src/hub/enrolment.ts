@@ -1,0 +1,39 @@
+// Enrolment of hosts that dial in: the one-time token binds the first key that shows it; from then on the key alone counts.
+// Used by the operation node.enroll and by the door for dial-ins. The token itself is kept nowhere, only its SHA-256.
+
+import { randomBytes } from 'node:crypto'
+import { ulid } from 'ulidx'
+import type { DialInGate } from '../connectors/dial-in.ts'
+import { formatEnrolmentToken, parseEnrolmentToken } from '../connectors/tunnel/enrolment-token.ts'
+import { failure } from '../contract/errors.ts'
+import { addEnrolment, bindKey, findEnrolment, findNodeByKey, tokenMatches } from '../store/nodes.ts'
+import type { Store } from '../store/store.ts'
+
+export interface NewEnrolment {
+  readonly host: string
+  readonly token: string
+}
+
+/** Mints a host id and its token, durably. The token can never be shown again. */
+export async function mintEnrolment(store: Store, hubKey: string): Promise<NewEnrolment> {
+  const host = `host_${ulid()}`
+  const token = formatEnrolmentToken(host, hubKey, randomBytes(32).toString('hex'))
+  await addEnrolment(store, { host, token })
+  return { host, token }
+}
+
+/** Which host a proven key is. Throws `enroll.token_invalid`, `enroll.token_used`, `node.unknown`. */
+export async function hostOfNode(
+  store: Store, node: Parameters<DialInGate['admit']>[0],
+): Promise<string> {
+  if (node.credential === undefined) {
+    const known = await findNodeByKey(store, node.key)
+    if (!known) throw failure('node.unknown')
+    return known.host
+  }
+  const { host } = parseEnrolmentToken(node.credential)
+  const enrolment = await findEnrolment(store, host)
+  if (!enrolment || !tokenMatches(enrolment, node.credential)) throw failure('enroll.token_invalid')
+  if (!(await bindKey(store, host, node.key))) throw failure('enroll.token_used', { host })
+  return host
+}

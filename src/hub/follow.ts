@@ -1,0 +1,118 @@
+// Follows each host's journal while its link is up: what its runs do reaches the queue, and for mirrored hosts the mirror.
+// It resumes after the last position that was stored durably, so a broken link or a killed hub costs a repeat at most, never a gap.
+
+import type { Logger } from 'pino'
+import type { LinkState } from '../connectors/port.ts'
+import type { Caller } from '../contract/caller.ts'
+import { asMusterError } from '../contract/errors.ts'
+import { followJournal, type JournalEntry } from '../contract/event.ts'
+import { getHostInfo } from '../contract/host.ts'
+import type { Run } from '../contract/run.ts'
+import { saveHealth } from '../store/health.ts'
+import { advanceCursor, mirrorCursor, mirrorEntries } from '../store/runs.ts'
+import type { Store } from '../store/store.ts'
+import { batches } from './batches.ts'
+import type { FleetHost } from './fleet.ts'
+import type { Mirror } from './mirror.ts'
+import type { Queue } from './queue.ts'
+
+const infoEveryMs = 60_000
+const infoDeadlineMs = 5_000
+const againAfterMs = 1_000
+
+export interface Followed {
+  readonly store: Store
+  readonly queue: Queue
+  readonly mirror: Mirror
+  readonly log: Logger
+}
+
+/** Follows one host until disposed. Resolves its disposal once nothing is being written any more. */
+export function followHost(host: FleetHost, to: Followed): AsyncDisposable {
+  let session = startSession(host.connector.state)
+  const stopWatching = host.connector.onChange((state) => {
+    const former = session
+    session = startSession(state, former.done)
+    former.end()
+  })
+
+  function startSession(state: LinkState, after: Promise<void> = Promise.resolve()) {
+    const ending = new AbortController()
+    const work = state.status === 'online' ? () => whileOnline(host, state.caller, to, ending.signal) : () => noteAbsence(host, to)
+    const done = after.then(work).catch((error) => {
+      if (!ending.signal.aborted) to.log.error({ host: host.name, error: asMusterError(error).toValue() }, 'a host could not be followed')
+    })
+    return { done, end: () => ending.abort() }
+  }
+
+  return {
+    async [Symbol.asyncDispose]() {
+      stopWatching()
+      session.end()
+      await session.done
+    },
+  }
+}
+
+async function noteAbsence(host: FleetHost, { store }: Followed): Promise<void> {
+  const { state } = host.connector
+  if (state.status === 'offline') await saveHealth(store, host.id, { lastSeenAt: state.since })
+}
+
+async function whileOnline(host: FleetHost, caller: Caller, to: Followed, signal: AbortSignal): Promise<void> {
+  to.queue.claim()
+  await using _info = askForInfo(host, caller, to)
+  if (host.connector.traits.mirrored) to.mirror.resume(host.id, caller, signal)
+  // A journal that cannot be taken in (a full disk, say) is asked for again, from the last position that was stored.
+  while (!signal.aborted && host.connector.state.status === 'online') {
+    try {
+      await readJournal(host, caller, to, signal)
+    } catch (error) {
+      if (signal.aborted) return
+      to.log.warn({ host: host.name, error: asMusterError(error).toValue() }, 'the journal broke off')
+      await new Promise((resolve) => setTimeout(resolve, againAfterMs))
+    }
+  }
+}
+
+async function readJournal(host: FleetHost, caller: Caller, to: Followed, signal: AbortSignal): Promise<void> {
+  const after = await mirrorCursor(to.store, host.id)
+  const journal = caller.items(followJournal, { after, follow: true }, { signal })
+  for await (const entries of batches(journal)) await takeIn(host, entries, caller, to, signal)
+}
+
+async function takeIn(host: FleetHost, entries: JournalEntry[], caller: Caller, to: Followed, signal: AbortSignal): Promise<void> {
+  if (host.connector.traits.mirrored) {
+    for (const run of await mirrorEntries(to.store, host.id, entries)) {
+      to.mirror.note(host.id, run, caller, signal)
+      await to.queue.note(run)
+    }
+    return
+  }
+  for (const run of changesIn(entries)) await to.queue.note(run)
+  await advanceCursor(to.store, host.id, entries.at(-1)?.position ?? 0)
+}
+
+function changesIn(entries: JournalEntry[]): Pick<Run, 'id' | 'state' | 'error'>[] {
+  return entries.flatMap(({ run, event }) => (event.type === 'state' ? [{ id: run, state: event.state, error: event.error ?? null }] : []))
+}
+
+/** Keeps what the host last said of itself, now and every minute. */
+function askForInfo(host: FleetHost, caller: Caller, { store, log }: Followed): AsyncDisposable {
+  const ask = async () => {
+    try {
+      const info = await caller.call(getHostInfo, {}, { timeoutMs: infoDeadlineMs })
+      await saveHealth(store, host.id, { lastSeenAt: new Date().toISOString(), info })
+    } catch (error) {
+      log.debug({ host: host.name, error: asMusterError(error).toValue() }, 'the host did not say how it is')
+    }
+  }
+  let asking = ask()
+  const timer = setInterval(() => { asking = asking.then(ask) }, infoEveryMs)
+  return {
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer)
+      await asking
+    },
+  }
+}

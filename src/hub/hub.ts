@@ -1,0 +1,100 @@
+// A hub, assembled: store, own host, fleet, queue, mirror, membership, and the door through which any host is asked.
+// Used by the process that serves it (src/cli) and by tests. It knows no HTTP and no carrier by kind.
+
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import { connectLocal } from '../connectors/local/connector.ts'
+import { openHost } from '../host/host.ts'
+import type { Implementation, Principal } from '../contract/implementation.ts'
+import { localHost } from '../contract/names.ts'
+import { lockHome } from '../store/lock.ts'
+import { openStore, pingStore } from '../store/store.ts'
+import type { Channel } from '../wire/channel.ts'
+import { loadIdentity } from '../wire/identity.ts'
+import { protocolVersion } from '../wire/protocol.ts'
+import { authenticate } from './access.ts'
+import { createFleet } from './fleet.ts'
+import { fleetRuns } from './fleet-runs.ts'
+import { openDoor } from './host-door.ts'
+import { openMembership } from './membership.ts'
+import { hubMetrics } from './metrics.ts'
+import { openMirror } from './mirror.ts'
+import { hubOffers } from './operations.ts'
+import { openQueue } from './queue.ts'
+import { openRegistry } from './registry.ts'
+import { workflowExecutor, type WorkflowParts } from './workflows.ts'
+
+export interface HubOptions {
+  /** $MUSTER_HOME, which exists and is this user's own. */
+  readonly home: string
+  /** postgres://…; without it the embedded store in `home`. */
+  readonly storeUrl?: string
+  readonly label?: string
+  readonly version: string
+  readonly log: Logger
+}
+
+export interface Hub extends AsyncDisposable {
+  /** What a hub is asked itself. */
+  readonly offers: Implementation
+  /** What one of its hosts can be asked, by id or name. Rejects with `host.unknown`. */
+  host(ref: string): Promise<Implementation>
+  authenticate(token: string): Promise<Principal | undefined>
+  /** Takes a WebSocket that a node has dialled; a refusal closes it. */
+  acceptTunnel(channel: Channel, remote: { address: string }): void
+  /** Where the API listens, once it does: for hub.info and for the commands that enrolment prints. */
+  listening(urls: readonly string[]): void
+  /** Rejects while the hub cannot do its work, e.g. `store.unavailable`. */
+  checkReady(): Promise<void>
+  metrics(): Promise<string>
+}
+
+/** Opens the hub of this home. Rejects with `home.locked` when another process has it. */
+export async function openHub({ home, storeUrl, label = '', version, log }: HubOptions): Promise<Hub> {
+  await using opened = new AsyncDisposableStack()
+  const dir = join(home, 'hub')
+  await mkdir(dir, { recursive: true, mode: 0o700 })
+  opened.use(lockHome(dir))
+  const identity = await loadIdentity(join(dir, 'key'))
+  const store = opened.use(await openStore(storeUrl === undefined ? { file: join(dir, 'hub.db') } : { url: storeUrl }))
+  const startedAt = new Date().toISOString()
+  let urls: readonly string[] = []
+
+  const mirror = opened.use(openMirror({ dir: join(dir, 'mirror'), store, log }))
+  // The own host takes up its unfinished workflows as it opens; they wait here until there is a queue for their units.
+  const ready = Promise.withResolvers<WorkflowParts>()
+  const host = opened.use(await openHost({
+    home: join(home, 'host'), name: localHost, policy: { allow: 'everything' },
+    executors: { workflow: workflowExecutor(ready.promise) }, log,
+  }))
+  const fleet = createFleet({
+    id: localHost, name: localHost, labels: {}, config: { kind: 'local' }, connector: connectLocal(host.offers),
+  })
+  const queue = opened.use(await openQueue({ store, fleet, owner: `hub:${identity.fingerprint}`, log }))
+  const door = openDoor({ queue, mirror })
+  const membership = opened.use(await openMembership({
+    registry: await openRegistry(join(home, 'hosts')), store, fleet, queue, mirror, identity, version, log,
+    local: host.offers, hubUrl: () => (urls[0] ?? 'ws://127.0.0.1:7878').replace(/^http/, 'ws'),
+  }))
+  ready.resolve({ fleet, queue, door })
+  const offers = hubOffers({
+    store, fleet, queue, door, membership, runs: fleetRuns({ store, fleet, door }),
+    info: () => ({
+      id: identity.fingerprint, label, version, protocol: protocolVersion, key: identity.fingerprint,
+      urls: [...urls], startedAt, store: store.engine, pid: process.pid,
+    }),
+  })
+  const figures = hubMetrics({ store, fleet })
+  const closing = opened.move()
+  return {
+    offers,
+    host: async (ref) => door.offers(fleet.find(ref)),
+    authenticate: (token) => authenticate(store, token),
+    acceptTunnel: membership.acceptTunnel,
+    listening: (now) => { urls = now },
+    checkReady: () => pingStore(store),
+    metrics: figures.text,
+    [Symbol.asyncDispose]: () => closing[Symbol.asyncDispose](),
+  }
+}

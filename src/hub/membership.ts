@@ -1,0 +1,105 @@
+// Hosts coming and going: enrolment, the door for those that dial in, and forgetting one.
+// It keeps registry (what a person edits), store (credentials) and fleet (open connectors) saying the same.
+
+import { acceptDialIn } from '../connectors/dial-in.ts'
+import { type ConnectorConfig, openConnector } from '../connectors/table.ts'
+import { asMusterError, failure } from '../contract/errors.ts'
+import type { enrollNode } from '../contract/host.ts'
+import type { Implementation } from '../contract/implementation.ts'
+import { localHost } from '../contract/names.ts'
+import type { OutputOf, ParsedOf } from '../contract/operation.ts'
+import type { Logger } from 'pino'
+import { healthOf } from '../store/health.ts'
+import { removeNode } from '../store/nodes.ts'
+import type { Store } from '../store/store.ts'
+import type { Channel } from '../wire/channel.ts'
+import type { Identity } from '../wire/identity.ts'
+import { hostOfNode, mintEnrolment } from './enrolment.ts'
+import { type Fleet, type FleetHost, sameName } from './fleet.ts'
+import { type Followed, followHost } from './follow.ts'
+import type { CorruptRecord, HostRecord, Registry } from './registry.ts'
+
+export interface Membership extends AsyncDisposable {
+  enroll(input: ParsedOf<typeof enrollNode>): Promise<OutputOf<typeof enrollNode>>
+  forget(host: FleetHost): Promise<void>
+  acceptTunnel(channel: Channel, remote: { address: string }): void
+  corrupt(): Promise<CorruptRecord[]>
+}
+
+export interface MembershipOf extends Followed {
+  readonly registry: Registry
+  readonly fleet: Fleet
+  readonly identity: Identity
+  readonly version: string
+  readonly local: Implementation
+  /** This hub's own address, for the command that enrolment prints. */
+  readonly hubUrl: () => string
+  readonly log: Logger
+}
+
+export async function openMembership(of: MembershipOf): Promise<Membership> {
+  const { registry, store, fleet, queue, log } = of
+  const following = new Map<string, AsyncDisposable>()
+  const admitting = new Set<Promise<void>>()
+
+  for (const host of fleet.all()) following.set(host.id, followHost(host, of))
+  for (const record of (await registry.read()).records) await open(record)
+
+  async function open(record: HostRecord): Promise<void> {
+    const lastSeenAt = (await healthOf(store, record.id))?.lastSeenAt ?? null
+    const connector = openConnector(record.connector, { local: of.local, lastSeenAt })
+    const host: FleetHost = { id: record.id, name: record.name, labels: record.labels, config: record.connector, connector }
+    fleet.add(host)
+    following.set(host.id, followHost(host, of))
+  }
+
+  async function enroll({ name, labels, hubUrl = of.hubUrl() }: ParsedOf<typeof enrollNode>) {
+    if (sameName(name, localHost) || fleet.all().some((host) => sameName(host.name, name))) throw failure('host.name_taken', { name })
+    const { host, token } = await mintEnrolment(store, of.identity.fingerprint)
+    const connector: ConnectorConfig = { kind: 'tunnel' }
+    const record = { id: host, name, labels, connector }
+    await registry.save(record)
+    await open(record)
+    const command = `muster node --hub ${hubUrl} --node-id ${host} --allow runs`
+    return { host, name, token, hubUrl, command: `${command} --token ${token}`, commandStdin: `${command} --token-stdin` }
+  }
+
+  async function forget(host: FleetHost): Promise<void> {
+    const reason = failure('node.unknown')
+    await removeNode(store, host.id)
+    await registry.remove(host.id)
+    fleet.remove(host.id)
+    await host.connector.close(reason)
+    await following.get(host.id)?.[Symbol.asyncDispose]()
+    following.delete(host.id)
+    await queue.abandon(host.id, failure('host.unknown', { host: host.name }))
+  }
+
+  function acceptTunnel(channel: Channel, { address }: { address: string }): void {
+    const gate = {
+      async admit(node: Parameters<typeof hostOfNode>[1]) {
+        const host = fleet.byId(await hostOfNode(store, node))
+        if (!host) throw failure('node.unknown')
+        return { id: host.id, name: host.name }
+      },
+      connectorOf: (id: string) => fleet.byId(id)?.connector,
+    }
+    const admitted = acceptDialIn(channel, address, { identity: of.identity, version: of.version, gate })
+      .catch((error) => log.warn({ address, error: asMusterError(error).toValue() }, 'a node was refused'))
+      .finally(() => admitting.delete(admitted))
+    admitting.add(admitted)
+  }
+
+  return {
+    enroll,
+    forget,
+    acceptTunnel,
+    corrupt: async () => (await registry.read()).corrupt,
+    async [Symbol.asyncDispose]() {
+      const closing = failure('wire.closed', { reason: 'the hub is closing' })
+      await Promise.all(fleet.all().map(({ connector }) => connector.close(closing)))
+      await Promise.all([...following.values()].map((one) => one[Symbol.asyncDispose]()))
+      await Promise.all(admitting)
+    },
+  }
+}

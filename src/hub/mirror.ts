@@ -1,0 +1,80 @@
+// The mirror: the hub's copy of the runs of hosts whose link may be away. Events come in by the journal (follow.ts); output is
+// copied here, chunk by chunk, each run resuming after the last chunk that it has. Readers see only the copy.
+
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import type { Caller } from '../contract/caller.ts'
+import { asMusterError } from '../contract/errors.ts'
+import { type Implementation, implementation } from '../contract/implementation.ts'
+import { feedOutput } from '../contract/output.ts'
+import { isTerminal, type Run } from '../contract/run.ts'
+import { openAppender } from '../store/output/append.ts'
+import { decodeChunks } from '../store/output/record.ts'
+import { outputGaps, closeOutputGap } from '../store/output-gaps.ts'
+import { runReadings } from '../store/readings.ts'
+import type { Store } from '../store/store.ts'
+import { createChanges } from '../store/changes.ts'
+
+export interface Mirror extends AsyncDisposable {
+  /** The reading operations of one host, answered from the copy. */
+  readings(host: string): Implementation
+  /** A link is up: goes on with every run whose output is not here whole. */
+  resume(host: string, caller: Caller, signal: AbortSignal): void
+  /** The copy has new events of a run: wakes its readers, and copies its output. */
+  note(host: string, run: Run, caller: Caller, signal: AbortSignal): void
+}
+
+export function openMirror({ dir, store, log }: { dir: string; store: Store; log: Logger }): Mirror {
+  const changes = createChanges()
+  const copying = new Map<string, { signal: AbortSignal; work: Promise<void> }>()
+  const outputDir = (host: string, run: string) => join(dir, host, run)
+
+  function copy(host: string, run: string, caller: Caller, signal: AbortSignal): void {
+    const address = `${host}/${run}`
+    const former = copying.get(address)
+    if (former?.signal === signal || signal.aborted) return
+    // A copy over a link that has ended may still be closing its files: one writer at a time.
+    const work = Promise.resolve(former?.work)
+      .then(() => copyOutput(host, run, caller, signal))
+      .catch((error) => {
+        // The link broke, or the disk is full: the gap stays on record and the next link goes on with it.
+        if (!signal.aborted) log.warn({ host, run, error: asMusterError(error).toValue() }, 'output could not be copied')
+      })
+      .finally(() => { if (copying.get(address)?.work === work) copying.delete(address) })
+    copying.set(address, { signal, work })
+  }
+
+  async function copyOutput(host: string, run: string, caller: Caller, signal: AbortSignal): Promise<void> {
+    const appender = await openAppender(outputDir(host, run))
+    try {
+      const feed = caller.bytes(feedOutput, { run, after: appender.position.chunk }, { signal })
+      for await (const chunk of decodeChunks(feed)) {
+        await appender.append(chunk)
+        changes.notify(host, run)
+      }
+    } finally {
+      await appender.close()
+    }
+    await closeOutputGap(store, host, run)
+    changes.notify(host, run)
+  }
+
+  return {
+    readings: (host) => implementation(...runReadings({
+      store, host, changes, outputDir: (run) => outputDir(host, run),
+    })),
+    resume(host, caller, signal) {
+      outputGaps(store, host).then(
+        (runs) => { for (const run of runs) copy(host, run, caller, signal) },
+        (error) => log.error({ host, error: asMusterError(error).toValue() }, 'the unfinished copies could not be found'),
+      )
+    },
+    note(host, run, caller, signal) {
+      changes.notify(host, run.id)
+      if (run.state === 'running' || isTerminal(run.state)) copy(host, run.id, caller, signal)
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([...copying.values()].map(({ work }) => work))
+    },
+  }
+}

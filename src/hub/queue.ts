@@ -1,0 +1,214 @@
+// The queue: every start goes through it. Submit (durable, idempotent) → claim (lease, fencing number) → start on the host → its end.
+// Push links are claimed here on the host's behalf. The states of a job and what each fenced write means are told in store/jobs.ts.
+//
+// Why nothing starts twice: a job is bound to its host before it is acknowledged, and the host is idempotent by run id. When an answer
+// is lost, or this hub is killed between claim and start, the same run id is started again on the same host, which then changes nothing.
+
+import { createHash } from 'node:crypto'
+import type { Logger } from 'pino'
+import { ulid } from 'ulidx'
+import { crashpoint } from '../contract/crashpoint.ts'
+import { asMusterError, failure, type MusterError } from '../contract/errors.ts'
+import { isTerminal, type Run, type RunSpec, type RunState, runTitle, startRun } from '../contract/run.ts'
+import {
+  claimNext, endJob, findJobByKey, getJob, type Job, markStarted, releaseClaim, renewClaim, submitJob, sweepJobs, unfinishedJobs,
+} from '../store/jobs.ts'
+import { getRun } from '../store/runs.ts'
+import type { Store } from '../store/store.ts'
+import type { Fleet, FleetHost } from './fleet.ts'
+import { createSignals } from './signals.ts'
+
+const leaseMs = 30_000
+const renewEveryMs = 10_000
+const sweepEveryMs = 1_000
+const startDeadlineMs = 20_000
+const claimsAtOnce = 64
+
+export interface Submission {
+  readonly host: FleetHost
+  readonly spec: RunSpec
+  readonly run?: string | undefined
+  readonly key?: string | undefined
+  readonly parent: Run['parent']
+  /** Wait for a host that is offline. Otherwise that is `host.offline` at once. */
+  readonly queue: boolean
+  readonly expiresInMs: number
+}
+
+export interface Queue extends AsyncDisposable {
+  /** Resolves once the job is durable. The same key or run id with the same request answers the same job. */
+  submit(submission: Submission): Promise<Job>
+  /** A host has come online: what waits for it is started. */
+  claim(): void
+  /** The job as it stands. */
+  look(run: string): Promise<Job | undefined>
+  /** The job once it is no longer waiting: started on its host, or ended. Undefined for a run that came to its host another way. */
+  begun(run: string, signal: AbortSignal): Promise<Job | undefined>
+  /** The job once its run has ended. */
+  ended(run: string, signal: AbortSignal): Promise<Job | undefined>
+  /** Ends a job that has not been started. Undefined when it has: its host must be asked. */
+  cancelWaiting(run: string): Promise<Job | undefined>
+  /** What a host reported of a run: its end ends the job. Durable when it resolves. */
+  note(run: Pick<Run, 'id' | 'state' | 'error'>): Promise<void>
+  /** Ends every job of a host that is being forgotten. */
+  abandon(host: string, error: MusterError): Promise<void>
+}
+
+export async function openQueue(
+  { store, fleet, owner, log }: { store: Store; fleet: Fleet; owner: string; log: Logger },
+): Promise<Queue> {
+  const changed = createSignals()
+  const closing = new AbortController()
+  const starting = new Set<Promise<void>>()
+  let claiming = Promise.resolve()
+  let claimAgain = false
+
+  // What a former life of this hub had claimed is nobody's now: the home's lock says that it is dead.
+  for (const job of await unfinishedJobs(store)) {
+    if (job.state === 'claimed' && job.owner === owner) await releaseClaim(store, { run: job.run, owner, fence: job.fence })
+  }
+
+  async function submit({ host, spec, run, key, parent, queue, expiresInMs }: Submission): Promise<Job> {
+    const request = { key: key ?? null, fingerprint: fingerprint({ host: host.id, spec, parent }) }
+    const known = key === undefined ? undefined : await findJobByKey(store, key)
+    const { state } = host.connector
+    if (!known && !queue && state.status !== 'online') {
+      throw failure('host.offline', { host: host.name, reason: state.status === 'offline' ? state.reason : 'it has never dialled in' })
+    }
+    const now = Date.now()
+    const { job } = await submitJob(store, {
+      ...request, run: run ?? known?.run ?? `run_${ulid()}`, host: host.id, spec, parent, title: runTitle(spec), queue,
+      createdAt: new Date(now).toISOString(), expiresAt: new Date(now + expiresInMs).toISOString(),
+    })
+    crashpoint('submit.after-commit')
+    claim()
+    return job
+  }
+
+  /** Claims what can be started now. Calls while one is under way are folded into one more round. */
+  function claim(): void {
+    if (claimAgain || closing.signal.aborted) return
+    claimAgain = true
+    claiming = claiming.then(async () => {
+      claimAgain = false
+      const hosts = fleet.all().filter(({ connector }) => connector.state.status === 'online').map(({ id }) => id)
+      const jobs = await claimNext(store, { owner, hosts, now: new Date().toISOString(), leaseMs, limit: claimsAtOnce })
+      crashpoint('claim.after-commit')
+      for (const job of jobs) {
+        const start = startOnHost(job).finally(() => starting.delete(start))
+        starting.add(start)
+      }
+      if (jobs.length === claimsAtOnce) claim()
+    }).catch((error) => log.error({ error: asMusterError(error).toValue() }, 'jobs could not be claimed'))
+  }
+
+  async function startOnHost(job: Job): Promise<void> {
+    const claimed = { run: job.run, owner, fence: job.fence }
+    const renewing = setInterval(() => {
+      renewClaim(store, { ...claimed, now: new Date().toISOString(), leaseMs })
+        .catch((error) => log.warn({ run: job.run, error: asMusterError(error).toValue() }, 'a claim could not be renewed'))
+    }, renewEveryMs)
+    try {
+      const state = fleet.byId(job.host)?.connector.state
+      if (state?.status !== 'online') throw failure('host.offline', { host: job.host, reason: 'its link closed' })
+      await state.caller.call(startRun, { run: job.run, spec: job.spec, parent: job.parent, fence: job.fence }, { timeoutMs: startDeadlineMs })
+      crashpoint('start.after-answer')
+      await readable(job)
+      await markStarted(store, claimed)
+    } catch (error) {
+      await giveBack(job, claimed, asMusterError(error))
+    } finally {
+      clearInterval(renewing)
+      changed.notify(job.run)
+    }
+  }
+
+  /** Where runs are read from the mirror, a run has begun for its readers only once the mirror has it. */
+  async function readable(job: Job): Promise<void> {
+    if (!fleet.byId(job.host)?.connector.traits.mirrored) return
+    const deadline = AbortSignal.any([closing.signal, AbortSignal.timeout(startDeadlineMs)])
+    for (;;) {
+      const next = changed.next(job.run, deadline)
+      if (await getRun(store, job.host, job.run)) return
+      await next
+    }
+  }
+
+  async function giveBack(job: Job, claimed: { run: string; owner: string; fence: number }, error: MusterError): Promise<void> {
+    log.info({ run: job.run, host: job.host, error: error.toValue() }, 'a run could not be started')
+    try {
+      // A host that is still starting, or a link that broke: the job waits its turn again. Anything else is the run's end.
+      if (error.retryable) await releaseClaim(store, claimed)
+      else await endJob(store, { run: job.run, runState: 'failed', error: error.toValue() })
+    } catch (failed) {
+      // The lease lapses by itself, and the sweep takes the job back.
+      log.error({ run: job.run, error: asMusterError(failed).toValue() }, 'a claim could not be given back')
+    }
+  }
+
+  const sweeping = setInterval(() => {
+    sweepJobs(store, new Date().toISOString()).then(
+      ({ requeued, expired }) => {
+        for (const job of expired) changed.notify(job.run)
+        if (requeued.length > 0) log.warn({ runs: requeued.map(({ run }) => run) }, 'claims lapsed; the jobs wait again')
+        claim()
+      },
+      (error) => log.error({ error: asMusterError(error).toValue() }, 'the queue could not be swept'),
+    )
+  }, sweepEveryMs)
+
+  async function until(run: string, reached: (job: Job) => boolean, signal: AbortSignal): Promise<Job | undefined> {
+    for (;;) {
+      const next = changed.next(run, signal)
+      const job = await getJob(store, run)
+      if (!job || reached(job)) return job
+      await next
+    }
+  }
+
+  async function end(run: string, runState: RunState, error: Run['error']): Promise<void> {
+    await endJob(store, { run, runState, error })
+    changed.notify(run)
+  }
+
+  claim()
+  return {
+    submit,
+    claim,
+    look: (run) => getJob(store, run),
+    begun: (run, signal) => until(run, (job) => job.state === 'started' || job.state === 'ended', signal),
+    ended: (run, signal) => until(run, (job) => job.state === 'ended', signal),
+    async cancelWaiting(run) {
+      const job = await getJob(store, run)
+      if (!job || job.state !== 'queued') return undefined
+      const cancelled = await endJob(store, { run, runState: 'cancelled', error: null, onlyIf: 'queued' })
+      changed.notify(run)
+      return cancelled ? await getJob(store, run) : undefined
+    },
+    async note({ id, state, error }) {
+      if (isTerminal(state)) await end(id, state, error)
+      else changed.notify(id)
+    },
+    async abandon(host, error) {
+      for (const job of await unfinishedJobs(store)) {
+        if (job.host === host) await end(job.run, 'failed', error.toValue())
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      closing.abort()
+      clearInterval(sweeping)
+      await claiming
+      await Promise.all(starting)
+    },
+  }
+}
+
+function fingerprint(request: unknown): string {
+  return createHash('sha256').update(JSON.stringify(sortKeys(request))).digest('hex')
+}
+
+function sortKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortKeys)
+  if (value === null || typeof value !== 'object') return value
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, one]) => [key, sortKeys(one)]))
+}

@@ -1,0 +1,61 @@
+// A run whose job has not reached its host: answered from the job, since its host knows nothing of it.
+// Readers that follow wait here until it has begun; a job that ended in the queue has two events and no output.
+
+import { failure } from '../contract/errors.ts'
+import { followEvents, type RunEvent } from '../contract/event.ts'
+import { type Bound, type Implementation, implement, implementation } from '../contract/implementation.ts'
+import type { Operation } from '../contract/operation.ts'
+import { feedOutput, followLog, readOutput } from '../contract/output.ts'
+import { cancelRun, getRun, type Run, writeStdin } from '../contract/run.ts'
+import type { Job } from '../store/jobs.ts'
+import type { FleetHost } from './fleet.ts'
+import type { Queue } from './queue.ts'
+
+/** What answers for a run that is still the queue's, or that ended there. Undefined when its host is the one to ask. */
+export async function waitingRunOperations(
+  { host, queue }: { host: FleetHost; queue: Queue }, operation: Operation, run: string, signal: AbortSignal,
+): Promise<Implementation | undefined> {
+  if (operation === cancelRun) {
+    const cancelled = await queue.cancelWaiting(run)
+    if (cancelled) return implementation(implement(cancelRun, async () => runOfJob(host, cancelled)))
+  }
+  const job = operation === getRun ? await queue.look(run) : await queue.begun(run, signal)
+  if (!job || job.host !== host.id || hasReachedHost(job)) return undefined
+  return implementation(...answersFromJob(host, job))
+}
+
+function hasReachedHost(job: Job): boolean {
+  return job.state === 'started' || (job.state === 'ended' && job.startedAt !== null)
+}
+
+function answersFromJob(host: FleetHost, job: Job): Bound[] {
+  const ended = () => failure('run.ended', { run: job.run, state: job.runState })
+  return [
+    implement(getRun, async () => runOfJob(host, job)),
+    implement(cancelRun, async () => { throw ended() }),
+    implement(writeStdin, async () => { throw ended() }),
+    implement(followEvents, async function* ({ after }) {
+      yield* eventsOfJob(job).filter(({ seq }) => seq > after)
+    }),
+    implement(readOutput, async function* () {}),
+    implement(followLog, async function* () {}),
+    implement(feedOutput, async function* () {}),
+  ]
+}
+
+/** The run that a waiting, or never started, job is. */
+export function runOfJob(host: Pick<FleetHost, 'name'>, job: Job): Run {
+  return {
+    id: job.run, host: host.name, kind: job.spec.kind, state: job.runState, title: job.title, parent: job.parent,
+    createdAt: job.createdAt, startedAt: null, endedAt: job.endedAt, pid: null, exit: null, error: job.error,
+    output: { stdout: 0, stderr: 0 }, lastEvent: eventsOfJob(job).length, unreachableSince: null,
+  }
+}
+
+function eventsOfJob(job: Job): RunEvent[] {
+  if (job.endedAt === null) return []
+  return [
+    { type: 'accepted', seq: 1, at: job.createdAt, kind: job.spec.kind, title: job.title, parent: job.parent },
+    { type: 'state', seq: 2, at: job.endedAt, state: job.runState, ...(job.error && { error: job.error }) },
+  ]
+}

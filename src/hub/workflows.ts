@@ -1,0 +1,66 @@
+// Carries runs of kind workflow on the hub's own host: the engine (src/workflow) with this hub's queue and fleet as its dispatcher.
+// A workflow's units are runs of their own, with ids made from the workflow's, so that a restarted hub finds the ones it had started.
+
+import { failure } from '../contract/errors.ts'
+import { localHost } from '../contract/names.ts'
+import { readOutput } from '../contract/output.ts'
+import { cancelRun, getRun, isTerminal, RunSpec } from '../contract/run.ts'
+import { checkWorkflow } from '../workflow/check.ts'
+import { resolveInputs } from '../workflow/inputs.ts'
+import type { Dispatcher } from '../workflow/dispatcher.ts'
+import { executeWorkflow } from '../workflow/execute.ts'
+import type { Executor } from '../host/executor.ts'
+import type { Fleet } from './fleet.ts'
+import type { HostDoor } from './host-door.ts'
+import type { Queue } from './queue.ts'
+
+/** How long a unit waits for a host that is offline before it fails: a node that restarts or dials again is back by then. */
+const unitExpiresInMs = 120_000
+const stdoutForStepsBytes = 64 * 1024
+
+/** Refuses a workflow that cannot run, before it is queued. Throws `workflow.invalid`, `workflow.input`. */
+export function checkWorkflowSpec(spec: RunSpec): void {
+  if (spec.kind === 'workflow') resolveInputs(checkWorkflow(spec.source, spec.file), spec.inputs)
+}
+
+export interface WorkflowParts {
+  readonly fleet: Fleet
+  readonly queue: Queue
+  readonly door: HostDoor
+}
+
+export function workflowExecutor(parts: Promise<WorkflowParts>): Executor {
+  return async ({ run, spec, history, emit, write, signal }) => {
+    if (spec.kind !== 'workflow') throw failure('run.kind_unsupported', { host: localHost, kind: spec.kind })
+    const plan = checkWorkflow(spec.source, spec.file)
+    return executeWorkflow({
+      plan, inputs: resolveInputs(plan, spec.inputs), run, defaultHost: spec.host ?? localHost,
+      ...(spec.cwd !== undefined && { cwd: spec.cwd }),
+      history, emit, write, signal, dispatcher: dispatcher(await parts),
+    })
+  }
+}
+
+function dispatcher({ fleet, queue, door }: WorkflowParts): Dispatcher {
+  return {
+    async submit({ run, host, spec, parent }) {
+      await queue.submit({
+        host: fleet.find(host), spec: RunSpec.parse(spec), run, parent, queue: true, expiresInMs: unitExpiresInMs,
+      })
+    },
+    async finished({ run, host }, signal) {
+      await queue.ended(run, signal)
+      const caller = door.caller(fleet.find(host))
+      const ended = await caller.call(getRun, { run }, { signal })
+      const bytes: Uint8Array[] = []
+      const head = caller.bytes(readOutput, { run, stream: 'stdout', limit: stdoutForStepsBytes, follow: true }, { signal })
+      for await (const chunk of head) bytes.push(chunk)
+      return { run: ended, stdout: Buffer.concat(bytes).toString('utf8') }
+    },
+    async cancel({ run, host }) {
+      const caller = door.caller(fleet.find(host))
+      const { state } = await caller.call(getRun, { run })
+      if (!isTerminal(state)) await caller.call(cancelRun, { run })
+    },
+  }
+}
