@@ -1,0 +1,67 @@
+// Which folder of src/ may import which, and who owns a package: the one table behind `npm run check` and docs/architecture.md.
+// A new folder under src/ gets a row here. To widen a row is a decision: say why beside it.
+
+interface Layer {
+  readonly meaning: string
+  readonly mayImport: readonly string[]
+  /** Single files of other layers, for assembling a process out of them. */
+  readonly entryPoints?: readonly string[]
+}
+
+/** From the bottom up: a layer is imported only by layers below it in this list. */
+export const layers: Readonly<Record<string, Layer>> = {
+  contract: { meaning: 'what a host or a hub can be asked: schemas, operations, events, errors', mayImport: [] },
+  wire: { meaning: 'the peer that carries the contract: channels, frames, flow control, handshake', mayImport: ['contract'] },
+  store: { meaning: 'what must survive: one schema on SQLite or PostgreSQL, and output files', mayImport: ['contract'] },
+  host: { meaning: 'one machine: front door, procs, runs, the keeper', mayImport: ['contract', 'wire', 'store'] },
+  workflow: { meaning: 'YAML to a checked plan to a durable execution', mayImport: ['contract'] },
+  connectors: { meaning: 'the ways to reach a host, a folder each', mayImport: ['contract', 'wire', 'host'] },
+  hub: {
+    // wire: a hub has a key and is handed channels. host.ts: every hub is a host itself.
+    meaning: 'the centre: registry, fleet, queue, mirror, tokens',
+    mayImport: ['contract', 'wire', 'connectors', 'workflow', 'store'],
+    entryPoints: ['src/host/host.ts'],
+  },
+  api: {
+    // wire: the door turns a node's HTTP upgrade into a channel, which only wire can make.
+    meaning: "HTTP, SSE and the tunnel's door, derived from the contract",
+    mayImport: ['contract', 'wire', 'hub'],
+  },
+  sdk: { meaning: 'the typed client of a hub', mayImport: ['contract', 'wire'] },
+  cli: {
+    meaning: 'the command line; assembles the processes',
+    mayImport: ['contract', 'sdk'],
+    entryPoints: ['src/hub/hub.ts', 'src/host/host.ts', 'src/api/api.ts'],
+  },
+}
+
+/** Packages that only some layers may know, so that they can be replaced there. */
+export const packageOwners: Readonly<Record<string, readonly string[]>> = {
+  'node:sqlite': ['store'],
+  kysely: ['store'],
+  pg: ['store'],
+  liquidjs: ['workflow'],
+  yaml: ['workflow'],
+  '@marcbachmann/cel-js': ['workflow'],
+  ws: ['wire', 'api'],
+  fastify: ['api'],
+  commander: ['cli'],
+}
+
+/** The rows as docs/architecture.md shows them. */
+export function layerTable(): string {
+  const rows = Object.entries(layers).map(([folder, { meaning, mayImport, entryPoints }]) => {
+    const allowed = [mayImport.join(', '), (entryPoints ?? []).map((file) => `\`${file}\``).join(', ')].filter(Boolean)
+    return `| \`src/${folder}/\` | ${meaning} | ${allowed.join('; ') || 'nothing of ours'} |`
+  })
+  const owners = Object.entries(packageOwners).map(([name, owner]) => `| \`${name}\` | ${owner.join(', ')} |`)
+  return [
+    '| folder | what it is | may import |',
+    '|---|---|---|',
+    ...rows,
+    '',
+    '| package | known only to |',
+    '|---|---|',
+    ...owners,
+  ].join('\n')
+}

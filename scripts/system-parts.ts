@@ -1,0 +1,61 @@
+// Programs outside npm that some tests need: `npm test` brings them where it may, and names what it skips where it may not.
+// A test that needs one skips itself with `test.skipIf(!hasProgram('...'))` and has a row here.
+
+import { spawnSync } from 'node:child_process'
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+interface SystemPart {
+  readonly program: string
+  /** The package of Debian and Ubuntu that holds it. */
+  readonly debian: string
+  readonly suite: string
+  readonly reason: string
+}
+
+export const systemParts: readonly SystemPart[] = [
+  {
+    program: 'shellcheck',
+    debian: 'shellcheck',
+    suite: 'test/habits/shell.test.ts',
+    reason: 'reads the shell scripts the way a careful shell programmer would',
+  },
+  { program: 'zsh', debian: 'zsh', suite: 'test/package/pack.test.ts', reason: 'must accept its completion script' },
+  { program: 'fish', debian: 'fish', suite: 'test/package/pack.test.ts', reason: 'must accept its completion script' },
+]
+
+export function hasProgram(program: string): boolean {
+  return (process.env.PATH ?? '').split(delimiter).some((folder) => isExecutable(join(folder, program)))
+}
+
+/** Installs what is missing where that can be done unasked: Debian or Ubuntu, as root or with a sudo that asks nothing. */
+export function installSystemParts(): void {
+  const packages = missingParts().map((part) => part.debian)
+  if (packages.length === 0 || !hasProgram('apt-get')) return
+  const asRoot = process.getuid?.() === 0 ? [] : ['sudo', '--non-interactive']
+  if (asRoot[0] && !hasProgram(asRoot[0])) return
+  console.log(`Installing for the tests: ${packages.join(', ')} ...`)
+  for (const args of [['update'], ['install', '--yes', '--no-install-recommends', ...packages]]) {
+    const [program = '', ...rest] = [...asRoot, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '--quiet=2', ...args]
+    const done = spawnSync(program, rest, { encoding: 'utf8' })
+    if (done.status !== 0) return console.log(`apt-get ${args[0]} failed, so it is left out: ${lastLine(done.stderr)}`)
+  }
+}
+
+/** The parts that this machine still lacks. */
+export function missingParts(): SystemPart[] {
+  return systemParts.filter((part) => !hasProgram(part.program))
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function lastLine(text: string | null): string {
+  return (text ?? '').trim().split('\n').at(-1) ?? ''
+}
