@@ -17,10 +17,9 @@ export const layers: Readonly<Record<string, Layer>> = {
   workflow: { meaning: 'YAML to a checked plan to a durable execution', mayImport: ['contract'] },
   connectors: { meaning: 'the ways to reach a host, a folder each', mayImport: ['contract', 'wire', 'host'] },
   hub: {
-    // wire: a hub has a key and is handed channels. host.ts: every hub is a host itself.
+    // wire: a hub has a key and is handed channels.
     meaning: 'the centre: registry, fleet, queue, mirror, tokens',
     mayImport: ['contract', 'wire', 'connectors', 'workflow', 'store'],
-    entryPoints: ['src/host/host.ts'],
   },
   api: {
     // wire: the door turns a node's HTTP upgrade into a channel, which only wire can make.
@@ -29,9 +28,17 @@ export const layers: Readonly<Record<string, Layer>> = {
   },
   sdk: { meaning: 'the typed client of a hub', mayImport: ['contract', 'wire'] },
   cli: {
+    // wire: where sockets are and which version this is. The rest are the parts that a hub's and a node's process are made of.
     meaning: 'the command line; assembles the processes',
-    mayImport: ['contract', 'sdk'],
-    entryPoints: ['src/hub/hub.ts', 'src/host/host.ts', 'src/api/api.ts'],
+    mayImport: ['contract', 'sdk', 'wire'],
+    entryPoints: [
+      'src/hub/hub.ts',
+      'src/host/host.ts',
+      'src/host/process-identity.ts',
+      'src/api/api.ts',
+      'src/api/loopback.ts',
+      'src/connectors/links.ts',
+    ],
   },
 }
 

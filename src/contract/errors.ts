@@ -245,7 +245,7 @@ export const catalogue = {
     () => 'Mend its owner and permissions, or set MUSTER_HOME to a directory of your own.'),
   'link.insecure': entry(400, exitCode.refused, false,
     (p: { url: string }) => `${p.url} would send credentials and commands in the clear beyond this machine.`,
-    () => 'Use https:// or wss://, or accept the risk with `--insecure`.'),
+    () => 'Use https:// or wss://, or accept the risk with `--insecure` (MUSTER_INSECURE=1 for a command that speaks to a hub).'),
   'cli.usage': entry(400, exitCode.usage, false,
     (p: { problem: string; hint: string }) => p.problem,
     (p) => p.hint),

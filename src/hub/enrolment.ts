@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto'
 import { ulid } from 'ulidx'
 import type { DialInGate } from '../connectors/dial-in.ts'
-import { formatEnrolmentToken, parseEnrolmentToken } from '../connectors/tunnel/enrolment-token.ts'
+import { formatEnrolmentToken, parseEnrolmentToken } from '../connectors/enrolment-token.ts'
 import { failure } from '../contract/errors.ts'
 import { addEnrolment, bindKey, findEnrolment, findNodeByKey, tokenMatches } from '../store/nodes.ts'
 import type { Store } from '../store/store.ts'

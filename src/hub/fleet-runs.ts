@@ -6,7 +6,7 @@ import type { findRun, listFleetRuns } from '../contract/fleet.ts'
 import type { OutputOf, ParsedOf } from '../contract/operation.ts'
 import { getRun, listRuns, type Run } from '../contract/run.ts'
 import { getJob, type Job, listWaitingJobs } from '../store/jobs.ts'
-import { runCursor } from '../store/runs.ts'
+import { type RunFilter, runCursor } from '../store/runs.ts'
 import type { Store } from '../store/store.ts'
 import type { Fleet, FleetHost } from './fleet.ts'
 import type { HostDoor } from './host-door.ts'
@@ -51,7 +51,7 @@ export function fleetRuns({ store, fleet, door }: { store: Store; fleet: Fleet; 
   }
 
   /** Runs that only the queue knows: waiting, or ended before any host had them. */
-  async function waitingRuns(hosts: FleetHost[], filter: Parameters<typeof listWaitingJobs>[1]): Promise<Run[]> {
+  async function waitingRuns(hosts: FleetHost[], filter: Omit<RunFilter, 'host'>): Promise<Run[]> {
     const byId = new Map(hosts.map((host) => [host.id, host]))
     const jobs: Job[] = await listWaitingJobs(store, { ...filter, hosts: [...byId.keys()] })
     return jobs.map((job) => runOfJob(byId.get(job.host) as FleetHost, job))

@@ -2,7 +2,6 @@
 // It knows names and links; what runs where is the queue's and the mirror's business.
 
 import type { Connector } from '../connectors/port.ts'
-import { type ConnectorConfig, connectorLabel } from '../connectors/table.ts'
 import { failure } from '../contract/errors.ts'
 import type { HostInfo, HostRow } from '../contract/host.ts'
 import { localHost } from '../contract/names.ts'
@@ -12,7 +11,9 @@ export interface FleetHost {
   readonly id: string
   readonly name: string
   readonly labels: Readonly<Record<string, string>>
-  readonly config: ConnectorConfig
+  /** The connector's kind, and how lists name the way to the host. */
+  readonly kind: string
+  readonly label: string
   readonly connector: Connector
 }
 
@@ -59,8 +60,8 @@ export function hostRow(host: FleetHost, health: HostHealth | undefined, info?: 
   return {
     id: host.id,
     name: host.name,
-    label: connectorLabel(host.config, host.id),
-    connector: host.config.kind,
+    label: host.label,
+    connector: host.kind,
     labels: { ...host.labels },
     status: state.status,
     since: state.since,

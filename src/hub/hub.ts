@@ -4,8 +4,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import { connectLocal } from '../connectors/local/connector.ts'
-import { openHost } from '../host/host.ts'
+import { openLocal } from '../connectors/table.ts'
 import type { Implementation, Principal } from '../contract/implementation.ts'
 import { localHost } from '../contract/names.ts'
 import { lockHome } from '../store/lock.ts'
@@ -41,8 +40,8 @@ export interface Hub extends AsyncDisposable {
   /** What one of its hosts can be asked, by id or name. Rejects with `host.unknown`. */
   host(ref: string): Promise<Implementation>
   authenticate(token: string): Promise<Principal | undefined>
-  /** Takes a WebSocket that a node has dialled; a refusal closes it. */
-  acceptTunnel(channel: Channel, remote: { address: string }): void
+  /** Takes a channel that a node has dialled; a refusal closes it. Resolves when the handshake is over. */
+  acceptTunnel(channel: Channel, remote: { address: string }): Promise<void>
   /** Where the API listens, once it does: for hub.info and for the commands that enrolment prints. */
   listening(urls: readonly string[]): void
   /** Rejects while the hub cannot do its work, e.g. `store.unavailable`. */
@@ -64,22 +63,19 @@ export async function openHub({ home, storeUrl, label = '', version, log }: HubO
   const mirror = opened.use(openMirror({ dir: join(dir, 'mirror'), store, log }))
   // The own host takes up its unfinished workflows as it opens; they wait here until there is a queue for their units.
   const ready = Promise.withResolvers<WorkflowParts>()
-  const host = opened.use(await openHost({
-    home: join(home, 'host'), name: localHost, policy: { allow: 'everything' },
-    executors: { workflow: workflowExecutor(ready.promise) }, log,
+  const local = opened.use(await openLocal({
+    home: join(home, 'host'), executors: { workflow: workflowExecutor(ready.promise) }, log,
   }))
-  const fleet = createFleet({
-    id: localHost, name: localHost, labels: {}, config: { kind: 'local' }, connector: connectLocal(host.offers),
-  })
+  const fleet = createFleet({ id: localHost, name: localHost, labels: {}, kind: localHost, label: localHost, connector: local })
   const queue = opened.use(await openQueue({ store, fleet, owner: `hub:${identity.fingerprint}`, log }))
   const door = openDoor({ queue, mirror })
   const membership = opened.use(await openMembership({
     registry: await openRegistry(join(home, 'hosts')), store, fleet, queue, mirror, identity, version, log,
-    local: host.offers, hubUrl: () => (urls[0] ?? 'ws://127.0.0.1:7878').replace(/^http/, 'ws'),
+    hubUrl: () => (urls[0] ?? 'ws://127.0.0.1:7878').replace(/^http/, 'ws'),
   }))
   ready.resolve({ fleet, queue, door })
   const offers = hubOffers({
-    store, fleet, queue, door, membership, runs: fleetRuns({ store, fleet, door }),
+    store, fleet, queue, membership, runs: fleetRuns({ store, fleet, door }),
     info: () => ({
       id: identity.fingerprint, label, version, protocol: protocolVersion, key: identity.fingerprint,
       urls: [...urls], startedAt, store: store.engine, pid: process.pid,

@@ -2,16 +2,14 @@
 // It keeps registry (what a person edits), store (credentials) and fleet (open connectors) saying the same.
 
 import { acceptDialIn } from '../connectors/dial-in.ts'
-import { type ConnectorConfig, openConnector } from '../connectors/table.ts'
+import { type ConnectorConfig, connectorLabel, openConnector } from '../connectors/table.ts'
 import { asMusterError, failure } from '../contract/errors.ts'
 import type { enrollNode } from '../contract/host.ts'
-import type { Implementation } from '../contract/implementation.ts'
 import { localHost } from '../contract/names.ts'
 import type { OutputOf, ParsedOf } from '../contract/operation.ts'
 import type { Logger } from 'pino'
 import { healthOf } from '../store/health.ts'
 import { removeNode } from '../store/nodes.ts'
-import type { Store } from '../store/store.ts'
 import type { Channel } from '../wire/channel.ts'
 import type { Identity } from '../wire/identity.ts'
 import { hostOfNode, mintEnrolment } from './enrolment.ts'
@@ -22,7 +20,8 @@ import type { CorruptRecord, HostRecord, Registry } from './registry.ts'
 export interface Membership extends AsyncDisposable {
   enroll(input: ParsedOf<typeof enrollNode>): Promise<OutputOf<typeof enrollNode>>
   forget(host: FleetHost): Promise<void>
-  acceptTunnel(channel: Channel, remote: { address: string }): void
+  /** Resolves when the handshake is over, however it ended. */
+  acceptTunnel(channel: Channel, remote: { address: string }): Promise<void>
   corrupt(): Promise<CorruptRecord[]>
 }
 
@@ -31,7 +30,6 @@ export interface MembershipOf extends Followed {
   readonly fleet: Fleet
   readonly identity: Identity
   readonly version: string
-  readonly local: Implementation
   /** This hub's own address, for the command that enrolment prints. */
   readonly hubUrl: () => string
   readonly log: Logger
@@ -47,8 +45,10 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
 
   async function open(record: HostRecord): Promise<void> {
     const lastSeenAt = (await healthOf(store, record.id))?.lastSeenAt ?? null
-    const connector = openConnector(record.connector, { local: of.local, lastSeenAt })
-    const host: FleetHost = { id: record.id, name: record.name, labels: record.labels, config: record.connector, connector }
+    const { id, name, labels, connector: config } = record
+    const host: FleetHost = {
+      id, name, labels, kind: config.kind, label: connectorLabel(config, id), connector: openConnector(config, lastSeenAt),
+    }
     fleet.add(host)
     following.set(host.id, followHost(host, of))
   }
@@ -75,7 +75,7 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
     await queue.abandon(host.id, failure('host.unknown', { host: host.name }))
   }
 
-  function acceptTunnel(channel: Channel, { address }: { address: string }): void {
+  function acceptTunnel(channel: Channel, { address }: { address: string }): Promise<void> {
     const gate = {
       async admit(node: Parameters<typeof hostOfNode>[1]) {
         const host = fleet.byId(await hostOfNode(store, node))
@@ -88,6 +88,7 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
       .catch((error) => log.warn({ address, error: asMusterError(error).toValue() }, 'a node was refused'))
       .finally(() => admitting.delete(admitted))
     admitting.add(admitted)
+    return admitted
   }
 
   return {

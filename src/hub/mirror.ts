@@ -10,10 +10,10 @@ import { feedOutput } from '../contract/output.ts'
 import { isTerminal, type Run } from '../contract/run.ts'
 import { openAppender } from '../store/output/append.ts'
 import { decodeChunks } from '../store/output/record.ts'
-import { outputGaps, closeOutputGap } from '../store/output-gaps.ts'
-import { runReadings } from '../store/readings.ts'
+import { readingOperations } from '../store/readings.ts'
+import { makeRunBells, type RunBells } from '../store/run-bells.ts'
+import { closeOutputGap, outputGaps } from '../store/runs.ts'
 import type { Store } from '../store/store.ts'
-import { createChanges } from '../store/changes.ts'
 
 export interface Mirror extends AsyncDisposable {
   /** The reading operations of one host, answered from the copy. */
@@ -25,8 +25,13 @@ export interface Mirror extends AsyncDisposable {
 }
 
 export function openMirror({ dir, store, log }: { dir: string; store: Store; log: Logger }): Mirror {
-  const changes = createChanges()
+  const bells = new Map<string, RunBells>()
   const copying = new Map<string, { signal: AbortSignal; work: Promise<void> }>()
+  const bellsOf = (host: string) => {
+    const known = bells.get(host) ?? makeRunBells()
+    bells.set(host, known)
+    return known
+  }
   const outputDir = (host: string, run: string) => join(dir, host, run)
 
   function copy(host: string, run: string, caller: Caller, signal: AbortSignal): void {
@@ -50,18 +55,17 @@ export function openMirror({ dir, store, log }: { dir: string; store: Store; log
       const feed = caller.bytes(feedOutput, { run, after: appender.position.chunk }, { signal })
       for await (const chunk of decodeChunks(feed)) {
         await appender.append(chunk)
-        changes.notify(host, run)
+        bellsOf(host).of(run).ring()
       }
     } finally {
       await appender.close()
     }
     await closeOutputGap(store, host, run)
-    changes.notify(host, run)
   }
 
   return {
-    readings: (host) => implementation(...runReadings({
-      store, host, changes, outputDir: (run) => outputDir(host, run),
+    readings: (host) => implementation(...readingOperations({
+      store, host, bells: bellsOf(host), outputDir: (run) => outputDir(host, run),
     })),
     resume(host, caller, signal) {
       outputGaps(store, host).then(
@@ -70,7 +74,7 @@ export function openMirror({ dir, store, log }: { dir: string; store: Store; log
       )
     },
     note(host, run, caller, signal) {
-      changes.notify(host, run.id)
+      bellsOf(host).ring(run)
       if (run.state === 'running' || isTerminal(run.state)) copy(host, run.id, caller, signal)
     },
     async [Symbol.asyncDispose]() {

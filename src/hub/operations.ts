@@ -12,7 +12,6 @@ import type { Store } from '../store/store.ts'
 import * as tokens from '../store/tokens.ts'
 import { type Fleet, hostRow, isLocal } from './fleet.ts'
 import type { FleetRuns } from './fleet-runs.ts'
-import type { HostDoor } from './host-door.ts'
 import { liveCaller } from './forward.ts'
 import type { Membership } from './membership.ts'
 import type { Queue } from './queue.ts'
@@ -23,7 +22,6 @@ export interface HubParts {
   readonly store: Store
   readonly fleet: Fleet
   readonly queue: Queue
-  readonly door: HostDoor
   readonly runs: FleetRuns
   readonly membership: Membership
   readonly info: () => OutputOf<typeof getHubInfo>
@@ -32,7 +30,7 @@ export interface HubParts {
 const probeDeadlineMs = 2_000
 const liveStates = (Object.keys(runStates) as RunState[]).filter((state) => !isTerminal(state))
 
-export function hubOffers({ store, fleet, queue, door, runs, membership, info }: HubParts): Implementation {
+export function hubOffers({ store, fleet, queue, runs, membership, info }: HubParts): Implementation {
   return implementation(
     implement(getHubInfo, async () => info()),
 

@@ -93,7 +93,7 @@ export async function openQueue(
       claimAgain = false
       const hosts = fleet.all().filter(({ connector }) => connector.state.status === 'online').map(({ id }) => id)
       const jobs = await claimNext(store, { owner, hosts, now: new Date().toISOString(), leaseMs, limit: claimsAtOnce })
-      crashpoint('claim.after-commit')
+      if (jobs.length > 0) crashpoint('claim.after-commit')
       for (const job of jobs) {
         const start = startOnHost(job).finally(() => starting.delete(start))
         starting.add(start)

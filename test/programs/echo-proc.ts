@@ -7,10 +7,15 @@ process.stderr.write('echo-proc is here\n')
 await serveProc({
   echo: async (params) => params,
   whoami: async () => ({ pid: process.pid, secret: process.env.MUSTER_PROC_SECRET ?? null }),
-  refuse: async () => { throw failure('run.unknown', { run: 'nothing' }) },
+  refuse: async () => {
+    throw failure('run.unknown', { run: 'nothing' })
+  },
   crash: async () => {
     process.stderr.write('about to crash\n')
     process.exit(3)
   },
-  hang: () => new Promise(() => { setInterval(() => {}, 1000) }),
+  hang: () =>
+    new Promise(() => {
+      setInterval(() => {}, 1000)
+    }),
 })

@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import type { Run } from '../../src/contract/run.ts'
 import { type Home, makeHome } from './home.ts'
 
 const bin = fileURLToPath(new URL('../../bin/muster.js', import.meta.url))
@@ -35,9 +36,24 @@ function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
 
 /** `muster ARGS --json`, which must succeed; its answer. */
 export async function musterJson<T>(home: string, args: readonly string[], options: Parameters<typeof muster>[2] = {}): Promise<T> {
-  const { code, stdout, stderr } = await muster(home, [...args, '--json'], options)
+  const end = args.includes('--') ? args.indexOf('--') : args.length
+  const { code, stdout, stderr } = await muster(home, args.toSpliced(end, 0, '--json'), options)
   if (code !== 0) throw new Error(`muster ${args.join(' ')} exited ${code}: ${stderr}${stdout}`)
   return JSON.parse(stdout) as T
+}
+
+/** `muster exec --detach`; the run's id. */
+export async function execDetached(home: string, host: string, command: readonly string[], options: readonly string[] = []): Promise<string> {
+  const { runs } = await musterJson<{ runs: { run: string }[] }>(home, ['exec', host, '--detach', ...options, '--', ...command])
+  return runs[0]?.run as string
+}
+
+/** The run once it has ended. */
+export function endOf(home: string, run: string, deadlineMs?: number): Promise<Run> {
+  return until(`${run} ends`, async () => {
+    const now = await musterJson<Run>(home, ['run', 'show', run])
+    return now.endedAt === null ? undefined : now
+  }, undefined, deadlineMs)
 }
 
 export interface Served extends AsyncDisposable {

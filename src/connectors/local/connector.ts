@@ -1,16 +1,25 @@
-// The hub's own host, reached by a function call.
-// How it breaks: not at all; while the hub runs, so does its host. The host's side of it is the host itself, so there is no link.ts.
+// The hub's own host, reached by a function call. There is one in every hub, and no registry record makes another.
+// How it breaks: not at all; while the hub runs, so does its host. The host's side is the host itself, so there is no link.ts.
 
 import { direct } from '../../contract/direct.ts'
-import type { Implementation, Principal } from '../../contract/implementation.ts'
+import type { Principal } from '../../contract/implementation.ts'
+import { localHost } from '../../contract/names.ts'
+import { openHost } from '../../host/host.ts'
 import { linkStateCell, offline } from '../link-state.ts'
 import type { Connector } from '../port.ts'
 
+export type { Executor } from '../../host/executors.ts'
+
 const thisProcess: Principal = { kind: 'self', id: 'hub', role: 'operator', scopes: new Set(['read', 'operate', 'admin']) }
 
-export function connectLocal(host: Implementation): Connector {
-  const cell = linkStateCell({ status: 'online', since: new Date().toISOString(), caller: direct(host, thisProcess) })
-  const close = async () => cell.set(offline('the hub is closing'))
+/** Opens the host and its connector as one; closing the connector closes the host, whose runs go on. */
+export async function openLocal(options: Omit<Parameters<typeof openHost>[0], 'name' | 'policy'>): Promise<Connector> {
+  const host = await openHost({ ...options, name: localHost, policy: { allow: 'everything' } })
+  const cell = linkStateCell({ status: 'online', since: new Date().toISOString(), caller: direct(host.offers, thisProcess) })
+  const close = async () => {
+    cell.set(offline('the hub is closing'))
+    await host.close()
+  }
   return {
     traits: { mirrored: false },
     get state() { return cell.state },

@@ -13,7 +13,7 @@ import { fingerprintOf, type Identity, loadIdentity } from '../../wire/identity.
 import { createPeer, type Peer } from '../../wire/peer.ts'
 import { keepConnected } from '../../wire/reconnect.ts'
 import { findJoinedHub, saveJoinedHub } from './credential.ts'
-import { parseEnrolmentToken } from './enrolment-token.ts'
+import { parseEnrolmentToken } from '../enrolment-token.ts'
 
 export interface TunnelLink {
   /** ws:// or wss://, without a path. */

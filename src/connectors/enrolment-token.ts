@@ -2,7 +2,7 @@
 // Both sides read it: the hub to find the enrolment, the node to know which key to expect before it sends anything.
 
 import { z } from 'zod'
-import { failure } from '../../contract/errors.ts'
+import { failure } from '../contract/errors.ts'
 
 export interface EnrolmentToken {
   readonly host: string
