@@ -241,13 +241,19 @@ test('closing ends streams at once, lets calls finish, and takes no more', async
   const [response] = (await once(stream, 'response')) as [IncomingMessage]
   const broken = once(response, 'error')
   response.resume()
-  const called = ask(closing, { method: 'POST', path: runsPath, ...operator, body: '{"spec":{"kind":"command","argv":["a"]}}' })
+  const called = ask(closing, {
+    method: 'POST',
+    path: runsPath,
+    ...operator,
+    headers: { Connection: 'keep-alive' },
+    body: '{"spec":{"kind":"command","argv":["a"]}}',
+  })
   await vi.waitFor(() => expect(closing.reached).toContain('fleet.submit'))
   const closed = closing.close()
   await broken
   await expect(ask(closing, { path: '/healthz' })).rejects.toThrow(/ECONNREFUSED/)
   go.resolve()
-  expect((await called).json).toEqual({ id: 'done' })
+  expect(await called).toMatchObject({ json: { id: 'done' }, headers: { connection: 'close' } })
   await closed
 })
 

@@ -1,0 +1,73 @@
+// The contract's operations as Fastify routes: gathers the input, asks the hub or the host, gives the answer its form.
+
+import type { FastifyInstance } from 'fastify'
+import type { Logger } from 'pino'
+import { direct } from '../contract/direct.ts'
+import { failure } from '../contract/errors.ts'
+import { requireScope } from '../contract/implementation.ts'
+import { answers } from './answer.ts'
+import { acceptBodies } from './body.ts'
+import type { InFlight } from './exchange.ts'
+import { gatherInput } from './input.ts'
+import type { HubPort } from './port.ts'
+import { explain } from './problem.ts'
+import { type Route, routes } from './routes.ts'
+
+/** Each kind of body has its own scope, so that JSON routes take only JSON and uploads only bytes. */
+export function addOperations(app: FastifyInstance, of: { hub: HubPort; live: InFlight; log: Logger }): void {
+  for (const kind of ['json', 'bytes'] as const) {
+    app.register((scope, _options, done) => {
+      acceptBodies(scope, kind)
+      for (const route of routes) {
+        if ((route.operation.kind === 'upload') === (kind === 'bytes')) addOperation(scope, route, of)
+      }
+      done()
+    })
+  }
+}
+
+function addOperation(
+  scope: FastifyInstance,
+  route: Route,
+  { hub, live, log }: { hub: HubPort; live: InFlight; log: Logger },
+): void {
+  const {
+    operation,
+    asks,
+    place: { method, path },
+  } = route
+  scope.route({
+    method,
+    url: path,
+    exposeHeadRoute: hasHead(operation),
+    config: { operation: operation.name },
+    async handler(request, reply) {
+      const { principal } = request
+      if (!principal) throw failure('auth.required')
+      requireScope(operation, principal)
+      const ending = live.enter(reply, operation.kind)
+      const carried = {
+        params: request.params as Record<string, string>,
+        query: request.query as Record<string, unknown>,
+        body: operation.kind === 'upload' ? undefined : request.body,
+        headers: request.headers,
+      }
+      const input = gatherInput(route, carried)
+      const offers = asks === 'hub' ? hub.offers : await hub.host(carried.params.host ?? '')
+      return answers[operation.kind]({
+        operation,
+        input,
+        request,
+        reply,
+        caller: direct(offers, principal),
+        signal: ending.signal,
+        explain: (thrown) => explain(thrown, { log, request: request.id }),
+      })
+    },
+  })
+}
+
+/** Answers to HEAD cost what GET's do; a stream's would tell nothing. */
+export function hasHead({ kind, http }: Route['operation']): boolean {
+  return kind === 'call' && http.startsWith('GET ')
+}

@@ -1,0 +1,19 @@
+// What the API needs of a hub: all that it knows of one. The real hub fits it, and so does a test's.
+
+import type { Implementation, Principal } from '../contract/implementation.ts'
+import type { Channel } from '../wire/channel.ts'
+
+export interface HubPort {
+  /** What a hub is asked itself: hubOperations. */
+  readonly offers: Implementation
+  /** What one of its hosts can be asked, by name or id: hostOperations. Rejects with `host.unknown`. */
+  host(ref: string): Promise<Implementation>
+  /** Whose token this is; undefined when it is nobody's. */
+  authenticate(token: string): Promise<Principal | undefined>
+  /** Takes a WebSocket that a node has dialled. A promise ends with the handshake, and until then it counts against the door's limit. */
+  acceptTunnel(channel: Channel, remote: { address: string }): void | Promise<void>
+  /** Rejects while the hub cannot do its work. */
+  checkReady(): Promise<void>
+  /** The hub's figures as Prometheus text. */
+  metrics(): Promise<string>
+}

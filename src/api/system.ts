@@ -1,0 +1,59 @@
+// The routes that are not operations: health, metrics, and the documents that describe the API.
+
+import { readFile } from 'node:fs/promises'
+import type { FastifyInstance } from 'fastify'
+import { failure, hasCode } from '../contract/errors.ts'
+import { apiBase } from '../contract/http.ts'
+import { type Principal, requireScope } from '../contract/implementation.ts'
+import type { HttpMetrics } from './metrics.ts'
+import { openApiDocument } from './openapi.ts'
+import { packageFile } from './package-root.ts'
+import type { HubPort } from './port.ts'
+
+/** Asked by load balancers and supervisors, which have no token; they say nothing but yes or no. */
+export const openPaths = ['/healthz', '/readyz'] as const
+export const systemPaths = [...openPaths, '/metrics', `${apiBase}/openapi.json`, `${apiBase}/schemas/workflow.json`] as const
+
+const nobody: Principal = { kind: 'user', id: 'nobody', role: 'none', scopes: new Set() }
+
+export function addSystemRoutes(app: FastifyInstance, { hub, metrics }: { hub: HubPort; metrics: HttpMetrics }): void {
+  const openApi = JSON.stringify(openApiDocument())
+  const answer: Record<(typeof systemPaths)[number], { type: string; text: () => Promise<string>; scope?: 'read' }> = {
+    '/healthz': { type: 'application/json', text: async () => '{"status":"ok"}' },
+    '/readyz': { type: 'application/json', text: () => ready(hub) },
+    '/metrics': {
+      type: 'text/plain; version=0.0.4; charset=utf-8',
+      scope: 'read',
+      text: async () => (await hub.metrics()) + (await metrics.text()),
+    },
+    '/api/v1/openapi.json': { type: 'application/json', text: async () => openApi },
+    '/api/v1/schemas/workflow.json': { type: 'application/schema+json', text: workflowSchema },
+  }
+  for (const [path, { type, text, scope }] of Object.entries(answer)) {
+    app.get(path, { config: { operation: path } }, async (request, reply) => {
+      if (scope) requireScope({ name: path, scope }, request.principal ?? nobody)
+      return reply.type(type).send(await text())
+    })
+  }
+}
+
+async function ready(hub: HubPort): Promise<string> {
+  try {
+    await hub.checkReady()
+    return '{"status":"ready"}'
+  } catch (error) {
+    // Why is in the hub's log and in its operations' answers; whoever asks here may be a stranger.
+    if (hasCode(error, 'store.unavailable')) throw failure('store.unavailable', { problem: 'the hub cannot use its store' })
+    throw failure('host.not_ready')
+  }
+}
+
+async function workflowSchema(): Promise<string> {
+  try {
+    return await readFile(packageFile('schemas', 'workflow.schema.json'), 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT')
+      throw failure('operation.unknown', { operation: 'the workflow schema' })
+    throw error
+  }
+}

@@ -1,0 +1,20 @@
+// A byte stream from the client, of any length, then one answer as JSON.
+
+import type { IncomingMessage } from 'node:http'
+import { failure } from '../contract/errors.ts'
+import type { UploadOperation } from '../contract/operation.ts'
+import type { Exchange } from './exchange.ts'
+
+export async function answerUpload({ operation, input, caller, request, reply, signal }: Exchange): Promise<unknown> {
+  const output = await caller.upload(operation as UploadOperation, input, bodyOf(request.raw), { signal })
+  return reply.type('application/json').send(JSON.stringify(output ?? null))
+}
+
+/** Leaving it early must not destroy the request: its socket still carries the answer. */
+async function* bodyOf(request: IncomingMessage): AsyncGenerator<Uint8Array> {
+  try {
+    yield* request.iterator({ destroyOnReturn: false })
+  } catch {
+    throw failure('call.cancelled')
+  }
+}

@@ -1,0 +1,30 @@
+// One signal for a call: the caller's cancelling and its deadline, whichever comes first, as typed errors.
+
+import type { CallOptions } from '../contract/caller.ts'
+import { failure } from '../contract/errors.ts'
+import type { Operation } from '../contract/operation.ts'
+
+export interface Deadline extends Disposable {
+  readonly signal: AbortSignal
+  /** The first answer of a stream has come: from now on only the caller ends it. */
+  met(): void
+}
+
+export function deadlineOf(operation: Operation, { signal, timeoutMs }: CallOptions = {}): Deadline {
+  const ending = new AbortController()
+  const cancel = () => ending.abort(failure('call.cancelled'))
+  const timer =
+    timeoutMs === undefined
+      ? undefined
+      : setTimeout(() => ending.abort(failure('call.deadline', { operation: operation.name, ms: timeoutMs })), timeoutMs)
+  if (signal?.aborted) cancel()
+  signal?.addEventListener('abort', cancel, { once: true })
+  return {
+    signal: ending.signal,
+    met: () => clearTimeout(timer),
+    [Symbol.dispose]() {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', cancel)
+    },
+  }
+}

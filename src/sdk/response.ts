@@ -1,0 +1,39 @@
+// What a hub answered: its JSON, or the error that its problem details say.
+
+import type { IncomingMessage } from 'node:http'
+import { failure, MusterError } from '../contract/errors.ts'
+import { Problem } from '../contract/http.ts'
+import { transportFailure } from './broken.ts'
+
+/** The error that a response says. */
+export async function readProblem(response: IncomingMessage): Promise<MusterError> {
+  const text = await readText(response)
+  const problem = Problem.safeParse(parseJson(text))
+  if (problem.success) return problemError(problem.data)
+  return failure('wire.protocol', {
+    problem: `HTTP ${response.statusCode} without problem details; something else answers at this address`,
+  })
+}
+
+export function problemError({ code, detail, hint, retryable }: Problem): MusterError {
+  return new MusterError({ code, message: detail, hint, retryable })
+}
+
+/** The whole body. Rejects with `wire.closed` when it breaks off. */
+export async function readText(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  try {
+    for await (const chunk of response) chunks.push(chunk as Buffer)
+  } catch (error) {
+    throw transportFailure(error, '')
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
