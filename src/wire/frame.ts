@@ -1,0 +1,71 @@
+// The binary frame: a piece of a stream that belongs to a request. u8 type, u8 from, u32 request id (big-endian), payload.
+// Read and written here only; what a stream may send when is credit.ts and the two flows.
+
+import { failure } from '../contract/errors.ts'
+
+export const frameType = { data: 1, item: 2, end: 3, reset: 4, credit: 5 } as const
+export type FrameType = (typeof frameType)[keyof typeof frameType]
+
+/** Which side of the request sent it: both sides number their requests alike, so the id alone would not say. */
+export const sentBy = { caller: 0, callee: 1 } as const
+export type SentBy = (typeof sentBy)[keyof typeof sentBy]
+
+export interface StreamFrame {
+  readonly type: FrameType
+  readonly from: SentBy
+  readonly id: number
+  readonly payload: Buffer
+}
+
+export const frameHeadBytes = 6
+const nothing = Buffer.alloc(0)
+
+export function encodeFrame(type: FrameType, from: SentBy, id: number, payload: Uint8Array = nothing): Buffer {
+  const bytes = Buffer.allocUnsafe(frameHeadBytes + payload.byteLength)
+  writeHead(bytes, type, from, id)
+  bytes.set(payload, frameHeadBytes)
+  return bytes
+}
+
+/** An ITEM frame, its JSON written in place. */
+export function encodeItem(from: SentBy, id: number, json: string): Buffer {
+  const bytes = Buffer.allocUnsafe(frameHeadBytes + Buffer.byteLength(json))
+  writeHead(bytes, frameType.item, from, id)
+  bytes.write(json, frameHeadBytes, 'utf8')
+  return bytes
+}
+
+export function encodeCredit(from: SentBy, id: number, granted: number): Buffer {
+  const bytes = Buffer.allocUnsafe(frameHeadBytes + 4)
+  writeHead(bytes, frameType.credit, from, id)
+  bytes.writeUInt32BE(granted, frameHeadBytes)
+  return bytes
+}
+
+function writeHead(bytes: Buffer, type: FrameType, from: SentBy, id: number): void {
+  bytes[0] = type
+  bytes[1] = from
+  bytes.writeUInt32BE(id, 2)
+}
+
+/** The payload is a view of `bytes`. Throws `wire.protocol`. */
+export function decodeFrame(bytes: Uint8Array): StreamFrame {
+  if (bytes.byteLength < frameHeadBytes) throw failure('wire.protocol', { problem: 'a binary frame shorter than its head' })
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const type = buffer[0] as number
+  const from = buffer[1] as number
+  if (!isType(type)) throw failure('wire.protocol', { problem: `there is no binary frame of type ${type}` })
+  if (from !== sentBy.caller && from !== sentBy.callee)
+    throw failure('wire.protocol', { problem: `a binary frame from side ${from}` })
+  return { type, from, id: buffer.readUInt32BE(2), payload: buffer.subarray(frameHeadBytes) }
+}
+
+function isType(type: number): type is FrameType {
+  return type >= frameType.data && type <= frameType.credit
+}
+
+/** How much a CREDIT frame grants. Throws `wire.protocol`. */
+export function creditOf({ payload }: StreamFrame): number {
+  if (payload.length !== 4) throw failure('wire.protocol', { problem: 'a CREDIT frame without its u32' })
+  return payload.readUInt32BE(0)
+}

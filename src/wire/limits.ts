@@ -1,0 +1,55 @@
+// The numbers of a connection: what one side may make the other hold. Sizes in bytes.
+// `maxFrame` and `window` are the same for both sides: the smaller of what each offers; the rest is each side's own affair.
+
+import { z } from 'zod'
+
+const kibi = 1024
+const mebi = 1024 * kibi
+
+/** No side may offer a larger frame than this. */
+export const maxFrameCap = 8 * mebi
+
+export interface Limits {
+  /** The largest frame, whole. */
+  readonly maxFrame: number
+  /** What a stream may send ahead of its reader. */
+  readonly window: number
+  /** Calls of the other side that are carried out at once; further ones are answered `wire.overloaded`. */
+  readonly maxPending: number
+  /** Uploads among them: each may cost a window of memory here. */
+  readonly maxUploads: number
+  /** After this long without a frame the other side is pinged. */
+  readonly keepaliveMs: number
+  /** After this long without a frame, or without a byte of ours taken, the connection is closed. */
+  readonly deadMs: number
+}
+
+export const defaultLimits: Limits = {
+  maxFrame: mebi,
+  window: 512 * kibi,
+  maxPending: 4096,
+  maxUploads: 256,
+  keepaliveMs: 15_000,
+  deadMs: 45_000,
+}
+
+/** What a hello says of limits. The lower bounds keep a peer from starving the other with frames of a few bytes. */
+export const LimitsOffer = z.object({
+  maxFrame: z
+    .int()
+    .min(64 * kibi)
+    .max(maxFrameCap),
+  window: z
+    .int()
+    .min(64 * kibi)
+    .max(maxFrameCap),
+})
+export type LimitsOffer = z.output<typeof LimitsOffer>
+
+export function agreeLimits(ours: Limits, theirs: LimitsOffer): Limits {
+  return {
+    ...ours,
+    maxFrame: Math.min(ours.maxFrame, theirs.maxFrame),
+    window: Math.min(ours.window, theirs.window),
+  }
+}
