@@ -26,7 +26,11 @@ describe('how a command ends', () => {
   test('code 0 succeeded, with its sizes and its pid', async () => {
     await box.start('ok', { argv: ['/bin/echo', 'hello'] })
     expect(await box.ended('ok')).toMatchObject({
-      state: 'succeeded', exit: { code: 0, signal: null }, error: null, output: { stdout: 6, stderr: 0 }, pid: expect.any(Number),
+      state: 'succeeded',
+      exit: { code: 0, signal: null },
+      error: null,
+      output: { stdout: 6, stderr: 0 },
+      pid: expect.any(Number),
     })
   })
 
@@ -45,22 +49,49 @@ describe('how a command ends', () => {
     const events = []
     for await (const event of box.caller.items(followEvents, { run: 'events', follow: true })) events.push(event)
     expect(events).toMatchObject([
-      { seq: 1, type: 'accepted' }, { seq: 2, type: 'state', state: 'running' }, { seq: 3, type: 'state', state: 'succeeded' },
+      { seq: 1, type: 'accepted' },
+      { seq: 2, type: 'state', state: 'running' },
+      { seq: 3, type: 'state', state: 'succeeded' },
     ])
   })
 })
 
 describe('what cannot be started', () => {
   test.each([
-    ['no such program', { argv: ['no-such-program-here'] }, 'no-such-program-here could not be started: no such program is in PATH.'],
-    ['no such file', { argv: ['/no/such/file'] }, '/no/such/file could not be started: there is no such file, or the interpreter that it names does not exist.'],
-    ['no such directory', { argv: ['true'], cwd: '/no/such/place' }, 'true could not be started: the working directory /no/such/place does not exist.'],
-    ['a file as directory', { argv: ['true'], cwd: '/etc/passwd' }, 'true could not be started: the working directory /etc/passwd is not a directory.'],
-    ['not executable', { argv: ['/etc/passwd'] }, '/etc/passwd could not be started: this account may not run it, or may not enter the working directory.'],
+    [
+      'no such program',
+      { argv: ['no-such-program-here'] },
+      'no-such-program-here could not be started: no such program is in PATH.',
+    ],
+    [
+      'no such file',
+      { argv: ['/no/such/file'] },
+      '/no/such/file could not be started: there is no such file, or the interpreter that it names does not exist.',
+    ],
+    [
+      'no such directory',
+      { argv: ['true'], cwd: '/no/such/place' },
+      'true could not be started: the working directory /no/such/place does not exist.',
+    ],
+    [
+      'a file as directory',
+      { argv: ['true'], cwd: '/etc/passwd' },
+      'true could not be started: the working directory /etc/passwd is not a directory.',
+    ],
+    [
+      'not executable',
+      { argv: ['/etc/passwd'] },
+      '/etc/passwd could not be started: this account may not run it, or may not enter the working directory.',
+    ],
   ])('%s is said in a sentence', async (name, spec, message) => {
     const run = `unstarted-${name.replaceAll(' ', '-')}`
     await box.start(run, spec)
-    expect(await box.ended(run)).toMatchObject({ state: 'failed', exit: null, pid: null, error: { code: 'run.spawn_failed', message } })
+    expect(await box.ended(run)).toMatchObject({
+      state: 'failed',
+      exit: null,
+      pid: null,
+      error: { code: 'run.spawn_failed', message },
+    })
   })
 
   test('arguments longer than the system takes', async () => {
@@ -76,7 +107,7 @@ describe('where a command runs', () => {
     expect((await box.output('argv')).toString()).toBe(args.map((arg) => `${arg}|`).join(''))
   })
 
-  test('in the account\'s home, or in the directory that was given', async () => {
+  test("in the account's home, or in the directory that was given", async () => {
     const dir = await realpath(await mkdtemp(join(tmpdir(), 'muster-cwd-')))
     await box.start('cwd-home', { argv: ['pwd', '-P'] })
     await box.start('cwd-given', { argv: ['pwd', '-P'], cwd: dir })
@@ -85,7 +116,7 @@ describe('where a command runs', () => {
     await rm(dir, { recursive: true })
   })
 
-  test('with the few variables that are on the list, those given, and who it is; no secret of the node\'s', async () => {
+  test("with the few variables that are on the list, those given, and who it is; no secret of the node's", async () => {
     process.env.MUSTER_TEST_SECRET = 's3cret'
     await box.start('env', { argv: ['env'], env: { GIVEN: 'yes' } })
     delete process.env.MUSTER_TEST_SECRET
@@ -138,7 +169,7 @@ describe('output', () => {
       expect(chunk.text).toBe('first\n')
       break
     }
-    expect((await box.caller.call(getRun, { run: 'live' })).state).toBe('running')
+    expect((await box.caller.call(getRun, { run: 'live' })).endedAt).toBeNull()
   })
 })
 

@@ -1,5 +1,6 @@
 // A host on a home of its own, opened and closed by tests; nothing that it started is left behind.
 
+import { globSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,14 +8,14 @@ import { pino } from 'pino'
 import { vi } from 'vitest'
 import type { Caller } from '../../src/contract/caller.ts'
 import { direct } from '../../src/contract/direct.ts'
-import type { Principal } from '../../src/contract/implementation.ts'
-import { readOutput, type OutputStream } from '../../src/contract/output.ts'
 import { followEvents } from '../../src/contract/event.ts'
+import type { Principal } from '../../src/contract/implementation.ts'
+import { type OutputStream, readOutput } from '../../src/contract/output.ts'
 import { getRun, isTerminal, type Run, type RunSpecInput, startRun } from '../../src/contract/run.ts'
 import { type Host, type HostOptions, openHost } from '../../src/host/host.ts'
-import { identify } from '../../src/host/process-identity.ts'
+import { identify, isAlive, type ProcessIdentity } from '../../src/host/process-identity.ts'
 
-export const operator: Principal = { kind: 'self', id: 'test', role: 'operator', scopes: new Set(['read', 'operate', 'admin']) }
+const operator: Principal = { kind: 'self', id: 'test', role: 'operator', scopes: new Set(['read', 'operate', 'admin']) }
 export const program = (name: string) => new URL(`../programs/${name}`, import.meta.url).pathname
 export const hostName = 'box'
 
@@ -46,11 +47,11 @@ export async function makeTestHome(): Promise<TestHome> {
 
 /** The processes that the keepers of this home started and that are still alive. */
 async function startedIn(dir: string): Promise<number[]> {
-  const { globSync } = await import('node:fs')
   const alive: number[] = []
   for (const file of globSync(join(dir, '{runs,procs}', '*', 'spawn'))) {
-    const { spawned } = JSON.parse(await readFile(file, 'utf8')) as { spawned: { pid: number; startTime: string } | null }
-    if (spawned && (await identify(spawned.pid))?.startTime === spawned.startTime) alive.push(spawned.pid)
+    const text = await readFile(file, 'utf8')
+    const { spawned } = (text === '' ? { spawned: null } : JSON.parse(text)) as { spawned: ProcessIdentity | null }
+    if (spawned && (await isAlive(spawned))) alive.push(spawned.pid)
   }
   return alive
 }

@@ -22,12 +22,14 @@ test('what its policy does not allow is refused and leaves nothing; its own runs
   await using box = await openTestHost(home, { policy: { allow: [] } })
   await expect(box.start('denied', { argv: ['true'] })).rejects.toMatchObject({ code: 'policy.denied' })
   await expect(box.caller.call(getRun, { run: 'denied' })).rejects.toMatchObject({ code: 'run.unknown' })
-  await expect(box.caller.call(applyProc, { proc: 'p', spec: { argv: ['true'] } })).rejects.toMatchObject({ code: 'policy.denied' })
+  await expect(box.caller.call(applyProc, { proc: 'p', spec: { argv: ['true'] } })).rejects.toMatchObject({
+    code: 'policy.denied',
+  })
   expect((await box.caller.call(getRun, { run: 'before' })).state).toBe('succeeded')
   expect((await box.caller.call(getHostInfo, {})).allows).toEqual([])
 })
 
-test('a home has one host at a time, and is this account\'s alone', async () => {
+test("a home has one host at a time, and is this account's alone", async () => {
   await using home = await makeTestHome()
   await using _ = await openTestHost(home)
   await expect(openTestHost(home)).rejects.toMatchObject({ code: 'home.locked' })
@@ -52,9 +54,18 @@ test('a run is carried by a worker in this process, which writes, reports and ca
 
 test('a worker that throws fails its run with the reason', async () => {
   await using home = await makeTestHome()
-  await using box = await openTestHost(home, { executors: { workflow: async () => { throw new Error('it broke') } } })
+  await using box = await openTestHost(home, {
+    executors: {
+      workflow: async () => {
+        throw new Error('it broke')
+      },
+    },
+  })
   await box.caller.call(startRun, { run: 'flow', spec: flow })
-  expect(await box.ended('flow')).toMatchObject({ state: 'failed', error: { code: 'internal', message: 'Muster itself failed: it broke.' } })
+  expect(await box.ended('flow')).toMatchObject({
+    state: 'failed',
+    error: { code: 'internal', message: 'Muster itself failed: it broke.' },
+  })
 })
 
 test('a worker is called again with its history when the host reopens', async () => {
@@ -79,7 +90,7 @@ test('a worker is called again with its history when the host reopens', async ()
   expect((await box.output('flow')).toString()).toBe('12')
 })
 
-test('the journal has every run\'s events in one numbering, live', async () => {
+test("the journal has every run's events in one numbering, live", async () => {
   await using home = await makeTestHome()
   await using box = await openTestHost(home)
   const seen: { position: number; run: string; seq: number }[] = []
@@ -118,6 +129,10 @@ test('it says what it knows of itself', async () => {
   await using home = await makeTestHome()
   await using box = await openTestHost(home)
   expect(await box.caller.call(getHostInfo, {})).toMatchObject({
-    platform: process.platform, activeRuns: 0, kinds: ['command'], allows: ['runs', 'procs'], cores: expect.any(Number),
+    platform: process.platform,
+    activeRuns: 0,
+    kinds: ['command'],
+    allows: ['runs', 'procs'],
+    cores: expect.any(Number),
   })
 })

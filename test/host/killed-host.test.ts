@@ -6,6 +6,8 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect, test, vi } from 'vitest'
+import type { Crashpoint } from '../../src/contract/crashpoint.ts'
+import { hasCode } from '../../src/contract/errors.ts'
 import { callProc, getProc } from '../../src/contract/proc.ts'
 import { cancelRun, getRun, writeStdin } from '../../src/contract/run.ts'
 import { hostName, makeTestHome, openTestHost, program, type TestHome } from './host-fixture.ts'
@@ -13,8 +15,13 @@ import { hostName, makeTestHome, openTestHost, program, type TestHome } from './
 const sh = (line: string) => ['/bin/sh', '-c', line]
 
 /** A host in a process of its own, ready to be told what to start and to be killed. */
-async function hostProcess(home: TestHome) {
-  const child: ChildProcess = spawn(process.execPath, [program('open-host.ts'), home.dir, hostName], { stdio: ['pipe', 'pipe', 'inherit'] })
+async function hostProcess(home: TestHome, crashpoint?: Crashpoint) {
+  const child: ChildProcess = spawn(process.execPath, [program('open-host.ts'), home.dir, hostName], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env: { ...process.env, ...(crashpoint && { MUSTER_CRASHPOINT: crashpoint }) },
+  })
+  // A write to one that is just being killed.
+  child.stdin?.on('error', () => {})
   const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]()
   const next = async () => (await lines.next()).value as string | undefined
   expect(await next()).toBe('open')
@@ -22,21 +29,26 @@ async function hostProcess(home: TestHome) {
     child.stdin?.write(`${JSON.stringify(asked)}\n`)
     return next()
   }
+  const kill = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+  }
   return {
     tell,
+    next,
     start: (run: string, spec: object) => tell({ run, spec: { kind: 'command', ...spec } }),
     /** Tells without waiting for the answer. */
-    send: (run: string, spec: object) => void child.stdin?.write(`${JSON.stringify({ run, spec: { kind: 'command', ...spec } })}\n`),
-    async kill() {
-      child.kill('SIGKILL')
-      await once(child, 'exit')
-    },
-    async [Symbol.asyncDispose]() {
-      if (child.exitCode !== null || child.signalCode !== null) return
-      child.kill('SIGKILL')
-      await once(child, 'exit')
-    },
+    send: (run: string, spec: object) =>
+      void child.stdin?.write(`${JSON.stringify({ run, spec: { kind: 'command', ...spec } })}\n`),
+    kill,
+    [Symbol.asyncDispose]: kill,
   }
+}
+
+async function startOf(home: TestHome, run: string): Promise<{ startedAt: number }> {
+  const { claimedAt } = JSON.parse(await readFile(join(home.dir, 'runs', run, 'spawn'), 'utf8')) as { claimedAt: string }
+  return { startedAt: Date.parse(claimedAt) }
 }
 
 /** Waits until a file that a run writes is there. */
@@ -65,7 +77,13 @@ test('live runs are followed again, and what ended meanwhile is reported with it
   expect(await box.ended('later')).toMatchObject({ state: 'failed', exit: { code: 4 } })
   expect((await box.output('later')).toString()).toBe('late\n')
 
-  await box.caller.upload(writeStdin, { run: 'open' }, (async function* () { yield Buffer.from('still open') })())
+  await box.caller.upload(
+    writeStdin,
+    { run: 'open' },
+    (async function* () {
+      yield Buffer.from('still open')
+    })(),
+  )
   expect((await box.output('open')).toString()).toBe('still open')
   await box.caller.call(cancelRun, { run: 'long' })
   expect(await box.ended('long')).toMatchObject({ state: 'cancelled', exit: { signal: 'SIGTERM' } })
@@ -77,39 +95,66 @@ test('a timeout that passed while the host was away is carried out at once', asy
   await killed.start('overdue', { argv: sh(`echo on > ${home.dir}/o; sleep 600`), timeoutMs: 1000 })
   await appears(join(home.dir, 'o'))
   await killed.kill()
-  await vi.waitUntil(() => true, 1000)
+  const { startedAt } = await startOf(home, 'overdue')
+  await vi.waitUntil(() => Date.now() > startedAt + 1000, 5000)
   await using box = await openTestHost(home)
   expect(await box.ended('overdue')).toMatchObject({ state: 'timed_out' })
 })
 
 test('killed at any instant: every accepted run ends, and none starts twice', async () => {
   await using home = await makeTestHome()
+  const starts = join(home.dir, 'starts')
+  const spec = { argv: sh(`echo $MUSTER_RUN >> ${starts}; exit 5`) }
+  const asked: string[] = []
   const accepted: string[] = []
-  const ids: string[] = []
-  for (let round = 0; round < 4; round++) {
+  for (let round = 0; round < 6; round++) {
     await using killed = await hostProcess(home)
-    const asked = Array.from({ length: 12 }, (_, i) => `r${round}-${i}`)
-    ids.push(...asked)
-    for (const run of asked) killed.send(run, { argv: sh(`echo $MUSTER_RUN >> ${home.dir}/starts; exit 5`) })
-    for (let i = 0; i < round * 3 + 1; i++) accepted.push(asked[i] as string)
-    for (let i = 0; i < round * 3 + 1; i++) await killed.tell({ run: asked[i], spec: { kind: 'command', argv: sh(`echo $MUSTER_RUN >> ${home.dir}/starts; exit 5`) } })
+    const ids = Array.from({ length: 12 }, (_, i) => `r${round}-${i}`)
+    asked.push(...ids)
+    for (const run of ids) killed.send(run, spec)
+    // Each round gets a little further before it is killed.
+    for (let i = 0; i < round * 2; i++) accepted.push(((await killed.next()) as string).replace('accepted ', ''))
     await killed.kill()
   }
   await using box = await openTestHost(home)
-  for (const run of accepted) expect(await box.ended(run), run).toMatchObject({ state: 'failed', exit: { code: 5 } })
-  for (const run of ids) {
-    await box.caller.call(getRun, { run }).then(() => box.ended(run), (error) => expect(error).toMatchObject({ code: 'run.unknown' }))
-  }
-  const starts = (await readFile(join(home.dir, 'starts'), 'utf8')).trim().split('\n')
-  expect(starts.length).toBe(new Set(starts).size)
-  expect(starts).toEqual(expect.arrayContaining(accepted))
+  const known = await Promise.all(
+    asked.map((run) =>
+      box.caller.call(getRun, { run }).then(
+        () => run,
+        (error: unknown) => {
+          if (hasCode(error, 'run.unknown')) return undefined
+          throw error
+        },
+      ),
+    ),
+  )
+  const kept = known.filter((run) => run !== undefined)
+  expect(kept).toEqual(expect.arrayContaining(accepted))
+  for (const run of kept) expect(await box.ended(run), run).toMatchObject({ state: 'failed', exit: { code: 5 } })
+  expect((await readFile(starts, 'utf8')).trim().split('\n').toSorted()).toEqual(kept.toSorted())
 })
+
+test.each(['accept.after-commit', 'spawn.after-spawn'] as const)(
+  'killed at %s, the run is started once and ends',
+  async (crashpoint) => {
+    await using home = await makeTestHome()
+    await using killed = await hostProcess(home, crashpoint)
+    const starts = join(home.dir, 'starts')
+    await killed.start('once', { argv: sh(`echo on >> ${starts}; sleep 0.2; exit 5`) })
+    await killed.kill()
+    await using box = await openTestHost(home)
+    expect(await box.ended('once')).toMatchObject({ state: 'failed', exit: { code: 5 }, startedAt: expect.any(String) })
+    expect(await readFile(starts, 'utf8')).toBe('on\n')
+  },
+)
 
 test('a proc outlives its host and calls back to the next one', async () => {
   await using home = await makeTestHome()
   await using killed = await hostProcess(home)
   await killed.tell({ proc: 'echo', spec: { argv: [process.execPath, program('echo-proc.ts')] } })
-  await vi.waitFor(() => readFile(join(home.dir, 'procs', 'echo.1', 'spawn'), 'utf8').then((text) => expect(text).toContain('pid')))
+  await vi.waitFor(() =>
+    readFile(join(home.dir, 'procs', 'echo.1', 'spawn'), 'utf8').then((text) => expect(text).toContain('pid')),
+  )
   await killed.kill()
   await using box = await openTestHost(home)
   const whoami = await box.caller.call(callProc, { proc: 'echo', method: 'whoami', params: {} }, { timeoutMs: 20_000 })

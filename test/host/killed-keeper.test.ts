@@ -37,7 +37,10 @@ test('a run goes on without its keeper, is seen to its end, and is then lost, wi
   expect((await box.caller.call(getRun, { run: 'orphan' })).state).toBe('running')
   await writeFile(gate, '')
   expect(await box.ended('orphan')).toMatchObject({
-    state: 'failed', exit: { code: null, signal: null }, error: { code: 'run.lost' }, output: { stdout: 8 },
+    state: 'failed',
+    exit: { code: null, signal: null },
+    error: { code: 'run.lost' },
+    output: { stdout: 8 },
   })
   expect((await box.output('orphan')).toString()).toBe('one\ntwo\n')
 })
@@ -97,6 +100,7 @@ test('a keeper killed between its claim and its word: a live process is found ag
   expect((await box.ended('found')).state).toBe('cancelled')
   expect(await identify(pid)).toBeUndefined()
   const states = []
-  for await (const event of box.caller.items(followEvents, { run: 'vanished' })) if (event.type === 'state') states.push(event.state)
+  for await (const event of box.caller.items(followEvents, { run: 'vanished' }))
+    if (event.type === 'state') states.push(event.state)
   expect(states).toEqual(['running', 'failed'])
 })

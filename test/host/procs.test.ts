@@ -24,11 +24,14 @@ const call = (proc: string, method: string, params: unknown = {}) => box.caller.
 const stateOf = (proc: string) => box.caller.call(getProc, { proc })
 
 async function reaches(proc: string, status: ProcState['status']): Promise<ProcState> {
-  return vi.waitFor(async () => {
-    const state = await stateOf(proc)
-    expect(state.status).toBe(status)
-    return state
-  }, { timeout: 10_000, interval: 20 })
+  return vi.waitFor(
+    async () => {
+      const state = await stateOf(proc)
+      expect(state.status).toBe(status)
+      return state
+    },
+    { timeout: 10_000, interval: 20 },
+  )
 }
 
 describe('a proc', () => {
@@ -53,7 +56,10 @@ describe('a proc', () => {
     await apply('p', echo)
     await reaches('p', 'running')
     expect(await box.caller.call(stopProc, { proc: 'p' })).toMatchObject({ status: 'stopped', exit: { code: 0, signal: null } })
-    await expect(call('p', 'echo')).rejects.toMatchObject({ code: 'proc.ended', message: 'Proc p ended (exit code 0) before it answered.' })
+    await expect(call('p', 'echo')).rejects.toMatchObject({
+      code: 'proc.ended',
+      message: 'Proc p ended (exit code 0) before it answered.',
+    })
     expect((await box.caller.call(listProcs, {})).procs.map((proc) => proc.name)).toEqual(['service', 'local'])
     expect((await box.caller.call(listProcs, { all: true })).procs.map((proc) => proc.name)).toContain('p')
   })
@@ -65,7 +71,9 @@ describe('a proc', () => {
     await expect(call('p', 'crash')).rejects.toMatchObject({ code: 'proc.ended' })
     await hanging
     expect(await reaches('p', 'failed')).toMatchObject({
-      exit: { code: 3, signal: null }, stderrTail: 'echo-proc is here\nabout to crash\n', endedAt: expect.any(String),
+      exit: { code: 3, signal: null },
+      stderrTail: 'echo-proc is here\nabout to crash\n',
+      endedAt: expect.any(String),
     })
   })
 
@@ -97,7 +105,7 @@ describe('a proc', () => {
   })
 })
 
-test('the built-in procs answer: service the host\'s own operations, local what it was given', async () => {
+test("the built-in procs answer: service the host's own operations, local what it was given", async () => {
   expect(await call('service', 'host.info')).toMatchObject({ hostname: expect.any(String), kinds: ['command'] })
   expect(await call('local', 'shout', 'hello')).toBe('HELLO')
   await expect(call('local', 'toString')).rejects.toMatchObject({ code: 'operation.unknown' })
@@ -108,11 +116,14 @@ test('shutting down ends the procs before it answers; runs go on, and nothing ne
   await box.start('goes-on', { argv: ['sleep', '600'] })
   await apply('a', echo)
   await apply('b', { argv: [program('ignore-term.sh')] })
-  const pids = [(await reaches('a', 'running')).pid, (await vi.waitFor(async () => {
-    const { pid } = await stateOf('b')
-    expect(pid).not.toBeNull()
-    return pid
-  }))]
+  const pids = [
+    (await reaches('a', 'running')).pid,
+    await vi.waitFor(async () => {
+      const { pid } = await stateOf('b')
+      expect(pid).not.toBeNull()
+      return pid
+    }),
+  ]
   expect(await box.caller.call(shutdownHost, { timeoutMs: 500, concurrency: 2 })).toEqual({ ended: 2 })
   for (const pid of pids) expect(await identify(pid as number)).toBeUndefined()
   await box.host.shutDown

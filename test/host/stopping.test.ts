@@ -74,7 +74,9 @@ describe('cancelling', () => {
 test('a timeout stops it and says so', async () => {
   await box.start('slow', { argv: ['sleep', '600'], timeoutMs: 200 })
   expect(await box.ended('slow')).toMatchObject({
-    state: 'timed_out', exit: { signal: 'SIGTERM' }, error: { code: 'run.timed_out', message: 'Run slow was stopped at its timeout of 200 ms.' },
+    state: 'timed_out',
+    exit: { signal: 'SIGTERM' },
+    error: { code: 'run.timed_out', message: 'Run slow was stopped at its timeout of 200 ms.' },
   })
 })
 
@@ -83,7 +85,9 @@ describe('standard input', () => {
     await box.start('no-stdin', { argv: ['cat'] })
     expect(await box.ended('no-stdin')).toMatchObject({ state: 'succeeded', output: { stdout: 0 } })
     await box.start('closed-stdin', { argv: ['sleep', '600'] })
-    await expect(box.caller.upload(writeStdin, { run: 'closed-stdin' }, parts())).rejects.toMatchObject({ code: 'run.stdin_closed' })
+    await expect(box.caller.upload(writeStdin, { run: 'closed-stdin' }, parts())).rejects.toMatchObject({
+      code: 'run.stdin_closed',
+    })
     await box.caller.call(cancelRun, { run: 'closed-stdin', graceMs: 0 })
     await box.ended('closed-stdin')
     await expect(box.caller.upload(writeStdin, { run: 'closed-stdin' }, parts())).rejects.toMatchObject({ code: 'run.ended' })
@@ -99,7 +103,7 @@ describe('standard input', () => {
     expect((await box.ended('cat')).state).toBe('succeeded')
   })
 
-  test('a repeat is skipped, a gap refused, and the end is the last part\'s', async () => {
+  test("a repeat is skipped, a gap refused, and the end is the last part's", async () => {
     await box.start('parts', { argv: ['cat'], stdin: 'open' })
     const write = (offset: number, text: string, end = false) =>
       box.caller.upload(writeStdin, { run: 'parts', offset, end }, parts(Buffer.from(text)))
@@ -123,11 +127,14 @@ describe('standard input', () => {
     const writing = box.caller.upload(writeStdin, { run: 'deaf' }, endless(), { signal: leaving.signal })
     writing.catch(() => {})
     let before = -1
-    await vi.waitFor(() => {
-      const still = offered === before
-      before = offered
-      expect(still && offered > 0).toBe(true)
-    }, { timeout: 5000, interval: 300 })
+    await vi.waitFor(
+      () => {
+        const still = offered === before
+        before = offered
+        expect(still && offered > 0).toBe(true)
+      },
+      { timeout: 5000, interval: 300 },
+    )
     expect(offered).toBeLessThan(8 * 1024 * 1024)
     leaving.abort()
     await expect(writing).rejects.toMatchObject({ code: 'call.cancelled' })

@@ -1,0 +1,34 @@
+// `muster hub …`: the hub as a process.
+
+import type { Command } from 'commander'
+import { declareCommand, declareGroup } from '../declare.ts'
+import { bind, nonEmpty, repeated, single } from '../options.ts'
+import type { Perform } from '../perform.ts'
+
+export function hubCommands(program: Command, perform: Perform): void {
+  const group = declareGroup(program, 'hub', 'the hub itself: serve it, or start and stop it in the background')
+  serveOptions(declareCommand(group, 'serve', 'serve the hub in this process until Ctrl-C or SIGTERM')).action(
+    perform(async () => (await import('../hub/serve.ts')).serve),
+  )
+  serveOptions(declareCommand(group, 'start', 'serve the hub in the background; returns when it is ready')).action(
+    perform(async () => (await import('../hub/start.ts')).start),
+  )
+  declareCommand(group, 'stop', 'stop the hub of this home; runs go on').action(
+    perform(async () => (await import('../hub/stop.ts')).stop),
+  )
+  declareCommand(group, 'status', 'whether the hub of this home runs, where, and since when').action(
+    perform(async () => (await import('../hub/status.ts')).status),
+  )
+}
+
+function serveOptions(command: Command): Command {
+  return command
+    .addOption(single('--bind <addr:port>', 'where it listens (default 127.0.0.1:7878; port 0 takes a free one)', bind))
+    .option('--token-stdin', "read an operator's token from standard input; needed to listen beyond this machine")
+    .option('--no-open', 'never open a browser (none is opened as yet: there is no page)')
+    .addOption(
+      single('--store <url>', "keep the hub's records in PostgreSQL: postgres://… (default: SQLite in MUSTER_HOME)", nonEmpty),
+    )
+    .addOption(single('--label <text>', "what the hub calls itself (default: the machine's name)", nonEmpty))
+    .addOption(repeated('--allow-host <name>', 'a further name that browsers may reach it by; may be repeated', nonEmpty))
+}

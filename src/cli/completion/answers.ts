@@ -1,0 +1,86 @@
+// What may stand where the cursor is, by the tree of commands alone. Names that only a hub knows are left to be asked for.
+
+import type { Argument, Command, Option } from 'commander'
+
+export interface Answer {
+  readonly word: string
+  readonly description: string
+}
+
+export type NameKind = 'host' | 'run'
+
+/** `words` are those after `muster`, up to the cursor; the last one is being typed and may be empty. */
+export function answersFor(program: Command, words: readonly string[]): { answers: Answer[] } | { ask: NameKind } {
+  const begun = words.at(-1) ?? ''
+  const place = walk(program, words.slice(0, -1))
+  if (place.command === undefined) return { answers: [] }
+  const { command, awaiting, argumentsSeen } = place
+  const awaited = awaiting?.name() ?? command.registeredArguments[argumentsSeen]?.name()
+  const kind = kindOf(awaited)
+  if (kind && !begun.startsWith('-')) return { ask: kind }
+  const answers = awaiting
+    ? valuesOf(awaiting)
+    : begun.startsWith('-')
+      ? optionsOf(command)
+      : wordsOf(command, command.registeredArguments[argumentsSeen])
+  return { answers: answers.filter(({ word }) => word.startsWith(begun)) }
+}
+
+interface Place {
+  /** Undefined after `--`: what stands there is no word of ours. */
+  readonly command: Command | undefined
+  /** The option whose value is being typed. */
+  readonly awaiting?: Option
+  readonly argumentsSeen: number
+}
+
+function walk(program: Command, words: readonly string[]): Place {
+  let command = program
+  let argumentsSeen = 0
+  let awaiting: Option | undefined
+  for (const word of words) {
+    if (word === '--') return { command: undefined, argumentsSeen: 0 }
+    if (awaiting) {
+      awaiting = undefined
+    } else if (word.startsWith('-')) {
+      const option = command.options.find(({ long, short }) => long === word || short === word)
+      if (option?.required) awaiting = option
+    } else {
+      const below = command.commands.find((one) => one.name() === word)
+      if (below) command = below
+      else argumentsSeen++
+    }
+  }
+  return { command, argumentsSeen, ...(awaiting && { awaiting }) }
+}
+
+function kindOf(name: string | undefined): NameKind | undefined {
+  if (name === 'host' || name === 'hosts') return 'host'
+  return name === 'run' || name === 'parent' ? 'run' : undefined
+}
+
+function wordsOf(command: Command, argument: Argument | undefined): Answer[] {
+  const commands = command.createHelp().visibleCommands(command)
+  return [
+    ...commands.map((one) => ({ word: one.name(), description: one.description() })),
+    ...(argument?.name() === 'shell' ? ['bash', 'zsh', 'fish'].map((word) => ({ word, description: '' })) : []),
+  ]
+}
+
+function optionsOf(command: Command): Answer[] {
+  return command
+    .createHelp()
+    .visibleOptions(command)
+    .map(({ long, short, description }) => ({ word: long ?? short ?? '', description }))
+}
+
+function valuesOf(option: Option): Answer[] {
+  const values = {
+    role: ['operator', 'viewer'],
+    kind: ['command', 'workflow'],
+    stream: ['both', 'merged', 'stdout', 'stderr'],
+    allow: ['runs', 'procs'],
+  }
+  const known: Readonly<Record<string, readonly string[]>> = values
+  return (known[option.name()] ?? []).map((word) => ({ word, description: '' }))
+}

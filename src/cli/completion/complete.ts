@@ -1,0 +1,44 @@
+// Answers the shell on Tab: commands, options, and the names of hosts and runs where a hub answers quickly.
+
+import { listFleetRuns } from '../../contract/fleet.ts'
+import { listHosts } from '../../contract/host.ts'
+import { connect } from '../hub-connection.ts'
+import type { Action } from '../perform.ts'
+import { buildProgram } from '../program.ts'
+import type { Terminal } from '../terminal.ts'
+import { type Answer, answersFor, type NameKind } from './answers.ts'
+
+/** A Tab that takes longer is felt. */
+const deadlineMs = 500
+
+export const complete: Action<unknown, [string[]]> = async (terminal, _options, words) => {
+  const program = buildProgram(
+    () => async () => {},
+    () => {},
+  )
+  const found = answersFor(program, words)
+  const answers = 'ask' in found ? await namesAtHub(terminal, found.ask, words.at(-1) ?? '') : found.answers
+  return { json: { answers }, text: answers.map(({ word, description }) => `${word}\t${description}`).join('\n') }
+}
+
+async function namesAtHub(terminal: Terminal, kind: NameKind, begun: string): Promise<Answer[]> {
+  const names = await (kind === 'host' ? hostNames(terminal) : runIds(terminal)).catch(() => {
+    // Nobody who presses Tab wants to read an error.
+    return []
+  })
+  // Of a list HOST,HOST the last is the one being typed.
+  const before = kind === 'host' ? begun.slice(0, begun.lastIndexOf(',') + 1) : ''
+  return names.map(({ word, description }) => ({ word: before + word, description })).filter(({ word }) => word.startsWith(begun))
+}
+
+async function hostNames(terminal: Terminal): Promise<Answer[]> {
+  using client = connect(terminal)
+  const { hosts } = await client.hub.call(listHosts, {}, { timeoutMs: deadlineMs })
+  return hosts.map(({ name, status }) => ({ word: name, description: status }))
+}
+
+async function runIds(terminal: Terminal): Promise<Answer[]> {
+  using client = connect(terminal)
+  const { runs } = await client.hub.call(listFleetRuns, { limit: 20, deadlineMs }, { timeoutMs: deadlineMs })
+  return runs.map(({ id, state, title }) => ({ word: id, description: `${state} ${title}` }))
+}

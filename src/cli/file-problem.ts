@@ -1,0 +1,17 @@
+// What the system says of a file, in words.
+
+const words: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file or directory',
+  ENOTDIR: 'a part of its path is no directory',
+  EISDIR: 'it is a directory',
+  EACCES: 'this account may not',
+  EPERM: 'this account may not',
+  ENOSPC: 'the disk is full',
+  EROFS: 'the file system is read-only',
+  ENAMETOOLONG: 'its name is too long',
+}
+
+export function describeFileProblem(error: unknown): string {
+  const { code = '', message } = error as NodeJS.ErrnoException
+  return words[code] ?? message
+}

@@ -1,0 +1,26 @@
+// The options that every command has. Declared on each, and read by hand where the command line itself could not be parsed.
+
+import type { Command, Option } from 'commander'
+import type { GlobalOptions } from './perform.ts'
+
+export function addGlobals(command: Command): Command {
+  return command
+    .option('--json', 'print the result as JSON on standard output')
+    .option('--output <file>', 'write the JSON result to FILE too, whatever the exit code')
+    .helpOption('-h, --help', 'show this')
+}
+
+/** For the help: a command's own options first. */
+export function globalsLast(options: readonly Option[]): Option[] {
+  const isGlobal = ({ long }: Option) => long === '--json' || long === '--output' || long === '--help'
+  return [...options.filter((one) => !isGlobal(one)), ...options.filter(isGlobal)]
+}
+
+/** What was asked for, from a command line that may be wrong elsewhere. */
+export function readGlobals(argv: readonly string[]): GlobalOptions {
+  const end = argv.indexOf('--')
+  const ours = end === -1 ? argv : argv.slice(0, end)
+  const at = ours.lastIndexOf('--output')
+  const file = at === -1 ? ours.findLast((one) => one.startsWith('--output='))?.slice('--output='.length) : ours[at + 1]
+  return { ...(ours.includes('--json') && { json: true }), ...(file && { output: file }) }
+}

@@ -1,0 +1,39 @@
+// Which hub a command speaks to: the one that MUSTER_HUB names, with MUSTER_TOKEN, or the one of this home, by its socket.
+
+import { existsSync } from 'node:fs'
+import { isLoopback } from '../api/loopback.ts'
+import { failure } from '../contract/errors.ts'
+import { connectHub, type HubClient } from '../sdk/client.ts'
+import { socketPath } from '../wire/channels/unix.ts'
+import { homeAt } from './home.ts'
+import type { Terminal } from './terminal.ts'
+
+/** Throws `hub.not_running`, `link.insecure`, or `cli.usage` for an address that is none. */
+export function connect({ env }: Pick<Terminal, 'env'>): HubClient & Disposable {
+  const url = env.MUSTER_HUB
+  if (url) {
+    const token = env.MUSTER_TOKEN
+    return closing(connectHub({ url: hubAddress(url, env), ...(token && { token }) }))
+  }
+  const socket = socketPath(homeAt(env).hubDir, 'hub.sock')
+  // Told apart from a hub that does not answer: nobody has even tried to start one here.
+  if (!existsSync(socket)) throw failure('hub.not_running', { where: socket })
+  return closing(connectHub({ socketPath: socket }))
+}
+
+function closing(client: HubClient): HubClient & Disposable {
+  return { ...client, [Symbol.dispose]: client.close }
+}
+
+/** An address may have a path, where the hub is behind a proxy. */
+function hubAddress(text: string, env: NodeJS.ProcessEnv): string {
+  const url = URL.parse(text)
+  if (!url || !/^https?:$/.test(url.protocol) || url.username || url.search || url.hash) {
+    throw failure('cli.usage', {
+      problem: 'MUSTER_HUB is not the address of a hub.',
+      hint: 'Set it to something like https://hub.example:7878; a token goes into MUSTER_TOKEN.',
+    })
+  }
+  if (url.protocol === 'http:' && !isLoopback(url.hostname) && env.MUSTER_INSECURE !== '1') throw failure('link.insecure', { url: url.origin })
+  return url.href
+}

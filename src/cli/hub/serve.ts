@@ -1,0 +1,26 @@
+// `muster hub serve`: a hub in the foreground.
+
+import { failure } from '../../contract/errors.ts'
+import { closeDeadlineMs, closeWithin } from '../close-within.ts'
+import { openHome } from '../home.ts'
+import { openLog } from '../log.ts'
+import type { Action } from '../perform.ts'
+import { asJson } from '../report.ts'
+import { serveHub } from '../serve-hub.ts'
+import { stopRequested } from '../stop-signal.ts'
+import { readSettings, type ServeOptions } from './settings.ts'
+
+export const serve: Action<ServeOptions, []> = async (terminal, options) => {
+  const home = await openHome(terminal.env)
+  const settings = await readSettings(terminal, options)
+  const log = openLog(terminal.env)
+  const stopping = stopRequested()
+  const hub = await serveHub(home, settings, log)
+  // Before the end, for whoever started this process and waits for its address.
+  if (options.json) await terminal.out(asJson(hub.record))
+  else terminal.say(`The hub is ready at ${hub.record.urls.join(', ')} (Ctrl-C stops it; runs go on).`)
+  log.info({ signal: await stopping }, 'the hub stops')
+  if (!(await closeWithin(hub)))
+    throw failure('hub.stuck', { pid: process.pid, doing: 'close what was open', ms: closeDeadlineMs })
+  return { json: { stopped: true, pid: process.pid }, shown: true }
+}

@@ -1,0 +1,38 @@
+// The options of `hub serve` and `hub start` as settings.
+
+import { isLoopback } from '../../api/loopback.ts'
+import { failure } from '../../contract/errors.ts'
+import { type Bind, defaultBind, showBind } from '../options.ts'
+import type { HubSettings } from '../serve-hub.ts'
+import { readToken } from '../stdin-secret.ts'
+import type { Terminal } from '../terminal.ts'
+
+export interface ServeOptions {
+  readonly bind?: Bind
+  readonly tokenStdin?: true
+  readonly store?: string
+  readonly label?: string
+  readonly allowHost?: string[]
+}
+
+const shortToken = 20
+
+export async function readSettings(terminal: Terminal, options: ServeOptions): Promise<HubSettings> {
+  const { bind = defaultBind } = options
+  const token = options.tokenStdin ? await readToken(terminal) : undefined
+  refuseOpenBind(bind, token)
+  if (token !== undefined && token.length < shortToken)
+    terminal.say(`This token has ${token.length} characters; a guessable one opens the hub.`)
+  return {
+    bind,
+    token,
+    storeUrl: options.store ?? (terminal.env.MUSTER_STORE || undefined),
+    label: options.label ?? (terminal.env.MUSTER_HUB_LABEL || undefined),
+    allowHosts: options.allowHost ?? [],
+  }
+}
+
+/** Throws `hub.bind_needs_token` for an address that other machines can reach, where nobody could be told apart. */
+export function refuseOpenBind(bind: Bind, token?: string): void {
+  if (token === undefined && !isLoopback(bind.host)) throw failure('hub.bind_needs_token', { address: showBind(bind) })
+}

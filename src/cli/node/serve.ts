@@ -1,0 +1,76 @@
+// `muster node`: this machine as a host of a hub that it dials. Ends when told to, or when the hub refuses it for good.
+
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { linkTunnel, parseEnrolmentToken } from '../../connectors/links.ts'
+import { failure } from '../../contract/errors.ts'
+import { openHost } from '../../host/host.ts'
+import { softwareVersion } from '../../wire/protocol.ts'
+import { closeWithin } from '../close-within.ts'
+import { openHome } from '../home.ts'
+import { openLog } from '../log.ts'
+import type { Action } from '../perform.ts'
+import { printable } from '../printable.ts'
+import { readToken } from '../stdin-secret.ts'
+import { stopRequested } from '../stop-signal.ts'
+import type { Terminal } from '../terminal.ts'
+
+interface NodeOptions {
+  readonly hub?: string
+  readonly tokenStdin?: true
+  readonly token?: string
+  readonly nodeId?: string
+  readonly allow?: string[]
+  readonly insecure?: true
+  readonly name?: string
+}
+
+export const serveNode: Action<NodeOptions, []> = async (terminal, options) => {
+  const { hub: hubUrl, nodeId, allow = [], insecure, name = hostname() } = options
+  if (hubUrl === undefined)
+    throw wrong("`muster node` needs the hub's address.", 'Give it: `muster node --hub wss://HUB:7878 --token-stdin`.')
+  const token = await tokenOf(terminal, options)
+  // Before anything is opened here: a token that no hub printed changes nothing.
+  if (token !== undefined) parseEnrolmentToken(token)
+  const home = await openHome(terminal.env)
+  const log = openLog(terminal.env)
+  const leaving = new AbortController()
+  const stopping = stopRequested().then(() => leaving.abort())
+  const host = await openHost({ home: join(home.dir, 'host'), name, policy: { allow }, log })
+  try {
+    if (insecure) terminal.say('With --insecure, whoever is on the way to the hub can read and change what passes.')
+    const linked = linkTunnel({
+      hubUrl,
+      home: home.dir,
+      host,
+      version: softwareVersion,
+      log,
+      signal: leaving.signal,
+      ...(token !== undefined && { token }),
+      ...(nodeId !== undefined && { nodeId }),
+      ...(insecure && { insecure }),
+      onState: (state) => {
+        if (!state.online) return terminal.say(`Not connected: ${printable(state.reason.message)} Dialling again.`)
+        terminal.say(`Joined ${hubUrl} as ${printable(state.name)} (${state.host}).`)
+        if (allow.length === 0) terminal.say('Without --allow, the hub can look at this host and start nothing.')
+      },
+    })
+    await Promise.race([linked, stopping])
+  } finally {
+    leaving.abort()
+    await closeWithin(host)
+  }
+  return { json: { stopped: true } }
+}
+
+async function tokenOf(terminal: Terminal, { token, tokenStdin }: NodeOptions): Promise<string | undefined> {
+  if (token !== undefined && tokenStdin)
+    throw wrong('The token is given twice, by --token and by --token-stdin.', 'Use --token-stdin alone.')
+  if (tokenStdin) return await readToken(terminal)
+  if (token !== undefined) terminal.say('--token can be seen in the list of processes; --token-stdin cannot.')
+  return token ?? (terminal.env.MUSTER_TOKEN || undefined)
+}
+
+function wrong(problem: string, hint: string) {
+  return failure('cli.usage', { problem, hint })
+}

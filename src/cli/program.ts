@@ -1,0 +1,46 @@
+// The whole command line as a tree of names, options and help; what the commands do is elsewhere and loaded when they run.
+
+import { Command } from 'commander'
+import { completionCommands } from './commands/completion.ts'
+import { doctorCommand } from './commands/doctor.ts'
+import { execCommand } from './commands/exec.ts'
+import { hostCommands } from './commands/host.ts'
+import { hubCommands } from './commands/hub.ts'
+import { nodeCommands } from './commands/node.ts'
+import { runCommands } from './commands/run.ts'
+import { tokenCommands } from './commands/token.ts'
+import { upCommand } from './commands/up.ts'
+import { workflowCommands } from './commands/workflow.ts'
+import { declareRoot } from './declare.ts'
+import type { Perform } from './perform.ts'
+
+const environment = `
+Environment:
+  MUSTER_HOME   where hub, node and host keep their things (default ~/.muster)
+  MUSTER_HUB    another hub's address, such as https://hub.example:7878 (default: the hub of this home)
+  MUSTER_TOKEN  the token for it; on the hub's own machine none is needed
+  NO_COLOR      no colours
+`
+
+/** `print` takes the text of `--help` and `--version`. */
+export function buildProgram(perform: Perform, print: (text: string) => void): Command {
+  const program = declareRoot(new Command('muster'), print)
+    .description('One front door to every machine you own: run commands and workflows on a fleet of hosts.')
+    .addHelpText('after', environment)
+  program.commandsGroup('Start here:')
+  upCommand(program, perform)
+  program.commandsGroup('Work:')
+  execCommand(program, perform)
+  workflowCommands(program, perform)
+  runCommands(program, perform)
+  program.commandsGroup('Machines:')
+  hostCommands(program, perform)
+  nodeCommands(program, perform)
+  program.commandsGroup('The hub:')
+  hubCommands(program, perform)
+  tokenCommands(program, perform)
+  program.commandsGroup('Help:')
+  doctorCommand(program, perform)
+  completionCommands(program, perform)
+  return program
+}

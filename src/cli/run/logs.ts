@@ -1,0 +1,51 @@
+// `muster run logs`: what a run wrote, each stream to its own, or both to stdout in the order they were seen.
+
+import { findRun } from '../../contract/fleet.ts'
+import { followLog, type LogChunk } from '../../contract/output.ts'
+import { runId } from '../arguments.ts'
+import { connect } from '../hub-connection.ts'
+import { untilInterrupted } from '../leaving.ts'
+import type { Action } from '../perform.ts'
+import { chunkBytes, followChunks } from '../run-output.ts'
+import type { Terminal } from '../terminal.ts'
+import { type LogStart, parseSince } from './since.ts'
+
+interface LogsOptions {
+  readonly follow?: true
+  readonly since?: string
+  readonly stream?: string
+}
+
+export const showLogs: Action<LogsOptions, [string]> = async (terminal, options, run) => {
+  const id = runId(run)
+  const start = parseSince(options.since)
+  using client = connect(terminal)
+  const { host: hostName } = await client.hub.call(findRun, { run: id })
+  const host = client.host(hostName)
+  const kept: LogChunk[] = []
+  let last = start.after
+  const take = async (chunk: LogChunk) => {
+    last = chunk.chunk
+    if (!isWanted(chunk, start, options.stream)) return
+    if (options.output !== undefined) kept.push(chunk)
+    if (options.json) await terminal.out(`${JSON.stringify(chunk)}\n`)
+    else await sinkOf(terminal, chunk, options.stream)(chunkBytes(chunk))
+  }
+  const read = async (signal: AbortSignal) => {
+    if (options.follow) await followChunks({ terminal, host, run: id, signal }, start.after, take)
+    else for await (const chunk of host.items(followLog, { run: id, after: start.after }, { signal })) await take(chunk)
+  }
+  await untilInterrupted(read, () => undefined)
+  return { json: { run: id, host: hostName, last, chunks: kept }, shown: true }
+}
+
+function isWanted(chunk: LogChunk, { notBefore }: LogStart, stream: string | undefined): boolean {
+  if (notBefore !== undefined && Date.parse(chunk.at) < notBefore) return false
+  return stream === 'stdout' || stream === 'stderr' ? chunk.stream === stream : true
+}
+
+/** A stream that was asked for alone goes to stdout, so that it can be piped. */
+function sinkOf(terminal: Terminal, chunk: LogChunk, stream: string | undefined) {
+  const apart = stream === undefined || stream === 'both'
+  return apart && chunk.stream === 'stderr' ? terminal.err : terminal.out
+}

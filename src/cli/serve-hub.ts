@@ -1,0 +1,63 @@
+// A hub served in this process: home, hub, API, and the record by which others find it. Assembled here once, for `hub serve` and `up`.
+
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { hostname } from 'node:os'
+import type { Logger } from 'pino'
+import { startApi } from '../api/api.ts'
+import { failure } from '../contract/errors.ts'
+import type { Principal } from '../contract/implementation.ts'
+import { roleScopes } from '../contract/token.ts'
+import { type Hub, openHub } from '../hub/hub.ts'
+import { socketPath } from '../wire/channels/unix.ts'
+import { softwareVersion } from '../wire/protocol.ts'
+import type { Home } from './home.ts'
+import { findHub, type HubRecord, removeHubRecord, writeHubRecord } from './hub-record.ts'
+import type { Bind } from './options.ts'
+
+export interface HubSettings {
+  readonly bind: Bind
+  /** An operator's token, valid as long as this process serves; kept nowhere. */
+  readonly token?: string | undefined
+  readonly storeUrl?: string | undefined
+  readonly label?: string | undefined
+  readonly allowHosts: readonly string[]
+}
+
+export interface ServedHub extends AsyncDisposable {
+  readonly record: HubRecord
+}
+
+/** Throws `hub.running`, `home.locked`, `hub.bind_failed` and what the store may. */
+export async function serveHub(home: Home, settings: HubSettings, log: Logger): Promise<ServedHub> {
+  const { bind, token, storeUrl, label = hostname(), allowHosts } = settings
+  const running = await findHub(home)
+  if (running) throw failure('hub.running', { url: running.urls[0] ?? running.socket, pid: running.pid })
+  await using opened = new AsyncDisposableStack()
+  const hub = opened.use(
+    await openHub({ home: home.dir, label, version: softwareVersion, log, ...(storeUrl !== undefined && { storeUrl }) }),
+  )
+  const socket = socketPath(home.hubDir, 'hub.sock')
+  const api = opened.use(
+    await startApi({ hub: token === undefined ? hub : withToken(hub, token), bind, socketPath: socket, allowHosts, log }),
+  )
+  hub.listening(api.urls)
+  const record = await writeHubRecord(home, { urls: [...api.urls], socket, version: softwareVersion })
+  opened.defer(() => removeHubRecord(home))
+  log.info({ urls: record.urls }, 'the hub is ready')
+  const closing = opened.move()
+  return { record, [Symbol.asyncDispose]: () => closing[Symbol.asyncDispose]() }
+}
+
+/** The hub, which also knows the token that came with its start. Only its digest is kept, and compared in constant time. */
+function withToken(hub: Hub, token: string): Hub {
+  const expected = sha256(token)
+  const operator: Principal = { kind: 'user', id: 'token-stdin', role: 'operator', scopes: new Set(roleScopes.operator) }
+  return {
+    ...hub,
+    authenticate: async (value) => (timingSafeEqual(sha256(value), expected) ? operator : hub.authenticate(value)),
+  }
+}
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest()
+}

@@ -1,0 +1,52 @@
+// A host's front door: every operation that it can be asked, routed to its runs, its procs or itself.
+// It never learns how it was reached; who asks is in the call's context, and what this host's policy allows is asked here.
+
+import { getHostInfo, type HostInfo, shutdownHost } from '../contract/host.ts'
+import { type Bound, type Implementation, implement, implementation } from '../contract/implementation.ts'
+import { applyProc, callProc, getProc, listProcs, stopProc } from '../contract/proc.ts'
+import { cancelRun, startRun, writeStdin } from '../contract/run.ts'
+import { type HostPolicy, requireAllowed } from './policy.ts'
+import type { ProcTable } from './procs/table.ts'
+import type { Runs } from './runs.ts'
+
+export interface BehindTheDoor {
+  readonly host: string
+  readonly policy: HostPolicy
+  readonly runs: Runs
+  /** The operations that read runs and their output. */
+  readonly readings: readonly Bound[]
+  readonly procs: ProcTable
+  readonly info: () => HostInfo
+  readonly shutDown: (options: { timeoutMs: number; concurrency: number }) => Promise<{ ended: number }>
+  /** Throws `host.not_ready` or `host.stopped` while nothing new may be begun. */
+  readonly requireUp: () => void
+}
+
+export function openFrontDoor({ host, policy, runs, readings, procs, info, shutDown, requireUp }: BehindTheDoor): Implementation {
+  return implementation(
+    implement(getHostInfo, async () => info()),
+    implement(shutdownHost, (options) => shutDown(options)),
+
+    implement(startRun, async (request) => {
+      requireUp()
+      requireAllowed(policy, host, 'runs')
+      return runs.start(request)
+    }),
+    implement(cancelRun, ({ run, graceMs }) => runs.cancel(run, graceMs)),
+    implement(writeStdin, ({ run, offset, end }, { signal }, body) => runs.writeStdin({ run, offset, end, signal }, body)),
+    ...readings,
+
+    implement(applyProc, async ({ proc, spec }) => {
+      requireUp()
+      requireAllowed(policy, host, 'procs')
+      return procs.apply(proc, spec)
+    }),
+    implement(stopProc, ({ proc, graceMs }) => procs.stop(proc, graceMs)),
+    implement(getProc, async ({ proc }) => procs.get(proc)),
+    implement(listProcs, async ({ all }) => ({ procs: procs.list(all) })),
+    implement(callProc, async ({ proc, method, params }, context) => {
+      requireUp()
+      return procs.call({ proc, method, params }, context)
+    }),
+  )
+}

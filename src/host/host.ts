@@ -1,0 +1,116 @@
+// One machine as Muster sees it: opens a host on its home, takes up what an earlier host process left, and offers its operations.
+// This file only puts the parts together. Who reaches the host, and how, is none of its business.
+
+import type { Logger } from 'pino'
+import { failure } from '../contract/errors.ts'
+import { admit, type Implementation } from '../contract/implementation.ts'
+import { lockHome } from '../store/lock.ts'
+import { readingOperations } from '../store/readings.ts'
+import { makeRunBells } from '../store/run-bells.ts'
+import { openStore } from '../store/store.ts'
+import { socketPath } from '../wire/channels/unix.ts'
+import type { Executors } from './executors.ts'
+import { openFrontDoor } from './front-door.ts'
+import { hostHome, makeHome } from './home.ts'
+import { describeHost } from './info.ts'
+import { openKeeper } from './keeper/client.ts'
+import { allowedFamilies, type HostPolicy } from './policy.ts'
+import { openProcesses } from './processes.ts'
+import { openBackend } from './procs/backend.ts'
+import { type LocalHandler, localProc } from './procs/local.ts'
+import { openProcs } from './procs/table.ts'
+import { openRunLog } from './run-log.ts'
+import { openRuns } from './runs.ts'
+
+export type { Executor, Executors } from './executors.ts'
+export type { HostPolicy } from './policy.ts'
+
+export interface HostOptions {
+  /** $MUSTER_HOME/host; made if it is not there. */
+  readonly home: string
+  readonly name: string
+  readonly policy: HostPolicy
+  /** Who carries runs of other kinds than commands. */
+  readonly executors?: Executors
+  /** What the built-in proc `local` answers, by method. */
+  readonly local?: Readonly<Record<string, LocalHandler>>
+  readonly log: Logger
+}
+
+export interface Host extends AsyncDisposable {
+  /** Answers every host operation. */
+  readonly offers: Implementation
+  /** Resolves after `host.shutdown` was answered: time for the process around to end. */
+  readonly shutDown: Promise<void>
+  /** Stops answering and lets go of the home. Runs and procs go on. */
+  close(): Promise<void>
+}
+
+/** Throws `home.locked`, `home.unusable`, or what the store says. */
+export async function openHost({ home: dir, name, policy, executors = {}, local = {}, log }: HostOptions): Promise<Host> {
+  const home = hostHome(dir)
+  await makeHome(home)
+  await using opened = new AsyncDisposableStack()
+  opened.use(lockHome(home.dir))
+  const store = opened.use(await openStore({ file: home.database }))
+  const keeper = openKeeper(home, log)
+  const processes = openProcesses(home, keeper, log)
+  opened.defer(() => processes.close())
+  const bells = makeRunBells()
+  const runLog = openRunLog(store, name, bells)
+  const runs = openRuns({ host: name, home, log: runLog, processes, executors, logger: log })
+  opened.defer(() => runs.close())
+
+  let offers: Implementation
+  const service = localProc('service', (method) => {
+    if (offers.get(method)?.operation.kind !== 'call') return undefined
+    return async (params, context) => {
+      const { bound, input } = admit(offers, method, params, context.principal)
+      return bound.handle(input, context, noBody)
+    }
+  })
+  const backendPath = socketPath(home.dir, 'backend.sock')
+  const builtIn = [service, localProc('local', (method) => (Object.hasOwn(local, method) ? local[method] : undefined))]
+  const procs = openProcs({ host: name, home, backendPath, processes, log }, builtIn)
+  opened.defer(() => procs.close())
+  opened.use(await openBackend(backendPath, procs.ready))
+
+  let phase: 'starting' | 'up' | 'stopped' = 'starting'
+  const shut = Promise.withResolvers<void>()
+  async function shutDown(options: { timeoutMs: number; concurrency: number }): Promise<{ ended: number }> {
+    phase = 'stopped'
+    const ended = await procs.stopAll(options)
+    // After the answer, which is given in this turn of the loop.
+    setImmediate(() => shut.resolve())
+    return { ended }
+  }
+  function requireUp(): void {
+    if (phase === 'starting') throw failure('host.not_ready')
+    if (phase === 'stopped') throw failure('host.stopped')
+  }
+
+  offers = openFrontDoor({
+    host: name,
+    policy,
+    runs,
+    procs,
+    shutDown,
+    requireUp,
+    readings: readingOperations({ store, host: name, bells, outputDir: home.runDir }),
+    info: () => describeHost({ activeRuns: runs.liveCount, kinds: runs.kinds, allows: allowedFamilies(policy) }),
+  })
+  await runs.adopt()
+  await procs.adopt()
+  phase = 'up'
+
+  const parts = opened.move()
+  let closing: Promise<void> | undefined
+  const close = () => {
+    phase = 'stopped'
+    closing ??= parts.disposeAsync()
+    return closing
+  }
+  return { offers, shutDown: shut.promise, close, [Symbol.asyncDispose]: close }
+}
+
+const noBody: AsyncIterable<Uint8Array> = { async *[Symbol.asyncIterator]() {} }

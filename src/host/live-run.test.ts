@@ -1,0 +1,95 @@
+import fc from 'fast-check'
+import { pino } from 'pino'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { hasCode } from '../contract/errors.ts'
+import { applyEvent, type RunEvent } from '../contract/event.ts'
+import { isTerminal, type Run, RunSpec } from '../contract/run.ts'
+import { followRun } from './live-run.ts'
+import type { RunLog } from './run-log.ts'
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+const address = { host: 'box', run: 'r' }
+const silent = pino({ level: 'silent' })
+const seen = { exit: { code: 0, signal: null }, pid: 7, output: { stdout: 0, stderr: 0 } }
+
+/** A run log in memory that lets other work go on while it writes, and may fail. */
+function memoryLog({ failing }: { failing: () => boolean } = { failing: () => false }) {
+  const events: RunEvent[] = []
+  let run: Run | undefined
+  const take = (event: RunEvent) => {
+    run = applyEvent(run, address, event)
+    events.push(event)
+    return run
+  }
+  const first = take({ type: 'accepted', seq: 1, at: new Date().toISOString(), kind: 'command', title: 'x', parent: null })
+  const log: Pick<RunLog, 'append'> = {
+    async append(_, bodies) {
+      await Promise.resolve()
+      if (failing()) throw new Error('the disk is full')
+      const at = new Date().toISOString()
+      for (const body of bodies) take({ ...body, seq: events.length + 1, at: body.at ?? at })
+      return run as Run
+    },
+  }
+  return {
+    log: log as RunLog,
+    first,
+    events,
+    states: () => events.flatMap((event) => (event.type === 'state' ? [event.state] : [])),
+  }
+}
+
+const spec = (timeoutMs: number) => RunSpec.parse({ kind: 'command', argv: ['x'], timeoutMs })
+
+test('however beginning, stopping and ending interleave, the run takes legal steps and ends once', async () => {
+  const step = fc.constantFrom('began', 'cancel', 'timeout', 'end')
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
+      const { log, first, states } = memoryLog()
+      const live = followRun(first, spec(1000), undefined, log, silent)
+      const work = steps.map(async (step) => {
+        if (step === 'began') return live.began(7)
+        if (step === 'end') return live.end({ state: 'succeeded', ...seen })
+        await live.stop(step, 100)
+      })
+      for (const result of await Promise.allSettled(work)) {
+        if (result.status === 'rejected') expect(hasCode(result.reason, 'run.ended')).toBe(true)
+      }
+      await live.end({ state: 'succeeded', ...seen })
+      const terminal = states().filter(isTerminal)
+      const firstStop = steps.find((step) => step !== 'began')
+      const wanted = firstStop === 'cancel' ? 'cancelled' : firstStop === 'timeout' ? 'timed_out' : 'succeeded'
+      expect(terminal).toEqual([wanted])
+      expect(live.over.aborted).toBe(true)
+    }),
+  )
+})
+
+test('a stop that was asked for before anybody could carry it out is carried out then', async () => {
+  const { log, first } = memoryLog()
+  const live = followRun(first, spec(1000), undefined, log, silent)
+  await live.stop('cancel', 77)
+  const carryOut = vi.fn()
+  live.onStop(carryOut)
+  expect(carryOut).toHaveBeenCalledExactlyOnceWith(77)
+  live.letGo()
+})
+
+test('the timeout counts from the start, and is tried again while it cannot be written down', async () => {
+  let full = true
+  const { log, first, states } = memoryLog({ failing: () => full && Date.now() >= timesOutAt })
+  const timesOutAt = Date.now() + 500 + 1000
+  const live = followRun(first, spec(1000), undefined, log, silent)
+  await vi.advanceTimersByTimeAsync(500)
+  await live.began(7)
+  await vi.advanceTimersByTimeAsync(999)
+  expect(states()).toEqual(['running'])
+  await vi.advanceTimersByTimeAsync(1000)
+  expect(states()).toEqual(['running'])
+  full = false
+  await vi.advanceTimersByTimeAsync(5000)
+  expect(states()).toEqual(['running', 'stopping'])
+  live.letGo()
+})

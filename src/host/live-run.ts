@@ -1,0 +1,109 @@
+// One run that has not ended, while this host is open: what may happen to it, one thing after the other.
+// It writes the run's states; how the run is carried (a command's process, a worker in this process) is its carrier's business.
+
+import type { Logger } from 'pino'
+import { failure } from '../contract/errors.ts'
+import type { EventBody } from '../contract/event.ts'
+import { isTerminal, type Run, type RunSpec } from '../contract/run.ts'
+import type { Happened } from '../store/runs.ts'
+import { setAlarm } from './alarm.ts'
+import { type Ending, endingEvents, type StopReason, settle, type Times } from './ending.ts'
+import type { RunLog } from './run-log.ts'
+import { makeQueue } from './serially.ts'
+
+export interface LiveRun {
+  readonly id: string
+  readonly spec: RunSpec
+  readonly run: Run
+  /** Says that it is running, unless it is already known to or has been asked to stop. */
+  began(pid?: number, at?: string): Promise<void>
+  emit(body: EventBody): Promise<void>
+  /** Asks it to end. Durable when it resolves. A second request changes nothing. Throws `run.ended`. */
+  stop(reason: StopReason, graceMs: number): Promise<Run>
+  /** Ends it. Once; the alarms are off afterwards. `times`: when it really began and ended, where that is known. */
+  end(ending: Ending, times?: Times): Promise<void>
+  /** Sets who carries out a stop; told at once if one was asked for already. */
+  onStop(carryOut: (graceMs: number) => void): void
+  /** Aborted when the run has ended. */
+  readonly over: AbortSignal
+  /** Calls off what is armed, without ending the run: it goes on when this host does not. */
+  letGo(): void
+}
+
+/** The grace of a stop that this host itself decides: at a timeout, and when it finds a stop that was interrupted. */
+export const defaultGraceMs = 10_000
+
+const stopAgainMs = 5_000
+
+export interface StopRequest {
+  readonly reason: StopReason
+  readonly graceMs: number
+}
+
+export function followRun(first: Run, spec: RunSpec, stopped: StopRequest | undefined, log: RunLog, logger: Logger): LiveRun {
+  const id = first.id
+  const inTurn = makeQueue()
+  const over = new AbortController()
+  let run = first
+  let request = stopped
+  let carryOut: ((graceMs: number) => void) | undefined
+
+  const append = async (bodies: Happened[]) => {
+    run = await log.append(id, bodies)
+  }
+
+  function stop(reason: StopReason, graceMs: number): Promise<Run> {
+    return inTurn(async () => {
+      if (isTerminal(run.state)) throw failure('run.ended', { run: id, state: run.state })
+      if (request) return run
+      await append([{ type: 'state', state: 'stopping', reason, graceMs }])
+      request = { reason, graceMs }
+      carryOut?.(graceMs)
+      return run
+    })
+  }
+
+  let callOff = () => {}
+  const letGo = () => callOff()
+  const armTimeout = (atMs: number) => {
+    letGo()
+    callOff = setAlarm(atMs, () => {
+      stop('timeout', defaultGraceMs).catch((error: unknown) => {
+        if (isTerminal(run.state)) return
+        logger.error({ run: id, error }, 'a run could not be stopped at its timeout; trying again')
+        armTimeout(Date.now() + stopAgainMs)
+      })
+    })
+  }
+  const timesOutAt = () => Date.parse(run.startedAt ?? run.createdAt) + spec.timeoutMs
+  armTimeout(timesOutAt())
+
+  return {
+    id,
+    spec,
+    letGo,
+    stop,
+    get run() {
+      return run
+    },
+    over: over.signal,
+    began: (pid, at) =>
+      inTurn(async () => {
+        if (run.state !== 'starting') return
+        await append([{ type: 'state', state: 'running', ...(pid !== undefined && { pid }), ...(at !== undefined && { at }) }])
+        armTimeout(timesOutAt())
+      }),
+    emit: (body) => inTurn(() => append([body])),
+    end: (ending, times) =>
+      inTurn(async () => {
+        if (isTerminal(run.state)) return
+        await append(endingEvents(run, settle(id, spec, request?.reason, ending), times))
+        letGo()
+        over.abort()
+      }),
+    onStop(carry) {
+      carryOut = carry
+      if (request) carry(request.graceMs)
+    },
+  }
+}

@@ -1,0 +1,20 @@
+// What this host lets its hub do: families, by name. The front door asks before anything is started.
+// Reading and ending what was started is always allowed, or a narrowed policy would leave work that nobody can stop.
+
+import { failure } from '../contract/errors.ts'
+
+/** `runs`: start runs. `procs`: make procs. */
+export type HostPolicy = { readonly allow: 'everything' | readonly string[] }
+
+export const families = ['runs', 'procs'] as const
+type Family = (typeof families)[number]
+
+/** The families that are allowed, spelled out. */
+export function allowedFamilies({ allow }: HostPolicy): string[] {
+  return allow === 'everything' ? [...families] : [...allow]
+}
+
+/** Throws `policy.denied` unless the family is allowed. */
+export function requireAllowed(policy: HostPolicy, host: string, family: Family): void {
+  if (!allowedFamilies(policy).includes(family)) throw failure('policy.denied', { host, family })
+}

@@ -1,0 +1,120 @@
+// The reading operations of the contract over a store and its output files: what a host answers about its own runs, and a hub about
+// the runs that it mirrors. Readers that follow sleep on a bell (or on the files, which another process writes) and then look again.
+
+import { isUtf8 } from 'node:buffer'
+import { failure } from '../contract/errors.ts'
+import { followEvents, followJournal } from '../contract/event.ts'
+import { type Bound, implement } from '../contract/implementation.ts'
+import { feedOutput, followLog, type LogChunk, readOutput } from '../contract/output.ts'
+import { getRun as getRunOperation, isTerminal, listRuns as listRunsOperation, type Run } from '../contract/run.ts'
+import { type OutputProgress, readBytes, readChunks } from './output/read.ts'
+import { type Chunk, encodeRecord } from './output/record.ts'
+import { watchOutput } from './output/watch.ts'
+import type { RunBells } from './run-bells.ts'
+import { getRun, listRuns, readEvents, readJournal } from './runs.ts'
+import type { Store } from './store.ts'
+
+export interface Readings {
+  readonly store: Store
+  /** Under which id the runs are kept: `local` for a host's own. */
+  readonly host: string
+  readonly bells: RunBells
+  readonly outputDir: (run: string) => string
+}
+
+const pageSize = 500
+
+export function readingOperations(readings: Readings): Bound[] {
+  return [
+    implement(getRunOperation, ({ run }) => requireRun(readings, run)),
+    implement(listRunsOperation, (filter) => listRuns(readings.store, { host: readings.host, ...filter })),
+    implement(followEvents, (from, { signal }) => events(readings, from, signal)),
+    implement(followJournal, (from, { signal }) => journal(readings, from, signal)),
+    implement(readOutput, async function* ({ run, stream, ...from }, { signal }) {
+      await using progress = await followProgress(readings, run)
+      yield* readBytes(readings.outputDir(run), stream, { ...from, progress, signal })
+    }),
+    implement(followLog, async function* ({ run, ...from }, { signal }) {
+      await using progress = await followProgress(readings, run)
+      for await (const chunk of readChunks(readings.outputDir(run), { ...from, progress, signal })) yield logChunk(chunk)
+    }),
+    implement(feedOutput, async function* ({ run, after }, { signal }) {
+      await using progress = await followProgress(readings, run)
+      for await (const chunk of readChunks(readings.outputDir(run), { after, follow: true, progress, signal })) {
+        yield Buffer.concat([encodeRecord(chunk), chunk.bytes])
+      }
+    }),
+  ]
+}
+
+async function requireRun({ store, host }: Readings, run: string): Promise<Run> {
+  const found = await getRun(store, host, run)
+  if (!found) throw failure('run.unknown', { run })
+  return found
+}
+
+async function* events(readings: Readings, { run, after, follow }: { run: string; after: number; follow: boolean }, signal: AbortSignal) {
+  const { store, host, bells } = readings
+  let position = after
+  using bell = bells.listen(run)
+  for (;;) {
+    const seen = bell.rings
+    // Asked before the events: once it has ended, the events that follow are all.
+    const { state } = await requireRun(readings, run)
+    const page = await readEvents(store, host, run, position, pageSize)
+    for (const event of page) {
+      yield event
+      position = event.seq
+    }
+    if (page.length === pageSize) continue
+    if (!follow || isTerminal(state)) return
+    await bell.after(seen, signal)
+    signal.throwIfAborted()
+  }
+}
+
+async function* journal({ store, host, bells }: Readings, { after, follow }: { after: number; follow: boolean }, signal: AbortSignal) {
+  let position = after
+  for (;;) {
+    const seen = bells.journal.rings
+    const page = await readJournal(store, host, position, pageSize)
+    for (const entry of page) {
+      yield entry
+      position = entry.position
+    }
+    if (page.length === pageSize) continue
+    if (!follow) return
+    await bells.journal.after(seen, signal)
+    signal.throwIfAborted()
+  }
+}
+
+/** How a run's output comes along: by its files, until its row says that it has ended and how long the streams are. */
+async function followProgress(readings: Readings, run: string): Promise<OutputProgress & AsyncDisposable> {
+  await using opened = new AsyncDisposableStack()
+  const bell = opened.use(readings.bells.listen(run))
+  // Counted before each look, so that what rings between the look and the wait is not slept through.
+  let seen = bell.rings
+  let now = await requireRun(readings, run)
+  const watching = isTerminal(now.state) ? undefined : opened.use(watchOutput(readings.outputDir(run)))
+  const parts = opened.move()
+  return {
+    finalSize: (stream) => (isTerminal(now.state) ? now.output[stream] : undefined),
+    async changed(signal) {
+      const woken = new AbortController()
+      const wait = AbortSignal.any([signal, woken.signal])
+      await Promise.race([bell.after(seen, wait), watching?.changed(wait) ?? never])
+      woken.abort()
+      seen = bell.rings
+      if (!isTerminal(now.state)) now = await requireRun(readings, run)
+    },
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
+  }
+}
+
+const never = new Promise<void>(() => {})
+
+function logChunk({ chunk, at, stream, offset, bytes }: Chunk & { chunk: number }): LogChunk {
+  const place = { chunk, at: new Date(at).toISOString(), stream, offset }
+  return isUtf8(bytes) ? { ...place, text: Buffer.from(bytes).toString('utf8') } : { ...place, base64: Buffer.from(bytes).toString('base64') }
+}

@@ -1,0 +1,107 @@
+// The tables as the newest migration leaves them: one schema for both engines. Times are ISO 8601 text, JSON is text,
+// booleans are 0 or 1. What a column means is told by the file of its aggregate.
+
+import type { Generated } from 'kysely'
+
+export interface Tables {
+  run: RunTable
+  event: EventTable
+  journal: JournalTable
+  job: JobTable
+  token: TokenTable
+  node: NodeTable
+  health: HealthTable
+  probe: ProbeTable
+}
+
+/** The fold of a run's events, by (host, id). A host's own runs have a spec; mirrored ones do not. */
+export interface RunTable {
+  host: string
+  id: string
+  kind: string
+  state: string
+  title: string
+  parent: string | null
+  parent_run: string | null
+  spec: string | null
+  fence: number
+  created_at: string
+  started_at: string | null
+  ended_at: string | null
+  pid: number | null
+  exit: string | null
+  error: string | null
+  stdout: number
+  stderr: number
+  last_event: number
+  /** Mirrors only: 1 once all of its output has been copied here. */
+  output_whole: Generated<number>
+}
+
+export interface EventTable {
+  host: string
+  run: string
+  seq: number
+  /** Its number in the host's journal. */
+  position: number
+  at: string
+  body: string
+}
+
+/** How far a host's journal goes here: the last position given out, or for a mirror the last one taken in. */
+export interface JournalTable {
+  host: string
+  position: number
+}
+
+export interface JobTable {
+  run: string
+  host: string
+  key: string | null
+  fingerprint: string
+  spec: string
+  kind: string
+  parent: string | null
+  parent_run: string | null
+  title: string
+  state: string
+  run_state: string
+  fence: number
+  owner: string | null
+  lease_until: string | null
+  queue: number
+  created_at: string
+  expires_at: string
+  started_at: string | null
+  ended_at: string | null
+  error: string | null
+}
+
+export interface TokenTable {
+  id: string
+  name: string
+  role: string
+  sha256: string
+  created_at: string
+  last_used_at: string | null
+  revoked_at: string | null
+}
+
+export interface NodeTable {
+  host: string
+  token_sha256: string
+  public_key: string | null
+  created_at: string
+  enrolled_at: string | null
+}
+
+export interface HealthTable {
+  host: string
+  last_seen_at: string
+  info: string | null
+}
+
+export interface ProbeTable {
+  id: number
+  at: string
+}

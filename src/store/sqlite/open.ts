@@ -1,0 +1,39 @@
+// The embedded store: a writing connection, and a reading one that sees only what is committed (WAL gives each read its own snapshot).
+
+import { DatabaseSync } from 'node:sqlite'
+import { migrate, migrations } from '../migrate.ts'
+import type { Store } from '../store.ts'
+import { kyselyOver } from './connection.ts'
+import { groupCommit } from './group-commit.ts'
+import { asStoreProblem } from './problem.ts'
+
+const busyTimeoutMs = 5_000
+
+/** Opens or creates the database file. The caller holds the home's lock: there is one writer. Rejects with `store.newer`, `store.unavailable`. */
+export async function openSqlite(file: string): Promise<Store> {
+  try {
+    return await open(file)
+  } catch (error) {
+    throw asStoreProblem(error)
+  }
+}
+
+async function open(file: string): Promise<Store> {
+  await using opened = new AsyncDisposableStack()
+  const database = openDatabase(file)
+  const writing = opened.adopt(kyselyOver(database), (db) => db.destroy())
+  // FULL: a commit that has returned survives a power cut, not only the death of the process.
+  database.exec('pragma journal_mode = wal; pragma synchronous = full')
+  await migrate(writing, migrations('text'))
+  const reading = opened.adopt(kyselyOver(openDatabase(file, { readOnly: true })), (db) => db.destroy())
+  const commits = groupCommit(database, writing)
+  opened.defer(() => commits.drained())
+
+  const parts = opened.move()
+  const close = () => parts.disposeAsync()
+  return { engine: 'sqlite', db: reading, write: commits.write, close, [Symbol.asyncDispose]: close }
+}
+
+function openDatabase(file: string, options: { readOnly?: boolean } = {}): DatabaseSync {
+  return new DatabaseSync(file, { ...options, timeout: busyTimeoutMs })
+}
