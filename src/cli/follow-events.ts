@@ -9,14 +9,14 @@ import type { RunReading } from './run-output.ts'
 const againAfterMs = 200
 
 /** Resolves with the run once it has ended and its last event was handed over. */
-export async function eachEvent({ terminal, host, run, signal }: RunReading, take: (event: RunEvent) => void): Promise<Run> {
+export async function eachEvent({ terminal, host, run, signal }: RunReading, take: (event: RunEvent) => void | Promise<void>): Promise<Run> {
   let after = 0
   return await resuming(
     terminal,
     async (progress) => {
       for (;;) {
         for await (const event of host.items(followEvents, { run, after, follow: true }, signal && { signal })) {
-          take(event)
+          await take(event)
           after = event.seq
           progress()
         }

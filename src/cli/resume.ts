@@ -1,7 +1,7 @@
 // Reading on after the connection to the hub broke: the reader says from where, so that nothing is missed and nothing comes twice.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { asMusterError } from '../contract/errors.ts'
+import { asMusterError, hasCode, type MusterError } from '../contract/errors.ts'
 import type { Terminal } from './terminal.ts'
 
 const firstPauseMs = 250
@@ -33,10 +33,15 @@ export async function resuming<T>(
       // An attempt that lasted was a connection that worked: it waited for a run that was quiet.
       if (Date.now() - startedAt > patienceMs) progress()
       failingSince ??= Date.now()
-      if (!error.retryable || signal?.aborted || Date.now() - failingSince > patienceMs) throw thrown
+      if (!mayPass(error) || signal?.aborted || Date.now() - failingSince > patienceMs) throw thrown
       if (pauseMs === longestPauseMs) terminal.say(`${error.message} Trying again.`)
       await sleep(pauseMs, undefined, signal && { signal })
       pauseMs = Math.min(pauseMs * 2, longestPauseMs)
     }
   }
+}
+
+/** A hub that stops cancels what it was doing for us: that is its end, not our wish. */
+function mayPass(error: MusterError): boolean {
+  return error.retryable || hasCode(error, 'call.cancelled')
 }

@@ -9,6 +9,9 @@ export interface Screen extends Disposable {
 }
 
 const everyMs = 1000
+// A line that wraps would take two, and the next drawing would begin one too low.
+const noWrap = '\x1b[?7l'
+const wrap = '\x1b[?7h'
 
 export function openScreen(terminal: Pick<Terminal, 'out'>, drawing: () => string[]): Screen {
   let height = 0
@@ -18,7 +21,7 @@ export function openScreen(terminal: Pick<Terminal, 'out'>, drawing: () => strin
     const back = height === 0 ? '' : `\x1b[${height}A\x1b[J`
     height = lines.length
     // Not awaited: a terminal that is slow is drawn again in a second anyway; one that has gone ends the command by its signal.
-    void terminal.out(`${back}${lines.join('\n')}\n`).catch(() => clearInterval(timer))
+    void terminal.out(`${noWrap}${back}${lines.join('\n')}\n${wrap}`).catch(() => clearInterval(timer))
   }
   return {
     start() {

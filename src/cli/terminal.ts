@@ -47,10 +47,11 @@ export function processTerminal(argv: readonly string[]): Terminal {
     screen: stdout.isTTY === true,
     color: stdout.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb',
     get columns() {
-      return stdout.columns ?? 80
+      // Some terminals say 0 before they know.
+      return stdout.columns || 80
     },
     get rows() {
-      return stdout.rows ?? 24
+      return stdout.rows || 24
     },
   }
 }

@@ -11,9 +11,8 @@ export const RunId = z.string()
 /** A host's name or id, as people write it. */
 export const HostRef = z.string().min(1).max(128).meta({ description: 'A host, by name or id.' })
 
-export const HostName = z.string()
+export const HostName = z.string().normalize('NFC')
   .regex(/^[\p{L}\p{N}][\p{L}\p{N}._-]{0,62}$/u, 'a host name is 1 to 63 letters, digits, ".", "_" or "-", and begins with a letter or digit')
-  .transform((name) => name.normalize('NFC'))
   .meta({ description: 'A host\'s name: unique at its hub, compared without regard to case.' })
 
 export const ProcName = z.string()

@@ -7,7 +7,6 @@ export interface Bell {
   readonly rings: number
   /** Resolves at once if it has rung since, else at the next ring or when `signal` aborts. */
   after(rings: number, signal: AbortSignal): Promise<void>
-  readonly waiting: number
 }
 
 export function makeBell(): Bell {
@@ -19,7 +18,6 @@ export function makeBell(): Bell {
       for (const wake of [...wakers]) wake()
     },
     get rings() { return rings },
-    get waiting() { return wakers.size },
     after(seen, signal) {
       if (rings !== seen || signal.aborted) return Promise.resolve()
       return new Promise((resolve) => {

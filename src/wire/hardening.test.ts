@@ -1,9 +1,10 @@
 // What a hostile or broken other side can do to a peer: here the left end is such a side, speaking raw frames.
 
-import { setTimeout as delay } from 'node:timers/promises'
+import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { z } from 'zod'
+import { failure } from '../contract/errors.ts'
 import { implement, implementation, type Principal } from '../contract/implementation.ts'
 import { operation } from '../contract/operation.ts'
 import type { Channel, Frame } from './channel.ts'
@@ -55,6 +56,11 @@ function offers(release: Promise<unknown> = new Promise(() => {})) {
     // Takes the body and never reads it.
     implement(take, () => new Promise(() => {})),
   )
+}
+
+/** Long enough for whatever is under way in memory to have arrived and been answered. */
+async function turns(): Promise<void> {
+  for (let n = 0; n < 20; n++) await turn()
 }
 
 interface Attack extends AsyncDisposable {
@@ -125,7 +131,7 @@ test('a deadline ends a call that could not even be sent', async () => {
   const got: Frame[] = []
   silent.receive((frame) => got.push(frame))
   await vi.waitFor(() => expect(channel.bufferedBytes).toBe(0))
-  await delay(5)
+  await turns()
   expect(got.filter((frame) => frame.kind === 'text')).toEqual([])
   await peer[Symbol.asyncDispose]()
 })
@@ -134,7 +140,7 @@ test('one that never answers keeps a call no longer than the connection', async 
   await using a = attack()
   const calls = [a.peer.call(number, {}), Array.fromAsync(a.peer.items(numbers, {})), Array.fromAsync(a.peer.bytes(blob, {}))]
   const errors = Promise.all(calls.map((call) => (call as Promise<unknown>).catch((error: unknown) => error)))
-  a.hostile.close((await import('../contract/errors.ts')).failure('wire.closed', { reason: 'cut' }))
+  a.hostile.close(failure('wire.closed', { reason: 'cut' }))
   for (const error of await errors) expect(error).toMatchObject({ code: 'wire.closed' })
   expect(a.peer.pendingCalls).toBe(0)
 })
@@ -215,7 +221,7 @@ test('a flood of requests is answered with wire.overloaded beyond the limit', as
   a.send(request(2000, 'test.deaf'))
   await vi.waitFor(() => expect(a.answers().at(-1)).toMatchObject({ id: 2000, error: { data: { code: 'wire.overloaded' } } }))
   release.resolve()
-  await delay(0)
+  await turns()
   a.send(request(2001, 'test.echo'))
   await vi.waitFor(() => expect(a.answers().at(-1)).toMatchObject({ id: 2001, result: '' }))
 })
@@ -233,7 +239,7 @@ test('one that floods requests and reads nothing is closed, with bounded memory'
   let most = 0
   for (let id = 1; id <= 100_000; id++) {
     hostile.send({ kind: 'text', text: JSON.stringify({ jsonrpc: '2.0', ...request(id, 'test.deaf') }) })
-    if (id % 1000 === 0) await delay(0)
+    if (id % 1000 === 0) await turn()
     most = Math.max(most, channel.bufferedBytes)
   }
   expect(await peer.closed).toMatchObject({ code: 'wire.protocol' })
@@ -247,7 +253,7 @@ test('answers wait for one that reads slowly instead of piling up', async () => 
   for (let id = 1; id <= 200; id++)
     hostile.send({ kind: 'text', text: JSON.stringify({ jsonrpc: '2.0', ...request(id, 'test.echo', { input: { text } }) }) })
   await vi.waitFor(() => expect(channel.bufferedBytes).toBeGreaterThan(500_000))
-  await delay(5)
+  await turns()
   expect(channel.bufferedBytes).toBeLessThan(700_000)
   const got: Frame[] = []
   hostile.receive((frame) => got.push(frame))
@@ -258,7 +264,7 @@ test('answers wait for one that reads slowly instead of piling up', async () => 
 test('a stream that the other side does not read stops at the window, and its frames may be all there is', async () => {
   await using a = attack()
   a.send(request(1, 'test.blob'))
-  await delay(20)
+  await turns()
   const bytes = a.got.reduce((sum, frame) => sum + (frame.kind === 'binary' ? frame.bytes.byteLength : 0), 0)
   expect(bytes).toBeGreaterThan(window / 2)
   expect(bytes).toBeLessThanOrEqual(window)
@@ -351,7 +357,7 @@ test('random frames never do more than close the connection', async () => {
         (call as Promise<unknown>).catch((error: unknown) => error),
       )
       for (const frame of frames) a.send(frame)
-      await delay(0)
+      await turns()
       await a.peer[Symbol.asyncDispose]()
       await Promise.all(calls)
       expect(a.peer.pendingCalls).toBe(0)

@@ -1,4 +1,4 @@
-// A peer: one end of a connection over any channel. It asks (asking.ts), answers (serving.ts), and ends as a whole:
+// A peer: one end of a connection over any channel. It asks (asking.ts, remote-caller.ts), answers (serving.ts), and ends as a whole:
 // when the channel closes, every call either way ends at once. It never learns what carries it or what an operation means.
 
 import type { Caller } from '../contract/caller.ts'
@@ -11,6 +11,7 @@ import { startKeepalive } from './keepalive.ts'
 import { defaultLimits, type Limits } from './limits.ts'
 import { encodeClose, parseMessage, pingMessage, pongMessage } from './messages.ts'
 import { createOutbox } from './outbox.ts'
+import { remoteCaller } from './remote-caller.ts'
 import { createServing } from './serving.ts'
 
 export interface PeerOptions {
@@ -118,7 +119,7 @@ export function createPeer(channel: Channel, { offers, principal, limits: given,
   channel.receive(take)
 
   return {
-    ...asking.caller,
+    ...remoteCaller({ open: asking.open, outbox, limits }),
     get pendingCalls() {
       return asking.pendingCalls
     },

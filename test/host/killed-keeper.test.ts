@@ -2,6 +2,7 @@
 
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test, vi } from 'vitest'
 import { followEvents } from '../../src/contract/event.ts'
 import { cancelRun, getRun } from '../../src/contract/run.ts'
@@ -103,4 +104,37 @@ test('a keeper killed between its claim and its word: a live process is found ag
   for await (const event of box.caller.items(followEvents, { run: 'vanished' }))
     if (event.type === 'state') states.push(event.state)
   expect(states).toEqual(['running', 'failed'])
+})
+
+test('keepers killed at any instant: every run ends, none starts twice, and none that ran is forgotten', async () => {
+  await using home = await makeTestHome()
+  await using box = await openTestHost(home)
+  const starts = join(home.dir, 'starts')
+  const ids = Array.from({ length: 60 }, (_, i) => `r${i}`)
+  let starting = true
+  let kills = 0
+  const killing = (async () => {
+    while (starting) {
+      await delay(Math.random() * 150)
+      const pid = await home.keeperPid()
+      if (pid === undefined) continue
+      process.kill(pid, 'SIGKILL')
+      kills += 1
+    }
+  })()
+  for (const run of ids) {
+    await box.start(run, { argv: sh(`echo ${run} >> ${starts}`) })
+    await delay(Math.random() * 50)
+  }
+  starting = false
+  await killing
+  expect(kills).toBeGreaterThan(1)
+  const ended = await Promise.all(ids.map((run) => box.ended(run)))
+  const started = (await readFile(starts, 'utf8')).trim().split('\n')
+  expect(started.length).toBe(new Set(started).size)
+  for (const run of ended) {
+    if (run.state === 'succeeded') expect(started).toContain(run.id)
+    else expect(run.error?.code, run.id).toMatch(/^(run\.lost|proc\.keeper)$/)
+    if (run.error?.code === 'proc.keeper') expect(started).not.toContain(run.id)
+  }
 })

@@ -4,7 +4,7 @@ import { exitCode, MusterError } from '../../contract/errors.ts'
 import type { RunEvent } from '../../contract/event.ts'
 import { applyEvent } from '../../contract/event.ts'
 import { findRun } from '../../contract/fleet.ts'
-import type { Run } from '../../contract/run.ts'
+import { isTerminal, type Run } from '../../contract/run.ts'
 import { runId } from '../arguments.ts'
 import { eachEvent } from '../follow-events.ts'
 import { connect } from '../hub-connection.ts'
@@ -23,10 +23,10 @@ export const watch: Action<unknown, [string]> = async (terminal, options, run) =
   const units = createUnits()
   let now: Run | undefined
   using screen = openScreen(terminal, () => drawing(now ?? found, units))
-  const see = (event: RunEvent) => {
+  const see = async (event: RunEvent) => {
     units.apply(event)
     now = applyEvent(now, { host: found.host, run: id }, event)
-    if (!options.json && !terminal.screen) void terminal.out(`${line(event)}\n`)
+    if (!options.json && !terminal.screen) await terminal.out(`${line(event)}\n`)
   }
   const drawn = terminal.screen && !options.json
   if (drawn) screen.start()
@@ -44,7 +44,7 @@ export const watch: Action<unknown, [string]> = async (terminal, options, run) =
     const head = `${shown.id} on ${shown.host}: ${showState(shown)}, ${tookOf(shown)}`
     const what = shorten(printable(shown.title), terminal.columns)
     const table = rows.length === 0 ? [] : showUnits(rows, terminal).split('\n')
-    const room = Math.max(2, terminal.rows - 4)
+    const room = isTerminal(shown.state) ? table.length : Math.max(2, terminal.rows - 4)
     // The heading and the newest units: those are the ones that still change.
     const fitting = table.length <= room ? table : [...table.slice(0, 1), ...table.slice(-(room - 1))]
     return [what, printable(head), ...fitting]

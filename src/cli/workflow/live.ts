@@ -27,16 +27,16 @@ export async function showLive(live: LiveWorkflow, run: Run): Promise<{ run: Run
   const hosts: string[] = []
   const outputs = new Map<string, Promise<void>>()
   const failed = Promise.withResolvers<never>()
-  const showUnit = (unit: UnitRow, id: string) => {
+  const showUnit = (unit: UnitRow, id: string, sink: Sink) => {
     if (!hosts.includes(unit.host)) hosts.push(unit.host)
     const hasEnded = () => units.rows().some((row) => row.run === id && row.state !== 'running')
-    return showOutput(live, { unit, run: id, nthHost: hosts.indexOf(unit.host), hasEnded }).catch(failed.reject)
+    return showOutput(live, { unit, run: id, nthHost: hosts.indexOf(unit.host), sink, hasEnded }).catch(failed.reject)
   }
   const following = eachEvent({ ...live, host: live.client.host(run.host), run: run.id }, (event) => {
     units.apply(event)
     say(live, event)
     const unit = event.type === 'unit.started' ? units.rows().find((row) => row.run === event.run) : undefined
-    if (live.sink && unit?.run && !outputs.has(unit.run)) outputs.set(unit.run, showUnit(unit, unit.run))
+    if (live.sink && unit?.run && !outputs.has(unit.run)) outputs.set(unit.run, showUnit(unit, unit.run, live.sink))
   })
   const ended = await Promise.race([following, failed.promise])
   await Promise.race([Promise.all(outputs.values()), failed.promise])
@@ -47,13 +47,14 @@ interface ShownUnit {
   readonly unit: UnitRow
   readonly run: string
   readonly nthHost: number
+  readonly sink: Sink
   readonly hasEnded: () => boolean
 }
 
 const againAfterMs = 50
 
-async function showOutput(live: LiveWorkflow, { unit, run, nthHost, hasEnded }: ShownUnit): Promise<void> {
-  const { terminal, client, signal, sink = terminal.out } = live
+async function showOutput(live: LiveWorkflow, { unit, run, nthHost, sink, hasEnded }: ShownUnit): Promise<void> {
+  const { terminal, client, signal } = live
   const label = printable(`${unit.host} · ${unit.unit}`)
   const prefix = `${terminal.color ? paintHost(nthHost, label) : label} | `
   const lines = { stdout: liveLines(prefix, sink, terminal.screen), stderr: liveLines(prefix, sink, terminal.screen) }

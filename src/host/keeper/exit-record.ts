@@ -1,4 +1,4 @@
-// The `exit` file of a process: how it ended, when, and how much it had written. The keeper writes it once; node and keeper read it.
+// The `exit` file of a process: how it ended, when, and how much it had written. The keeper writes it once.
 // It is the only word on a process's end that outlives both.
 
 import { join } from 'node:path'

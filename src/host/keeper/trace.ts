@@ -2,9 +2,9 @@
 //
 //     none ─claim─▶ claimed ─spawn─▶ spawned ─exit─▶ ended
 //
-// `claimed` is durable before the spawn, and `spawned` right after it, in the same turn of the keeper's loop (on Linux). So a process
-// is never started twice: only who made the claim may spawn, and there is one claim. One window remains: a keeper that is killed
-// between the two (some ms) leaves a claim of which nobody can say whether it was carried out. It resolves by looking for a live
+// `claimed` is durable before the spawn, and `spawned` right after it, on Linux in the same turn of the keeper's loop. So a
+// process is never started twice: only who made the claim may spawn, and there is one claim. One window remains: a keeper that is
+// killed between the two (some ms) leaves a claim of which nobody can say whether it was carried out. It resolves by looking for a live
 // process that carries the run's id in its environment: found, it is that one; not found, the run is lost, which is said, and it
 // is not started again.
 

@@ -42,6 +42,7 @@ export interface ProcHouse {
 }
 
 const notReadyGraceMs = 2_000
+const interruptedGraceMs = 10_000
 const followAgainMs = 5_000
 const askTimeoutMs = 5_000
 /** A channel closes a little before the exit is recorded: this long a failed call waits to say how the proc ended. */
@@ -102,6 +103,8 @@ export function openProc(first: ProcRecord, secret: string | undefined, house: P
     if (found.found !== 'process') return found.found === 'ended' ? found.ended : undefined
     process = found.process
     started.resolve(process)
+    // A stop that the end of an earlier host process interrupted.
+    if (record.stopAsked && status === 'starting') climbDown(interruptedGraceMs)
     return process.ended
   }
 

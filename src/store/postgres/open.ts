@@ -45,7 +45,9 @@ function openPool(url: string): pg.Pool {
     // Our integers are counters, sizes and flags, all below 2^53. Set here, not in the driver's global table.
     types: { getTypeParser: (oid, format) => (oid === int8 ? Number : pg.types.getTypeParser(oid, format)) },
   })
-  // An idle connection that the server ended is dropped by the pool; whoever needs one next hears of it if that fails too.
+  // A connection that the server ended is dropped by the pool. Whoever was using it hears of it from its next statement, and whoever
+  // needs one next when none can be had; an event that nobody listens to would end the process.
   pool.on('error', () => undefined)
+  pool.on('connect', (client) => client.on('error', () => undefined))
   return pool
 }

@@ -1,0 +1,235 @@
+import { appendFile, type FileHandle, mkdtemp, open, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { describe, expect, test, vi } from 'vitest'
+import type { OutputStream } from '../../contract/output.ts'
+import { openAppender } from './append.ts'
+import { observeOutput } from './observe.ts'
+import { type OutputProgress, readBytes, readChunks } from './read.ts'
+import { chunkBytes, encodeRecord, recordBytes } from './record.ts'
+import { watchOutput } from './watch.ts'
+
+interface Dir extends AsyncDisposable { readonly path: string }
+
+async function outputDir(): Promise<Dir> {
+  const path = await mkdtemp(join(tmpdir(), 'muster-output-'))
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
+}
+
+const { signal } = new AbortController()
+const now: OutputProgress = { finalSize: () => undefined, changed: () => Promise.reject(new Error('nobody follows here')) }
+
+async function bytesOf(dir: string, stream: OutputStream, from: { offset?: number; limit?: number } = {}): Promise<string> {
+  const parts: Uint8Array[] = []
+  for await (const bytes of readBytes(dir, stream, { offset: 0, ...from, progress: now, follow: false, signal })) parts.push(bytes)
+  return Buffer.concat(parts).toString('latin1')
+}
+
+async function chunksOf(dir: string, after = 0): Promise<{ chunk: number; stream: OutputStream; offset: number; text: string }[]> {
+  const chunks = []
+  for await (const { chunk, stream, offset, bytes } of readChunks(dir, { after, progress: now, follow: false, signal })) {
+    chunks.push({ chunk, stream, offset, text: Buffer.from(bytes).toString('latin1') })
+  }
+  return chunks
+}
+
+const streams = fc.constantFrom<OutputStream>('stdout', 'stderr')
+const pieces = fc.array(fc.record({ stream: streams, text: fc.string({ unit: 'binary-ascii', minLength: 1, maxLength: 20 }) }), { maxLength: 25 })
+const joined = (all: readonly { stream: OutputStream; text: string }[], stream: OutputStream) =>
+  all.flatMap((one) => (one.stream === stream ? [one.text] : [])).join('')
+
+describe('an appender', () => {
+  test('keeps bytes and order, and a crash that cuts any file anywhere is resumed from the chunk that it says', async () => {
+    await fc.assert(fc.asyncProperty(pieces, fc.constantFrom('stdout', 'stderr', 'order'), fc.nat(600), async (all, file, cut) => {
+      await using dir = await outputDir()
+      {
+        const appender = await openAppender(dir.path)
+        for (const { stream, text } of all) await appender.append({ stream, bytes: Buffer.from(text, 'latin1'), at: 5 })
+        await appender.close()
+      }
+      const { size } = await stat(join(dir.path, file))
+      await truncate(join(dir.path, file), Math.min(cut, size))
+
+      const appender = await openAppender(dir.path)
+      const { chunk } = appender.position
+      const kept = all.slice(0, chunk)
+      expect(appender.position).toEqual({ chunk, stdout: joined(kept, 'stdout').length, stderr: joined(kept, 'stderr').length })
+      expect((await chunksOf(dir.path)).map(({ stream, text }) => ({ stream, text }))).toEqual(kept)
+      for (const { stream, text } of all.slice(chunk)) await appender.append({ stream, bytes: Buffer.from(text, 'latin1'), at: 5 })
+      await appender.close()
+      expect((await chunksOf(dir.path)).map(({ stream, text }) => ({ stream, text }))).toEqual(all)
+      expect(await bytesOf(dir.path, 'stdout')).toBe(joined(all, 'stdout'))
+    }), { numRuns: 60 })
+  })
+
+  test('loses nothing that was whole when the end of its order file is garbage', async () => {
+    await using dir = await outputDir()
+    const appender = await openAppender(dir.path)
+    await appender.append({ stream: 'stdout', bytes: Buffer.from('abc'), at: 1 })
+    await appender.close()
+    // A machine that lost power can find the file longer than what was written to it.
+    await appendFile(join(dir.path, 'order'), Buffer.alloc(3 * recordBytes))
+    const again = await openAppender(dir.path)
+    expect(again.position).toEqual({ chunk: 1, stdout: 3, stderr: 0 })
+    await again.close()
+    expect((await readFile(join(dir.path, 'order'))).byteLength).toBe(recordBytes)
+  })
+
+  test('skips what it has, also a part of a chunk, and refuses a gap', async () => {
+    await using dir = await outputDir()
+    const appender = await openAppender(dir.path)
+    const chunk = (offset: number, text: string) => ({ stream: 'stdout' as const, bytes: Buffer.from(text), at: 1, offset })
+    await appender.append(chunk(0, 'abc'))
+    await appender.append(chunk(0, 'abc'))
+    await appender.append(chunk(1, 'bcde'))
+    await expect(appender.append(chunk(6, 'x'))).rejects.toMatchObject({ code: 'wire.protocol' })
+    await appender.append(chunk(5, 'f'))
+    await appender.close()
+    expect((await chunksOf(dir.path)).map(({ text }) => text)).toEqual(['abc', 'de', 'f'])
+  })
+
+  test('keeps the order of appends that nobody waited for, and cuts large ones into chunks', async () => {
+    await using dir = await outputDir()
+    const appender = await openAppender(dir.path)
+    const large = Buffer.alloc(chunkBytes + 1, 'x')
+    const appends = [large, Buffer.from('y'), Buffer.from('z')].map((bytes) => appender.append({ stream: 'stderr', bytes, at: 1 }))
+    await Promise.all(appends)
+    expect(appender.position).toEqual({ chunk: 4, stdout: 0, stderr: chunkBytes + 3 })
+    await appender.close()
+    expect((await bytesOf(dir.path, 'stderr')).endsWith('xyz')).toBe(true)
+  })
+
+  test('a full disk is store.unavailable, and what comes after it goes on at the right place', async () => {
+    await using dir = await outputDir()
+    const stdout = join(dir.path, 'stdout')
+    const appender = await openAppender(dir.path)
+    vi.spyOn(await fileHandlePrototype(stdout), 'write').mockRejectedValueOnce(noSpace())
+    const chunk = { stream: 'stdout' as const, bytes: Buffer.from('x'), at: 1 }
+    await expect(appender.append(chunk)).rejects.toMatchObject({ code: 'store.unavailable' })
+    await appender.append(chunk)
+    await appender.close()
+    expect(await bytesOf(dir.path, 'stdout')).toBe('x')
+  })
+})
+
+async function fileHandlePrototype(file: string): Promise<FileHandle> {
+  await using handle = await open(file)
+  return Object.getPrototypeOf(handle)
+}
+
+function noSpace(): Error {
+  return Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC', syscall: 'write' })
+}
+
+describe('an observer', () => {
+  test('notes all growth in the order of the notes, also after it was killed and its order file cut', async () => {
+    const writes = fc.array(fc.record({
+      stream: streams, text: fc.string({ unit: 'binary-ascii', maxLength: 20 }), then: fc.constantFrom('nothing', 'note', 'killed', 'cut'),
+    }), { maxLength: 25 })
+    await fc.assert(fc.asyncProperty(writes, async (all) => {
+      await using dir = await outputDir()
+      let observer = observeOutput(dir.path)
+      for (const { stream, text, then } of all) {
+        await appendFile(join(dir.path, stream), Buffer.from(text, 'latin1'))
+        if (then === 'note') await observer.note()
+        if (then === 'cut') {
+          await observer.close()
+          const order = join(dir.path, 'order')
+          await truncate(order, Math.max(0, (await stat(order)).size - 30))
+        }
+        if (then === 'killed' || then === 'cut') observer = observeOutput(dir.path)
+      }
+      const sizes = await observer.close()
+      expect(sizes).toEqual({ stdout: joined(all, 'stdout').length, stderr: joined(all, 'stderr').length })
+      expect(await bytesOf(dir.path, 'stdout')).toBe(joined(all, 'stdout'))
+      expect(joined(await chunksOf(dir.path), 'stderr')).toBe(joined(all, 'stderr'))
+    }), { numRuns: 60 })
+  })
+
+  test('makes one record of many small writes, and records of at most 256 KiB of a large one', async () => {
+    await using dir = await outputDir()
+    const observer = observeOutput(dir.path)
+    for (let n = 0; n < 200; n += 1) await appendFile(join(dir.path, 'stdout'), 'x')
+    await observer.note()
+    await observer.note()
+    await writeFile(join(dir.path, 'stderr'), Buffer.alloc(2 * chunkBytes + 5))
+    await observer.close()
+    expect((await chunksOf(dir.path)).map(({ stream, text }) => [stream, text.length]))
+      .toEqual([['stdout', 200], ['stderr', chunkBytes], ['stderr', chunkBytes], ['stderr', 5]])
+  })
+
+  test('a program that cut its own output leaves zeros where bytes were promised', async () => {
+    await using dir = await outputDir()
+    await writeFile(join(dir.path, 'stdout'), 'abcdef')
+    const observer = observeOutput(dir.path)
+    await observer.note()
+    await truncate(join(dir.path, 'stdout'), 2)
+    expect(await observer.close()).toEqual({ stdout: 6, stderr: 0 })
+    expect(await bytesOf(dir.path, 'stdout')).toBe('ab\0\0\0\0')
+  })
+})
+
+describe('a reader', () => {
+  test('sees nothing that no record covers, and no record whose bytes are missing', async () => {
+    await using dir = await outputDir()
+    await writeFile(join(dir.path, 'stdout'), 'covered, not yet')
+    await writeFile(join(dir.path, 'stderr'), 'sho')
+    await writeFile(join(dir.path, 'order'), Buffer.concat([
+      encodeRecord({ stream: 'stdout', offset: 0, length: 7, at: 1 }), encodeRecord({ stream: 'stderr', offset: 0, length: 5, at: 2 }),
+    ]))
+    expect(await bytesOf(dir.path, 'stdout')).toBe('covered')
+    expect(await chunksOf(dir.path)).toEqual([{ chunk: 1, stream: 'stdout', offset: 0, text: 'covered' }])
+  })
+
+  test('of a run that has written nothing yet reads nothing', async () => {
+    await using dir = await outputDir()
+    expect(await bytesOf(dir.path, 'stdout')).toBe('')
+    expect(await bytesOf(join(dir.path, 'none'), 'stdout')).toBe('')
+  })
+
+  test('resumes at any offset or chunk, and stops at the limit', async () => {
+    await fc.assert(fc.asyncProperty(pieces, fc.nat(60), fc.integer({ min: 1, max: 60 }), fc.nat(30), async (all, offset, limit, after) => {
+      await using dir = await outputDir()
+      const appender = await openAppender(dir.path)
+      for (const { stream, text } of all) await appender.append({ stream, bytes: Buffer.from(text, 'latin1'), at: 5 })
+      await appender.close()
+      expect(await bytesOf(dir.path, 'stdout', { offset, limit })).toBe(joined(all, 'stdout').slice(offset, offset + limit))
+      const chunks = await chunksOf(dir.path, after)
+      expect(chunks.map(({ text }) => text)).toEqual(all.slice(after).map(({ text }) => text))
+      expect(chunks[0]?.chunk ?? after + 1).toBe(after + 1)
+    }), { numRuns: 40 })
+  })
+
+  test('follows a live run by watching its files, and ends at the final size', async () => {
+    await using dir = await outputDir()
+    using watching = watchOutput(dir.path)
+    let final: number | undefined
+    const progress = { finalSize: () => final, changed: watching.changed }
+    const seen: string[] = []
+    const reading = (async () => {
+      for await (const bytes of readBytes(dir.path, 'stdout', { offset: 0, progress, follow: true, signal })) seen.push(Buffer.from(bytes).toString())
+    })()
+    const appender = await openAppender(dir.path)
+    await appender.append({ stream: 'stdout', bytes: Buffer.from('one'), at: 1 })
+    await vi.waitFor(() => expect(seen.join('')).toBe('one'))
+    await appender.append({ stream: 'stdout', bytes: Buffer.from('two'), at: 1 })
+    await vi.waitFor(() => expect(seen.join('')).toBe('onetwo'))
+    // Known before the last bytes are here, as in a mirror.
+    final = 9
+    await appender.append({ stream: 'stdout', bytes: Buffer.from('end'), at: 1 })
+    await reading
+    expect(seen.join('')).toBe('onetwoend')
+    await appender.close()
+  })
+
+  test('lets go when its signal aborts', async () => {
+    await using dir = await outputDir()
+    using watching = watchOutput(dir.path)
+    const leaving = new AbortController()
+    const progress = { finalSize: () => undefined, changed: watching.changed }
+    const next = readChunks(dir.path, { after: 0, progress, follow: true, signal: leaving.signal }).next()
+    leaving.abort(new Error('left'))
+    await expect(next).rejects.toThrow('left')
+  })
+})

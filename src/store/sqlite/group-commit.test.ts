@@ -1,0 +1,71 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { expect, test } from 'vitest'
+import { migrate, migrations } from '../migrate.ts'
+import { kyselyOver } from './connection.ts'
+import { groupCommit } from './group-commit.ts'
+
+async function openDatabase() {
+  const dir = await mkdtemp(join(tmpdir(), 'muster-group-'))
+  const database = new DatabaseSync(join(dir, 'test.db'))
+  database.exec('pragma journal_mode = wal')
+  const db = kyselyOver(database)
+  await migrate(db, migrations('text'))
+  const write = (host: string, info: string | null = null) =>
+    commits.write((tx) => tx.insertInto('health').values({ host, last_seen_at: 't', info }).execute())
+  const commits = groupCommit(database, db)
+  return {
+    database, write, commits,
+    hosts: () => database.prepare('select host from health order by host').all().map(({ host }) => host),
+    async [Symbol.asyncDispose]() {
+      database.close()
+      await rm(dir, { recursive: true, force: true })
+    },
+  }
+}
+
+test('writes that are asked for together share a commit', async () => {
+  await using opened = await openDatabase()
+  const { database, write } = opened
+  let commits = 0
+  const exec = database.exec.bind(database)
+  database.exec = (sql: string) => {
+    if (sql === 'commit') commits += 1
+    exec(sql)
+  }
+  await Promise.all(Array.from({ length: 200 }, (_, n) => write(`h${n}`)))
+  expect(commits).toBe(1)
+})
+
+test('when the database is full everybody in the commit hears it, and when there is room again writing goes on', async () => {
+  await using opened = await openDatabase()
+  const { database, write, hosts } = opened
+  await write('before')
+  const { page_count: pages } = database.prepare('pragma page_count').get() as { page_count: number }
+  database.exec(`pragma max_page_count = ${pages + 2}`)
+  const outcomes = await Promise.allSettled(['a', 'b', 'c'].map((host) => write(host, 'x'.repeat(40_000))))
+  for (const outcome of outcomes) expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'store.unavailable', retryable: true } })
+  expect(hosts()).toEqual(['before'])
+  database.exec('pragma max_page_count = 100000')
+  await write('after', 'x'.repeat(40_000))
+  expect(hosts()).toEqual(['after', 'before'])
+})
+
+test('a commit that fails is nobody\'s success', async () => {
+  await using opened = await openDatabase()
+  const { database, write, hosts } = opened
+  const exec = database.exec.bind(database)
+  database.exec = (sql: string) => {
+    if (sql === 'commit') throw Object.assign(new Error('disk I/O error'), { errcode: 10 })
+    exec(sql)
+  }
+  for (const outcome of await Promise.allSettled([write('a'), write('b')])) {
+    expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'store.unavailable' } })
+  }
+  database.exec = exec
+  expect(hosts()).toEqual([])
+  await write('c')
+  expect(hosts()).toEqual(['c'])
+})

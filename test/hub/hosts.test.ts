@@ -1,0 +1,60 @@
+// Hosts at a hub: names, removal, and what is said of runs whose host is away.
+
+import { expect, test } from 'vitest'
+import { enrollNode, listHosts, removeHost, showHost } from '../../src/contract/host.ts'
+import { cancelRun, getRun } from '../../src/contract/run.ts'
+import { makeHome } from '../resources/home.ts'
+import { until } from '../resources/muster.ts'
+import { openTestHub } from './hub-fixture.ts'
+
+const sleep = { kind: 'command' as const, argv: ['sleep', '600'] }
+
+test('a name is taken whatever its case, and local cannot be enrolled or removed', async () => {
+  await using hub = await openTestHub()
+  await hub.caller.call(enrollNode, { name: 'Köln-1' })
+  for (const name of ['köln-1', 'KÖLN-1', 'Ko\u0308ln-1', 'local', 'LOCAL']) {
+    await expect(hub.caller.call(enrollNode, { name })).rejects.toMatchObject({ code: 'host.name_taken' })
+  }
+  await expect(hub.caller.call(removeHost, { host: 'local' })).rejects.toMatchObject({ code: 'host.local_stays' })
+  const { hosts } = await hub.caller.call(listHosts, {})
+  expect(hosts.map(({ name, status }) => [name, status])).toEqual([['local', 'online'], ['Köln-1', 'never_seen']])
+})
+
+test('a run whose host is away is shown as it was, with since when; it went on and is true again when the host is back', async () => {
+  await using hub = await openTestHub()
+  await using node = await hub.join('box')
+  const run = await hub.submit(sleep, { host: 'box' })
+  const box = await hub.host('box')
+  await until('it runs', async () => ((await box.call(getRun, { run: run.id })).state === 'running' ? true : undefined))
+  await node.cut()
+  expect(await box.call(getRun, { run: run.id })).toMatchObject({ state: 'running', unreachableSince: expect.stringMatching(/^20/) })
+  await expect(box.call(cancelRun, { run: run.id })).rejects.toMatchObject({ code: 'host.offline' })
+  await node.dial()
+  expect(await box.call(getRun, { run: run.id })).toMatchObject({ state: 'running', unreachableSince: null })
+  await box.call(cancelRun, { run: run.id })
+  expect(await hub.endOf(run)).toMatchObject({ state: 'cancelled', exit: { code: null, signal: 'SIGTERM' } })
+})
+
+test('a host with live runs is removed only by force, and its runs then end at the hub with the reason', async () => {
+  await using hub = await openTestHub()
+  await using _node = await hub.join('box')
+  await hub.submit(sleep, { host: 'box' })
+  await expect(hub.caller.call(removeHost, { host: 'box' })).rejects.toMatchObject({ code: 'host.busy' })
+  await hub.caller.call(removeHost, { host: 'box', force: true })
+  await expect(hub.caller.call(showHost, { host: 'box' })).rejects.toMatchObject({ code: 'host.unknown' })
+})
+
+test('a hub that is opened again knows its hosts, their last word and their runs', async () => {
+  await using home = await makeHome()
+  let run = ''
+  {
+    await using hub = await openTestHub({ home })
+    await using _node = await hub.join('box')
+    run = (await hub.endOf(await hub.submit({ kind: 'command', argv: ['echo', 'hi'] }, { host: 'box' }))).id
+    await until('its word is kept', async () => ((await hub.caller.call(listHosts, {})).hosts[1]?.info ? true : undefined))
+  }
+  await using again = await openTestHub({ home })
+  const { hosts } = await again.caller.call(listHosts, {})
+  expect(hosts[1]).toMatchObject({ name: 'box', status: 'offline', info: { platform: process.platform } })
+  expect(await (await again.host('box')).call(getRun, { run })).toMatchObject({ state: 'succeeded', host: 'box' })
+})

@@ -1,0 +1,97 @@
+// A hub in this process on a home of its own, and nodes that join it over a channel in memory: the real handshake, no sockets.
+
+import { join } from 'node:path'
+import pino from 'pino'
+import type { Caller } from '../../src/contract/caller.ts'
+import { direct } from '../../src/contract/direct.ts'
+import { submitRun } from '../../src/contract/fleet.ts'
+import { enrollNode, showHost } from '../../src/contract/host.ts'
+import type { Principal } from '../../src/contract/implementation.ts'
+import type { InputOf } from '../../src/contract/operation.ts'
+import { getRun, isTerminal, type Run, type RunSpecInput } from '../../src/contract/run.ts'
+import { openHost } from '../../src/host/host.ts'
+import { openHub } from '../../src/hub/hub.ts'
+import { memoryChannels } from '../../src/wire/channels/memory.ts'
+import { dialHandshake } from '../../src/wire/handshake.ts'
+import { type Identity, temporaryIdentity } from '../../src/wire/identity.ts'
+import { createPeer } from '../../src/wire/peer.ts'
+import { type Home, makeHome } from '../resources/home.ts'
+import { until } from '../resources/muster.ts'
+
+export const operator: Principal = { kind: 'user', id: 'test', role: 'operator', scopes: new Set(['read', 'operate', 'admin']) }
+const log = pino({ level: 'silent' })
+
+export interface TestHub extends AsyncDisposable {
+  readonly home: Home
+  readonly caller: Caller
+  host(ref: string): Promise<Caller>
+  submit(spec: RunSpecInput, more?: Omit<InputOf<typeof submitRun>, 'spec'>): Promise<Run>
+  endOf(run: Run): Promise<Run>
+  /** A node's process, as it were: a host of its own whose link can be cut and made again. */
+  join(name: string): Promise<TestNode>
+}
+
+export interface TestNode extends AsyncDisposable {
+  readonly host: string
+  cut(): Promise<void>
+  dial(): Promise<void>
+}
+
+export async function openTestHub(options: { storeUrl?: string; home?: Home } = {}): Promise<TestHub> {
+  await using opened = new AsyncDisposableStack()
+  const home = options.home ?? opened.use(await makeHome())
+  const hub = opened.use(await openHub({
+    home: home.path, version: '0.0.0-test', log, ...(options.storeUrl !== undefined && { storeUrl: options.storeUrl }),
+  }))
+  const caller = direct(hub.offers, operator)
+  const host = async (ref: string) => direct(await hub.host(ref), operator)
+
+  async function joinNode(name: string): Promise<TestNode> {
+    const enrolled = await caller.call(enrollNode, { name })
+    const node = new AsyncDisposableStack()
+    const itsHome = node.use(await makeHome())
+    const itsHost = node.use(await openHost({ home: join(itsHome.path, 'host'), name, policy: { allow: ['runs'] }, log }))
+    const identity = temporaryIdentity()
+    let peer = await dial(enrolled.token)
+    async function dial(credential?: string) {
+      const [hubEnd, nodeEnd] = memoryChannels()
+      const admitted = hub.acceptTunnel(hubEnd, { address: 'memory' })
+      await shakeHands(nodeEnd, identity, credential)
+      const made = createPeer(nodeEnd, { offers: itsHost.offers, principal: operator })
+      await admitted
+      return made
+    }
+    return {
+      host: enrolled.host,
+      async cut() {
+        await peer[Symbol.asyncDispose]()
+        await until(`${name} is offline`, async () => {
+          const { status } = await caller.call(showHost, { host: name })
+          return status === 'offline' ? true : undefined
+        })
+      },
+      async dial() { peer = await dial() },
+      async [Symbol.asyncDispose]() {
+        await peer[Symbol.asyncDispose]()
+        await node.disposeAsync()
+      },
+    }
+  }
+
+  const closing = opened.move()
+  return {
+    home, caller, host, join: joinNode,
+    submit: (spec, more) => caller.call(submitRun, { spec, ...more }),
+    endOf: (run) => until(`${run.id} ends`, async () => {
+      const now = await (await host(run.host)).call(getRun, { run: run.id })
+      return isTerminal(now.state) ? now : undefined
+    }),
+    [Symbol.asyncDispose]: () => closing.disposeAsync(),
+  }
+}
+
+async function shakeHands(channel: Parameters<typeof dialHandshake>[0], identity: Identity, credential?: string): Promise<void> {
+  await dialHandshake(channel, {
+    identity, role: 'node', software: '0.0.0-test', timeoutMs: 5_000, ...(credential !== undefined && { credential }),
+  })
+}
