@@ -34,6 +34,7 @@ export const layers: Readonly<Record<string, Layer>> = {
     entryPoints: [
       'src/hub/hub.ts',
       'src/host/host.ts',
+      'src/host/policy.ts',
       'src/host/process-identity.ts',
       'src/api/api.ts',
       'src/api/loopback.ts',

@@ -20,7 +20,11 @@ export function hostRef(text: string): string {
 export function uniquePairs<V>(option: string, pairs: readonly (readonly [string, V])[] = []): Record<string, V> {
   const names = pairs.map(([name]) => name)
   const twice = names.find((name, i) => names.indexOf(name) !== i)
-  if (twice !== undefined) throw failure('cli.usage', { problem: `The name "${shorten(printable(twice), 80)}" is given twice with ${option}.`, hint: 'Give each name once.' })
+  if (twice !== undefined)
+    throw failure('cli.usage', {
+      problem: `The name "${shorten(printable(twice), 80)}" is given twice with ${option}.`,
+      hint: 'Give each name once.',
+    })
   return Object.fromEntries(pairs)
 }
 

@@ -9,7 +9,10 @@ import type { RunReading } from './run-output.ts'
 const againAfterMs = 200
 
 /** Resolves with the run once it has ended and its last event was handed over. */
-export async function eachEvent({ terminal, host, run, signal }: RunReading, take: (event: RunEvent) => void | Promise<void>): Promise<Run> {
+export async function eachEvent(
+  { terminal, host, run, signal }: RunReading,
+  take: (event: RunEvent) => void | Promise<void>,
+): Promise<Run> {
   let after = 0
   return await resuming(
     terminal,

@@ -34,6 +34,7 @@ function hubAddress(text: string, env: NodeJS.ProcessEnv): string {
       hint: 'Set it to something like https://hub.example:7878; a token goes into MUSTER_TOKEN.',
     })
   }
-  if (url.protocol === 'http:' && !isLoopback(url.hostname) && env.MUSTER_INSECURE !== '1') throw failure('link.insecure', { url: url.origin })
+  if (url.protocol === 'http:' && !isLoopback(url.hostname) && env.MUSTER_INSECURE !== '1')
+    throw failure('link.insecure', { url: url.origin })
   return url.href
 }

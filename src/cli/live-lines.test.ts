@@ -11,14 +11,18 @@ async function shown(parts: readonly Uint8Array[], screen = false): Promise<stri
 }
 
 test('however the bytes are cut, each line comes once, whole, with its prefix', async () => {
-  await fc.assert(fc.asyncProperty(
-    fc.array(fc.string({ unit: fc.constantFrom('a', 'é', '👍', ' ') })), fc.array(fc.nat({ max: 40 })),
-    async (lines, cuts) => {
-      const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''))
-      const ends = [...new Set([0, ...cuts.filter((cut) => cut < bytes.length), bytes.length])].sort((a, b) => a - b)
-      const parts = ends.slice(1).map((end, i) => bytes.subarray(ends[i], end))
-      expect(await shown(parts)).toBe(lines.map((line) => `h | ${line}\n`).join(''))
-    }))
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.string({ unit: fc.constantFrom('a', 'é', '👍', ' ') })),
+      fc.array(fc.nat({ max: 40 })),
+      async (lines, cuts) => {
+        const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''))
+        const ends = [...new Set([0, ...cuts.filter((cut) => cut < bytes.length), bytes.length])].sort((a, b) => a - b)
+        const parts = ends.slice(1).map((end, i) => bytes.subarray(ends[i], end))
+        expect(await shown(parts)).toBe(lines.map((line) => `h | ${line}\n`).join(''))
+      },
+    ),
+  )
 })
 
 test('a last line without an end is shown at the end', async () => {

@@ -10,7 +10,9 @@ import type { Terminal } from './terminal.ts'
 
 function listening() {
   const heard = { out: '', said: [] as string[] }
-  const out = async (data: string | Uint8Array) => { heard.out += data.toString() }
+  const out = async (data: string | Uint8Array) => {
+    heard.out += data.toString()
+  }
   const terminal: Pick<Terminal, 'out' | 'say' | 'env'> = { out, say: (line) => void heard.said.push(line), env: {} }
   return { heard, terminal: terminal as Terminal }
 }

@@ -20,11 +20,24 @@ test('a failure that may pass is tried again, and what was read is not read twic
 
 test('a failure that stays is thrown at once', async () => {
   let tries = 0
-  await expect(resuming(terminal, async () => { tries++; throw failure('run.unknown', { run: 'x' }) })).rejects.toMatchObject({ code: 'run.unknown' })
+  await expect(
+    resuming(terminal, async () => {
+      tries++
+      throw failure('run.unknown', { run: 'x' })
+    }),
+  ).rejects.toMatchObject({ code: 'run.unknown' })
   expect(tries).toBe(1)
 })
 
 test('after the caller has left nothing is tried again', async () => {
   const left = AbortSignal.abort()
-  await expect(resuming(terminal, async () => { throw failure('wire.closed', { reason: 'x' }) }, left)).rejects.toMatchObject({ code: 'wire.closed' })
+  await expect(
+    resuming(
+      terminal,
+      async () => {
+        throw failure('wire.closed', { reason: 'x' })
+      },
+      left,
+    ),
+  ).rejects.toMatchObject({ code: 'wire.closed' })
 })

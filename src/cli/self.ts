@@ -19,7 +19,10 @@ export function selfInWords({ env, cwd }: Pick<Terminal, 'env' | 'cwd'>): string
   const home = env.MUSTER_HOME ? `MUSTER_HOME=${quoted(env.MUSTER_HOME)} ` : ''
   const isInstalled = packageRoot().includes('/node_modules/')
   if (isInstalled) return `${home}muster`
-  return home + (env.npm_command === undefined ? quoted(join(relative(cwd, packageRoot()) || '.', 'bin', 'muster.js')) : 'npm exec muster --')
+  return (
+    home +
+    (env.npm_command === undefined ? quoted(join(relative(cwd, packageRoot()) || '.', 'bin', 'muster.js')) : 'npm exec muster --')
+  )
 }
 
 /** As a word for a shell. */

@@ -1,10 +1,10 @@
 // Waiting to be told to stop: Ctrl-C or SIGTERM. A second one ends the process at once.
 
-/** Resolves at the first signal. */
-export function stopRequested(): Promise<NodeJS.Signals> {
+const always = ['SIGINT', 'SIGTERM'] as const
+
+/** Resolves at the first signal. `hangup`: also when the terminal is closed, for what would leave a child behind. */
+export function stopRequested({ hangup = false } = {}): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.once(signal, () => resolve(signal))
-    }
+    for (const signal of hangup ? ([...always, 'SIGHUP'] as const) : always) process.once(signal, () => resolve(signal))
   })
 }

@@ -25,7 +25,7 @@ export function usageFailure(error: CommanderError, command: Command): MusterErr
 }
 
 /** The words that call a command: `muster run list`. */
-export function pathOf(command: Command): string {
+function pathOf(command: Command): string {
   return command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name()
 }
 

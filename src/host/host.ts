@@ -4,6 +4,7 @@
 import type { Logger } from 'pino'
 import { failure } from '../contract/errors.ts'
 import { admit, type Implementation } from '../contract/implementation.ts'
+import { localHost } from '../contract/names.ts'
 import { lockHome } from '../store/lock.ts'
 import { readingOperations } from '../store/readings.ts'
 import { makeRunBells } from '../store/run-bells.ts'
@@ -28,6 +29,7 @@ export type { HostPolicy } from './policy.ts'
 export interface HostOptions {
   /** $MUSTER_HOME/host; made if it is not there. */
   readonly home: string
+  /** What its runs see as MUSTER_HOST, and what its refusals call it. In its own records it is `local`, so that a new name hides nothing. */
   readonly name: string
   readonly policy: HostPolicy
   /** Who carries runs of other kinds than commands. */
@@ -57,7 +59,7 @@ export async function openHost({ home: dir, name, policy, executors = {}, local 
   const processes = openProcesses(home, keeper, log)
   opened.defer(() => processes.close())
   const bells = makeRunBells()
-  const runLog = openRunLog(store, name, bells)
+  const runLog = openRunLog(store, localHost, bells)
   const runs = openRuns({ host: name, home, log: runLog, processes, executors, logger: log })
   opened.defer(() => runs.close())
 
@@ -96,7 +98,7 @@ export async function openHost({ home: dir, name, policy, executors = {}, local 
     procs,
     shutDown,
     requireUp,
-    readings: readingOperations({ store, host: name, bells, outputDir: home.runDir }),
+    readings: readingOperations({ store, host: localHost, bells, outputDir: home.runDir }),
     info: () => describeHost({ activeRuns: runs.liveCount, kinds: runs.kinds, allows: allowedFamilies(policy) }),
   })
   await runs.adopt()

@@ -17,7 +17,9 @@ export function makeBell(): Bell {
       rings += 1
       for (const wake of [...wakers]) wake()
     },
-    get rings() { return rings },
+    get rings() {
+      return rings
+    },
     after(seen, signal) {
       if (rings !== seen || signal.aborted) return Promise.resolve()
       return new Promise((resolve) => {

@@ -60,8 +60,18 @@ describe.each(engines)('health on %s', (engine) => {
   test('keeps what a host last said when it is only seen', async () => {
     await using store = await testStore(engine)
     const info = {
-      version: '1', protocol: 1, platform: 'linux', arch: 'x64', hostname: 'h', cores: 2, memoryBytes: null, bootedAt: null, activeRuns: 0,
-      clock: '2026-01-01T00:00:00.000Z', kinds: ['command' as const], allows: ['runs'],
+      version: '1',
+      protocol: 1,
+      platform: 'linux',
+      arch: 'x64',
+      hostname: 'h',
+      cores: 2,
+      memoryBytes: null,
+      bootedAt: null,
+      activeRuns: 0,
+      clock: '2026-01-01T00:00:00.000Z',
+      kinds: ['command' as const],
+      allows: ['runs'],
     }
     await saveHealth(store, 'h', { lastSeenAt: '2026-01-01T00:00:00.000Z', info })
     await saveHealth(store, 'h', { lastSeenAt: '2026-01-01T00:00:05.000Z' })

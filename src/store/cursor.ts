@@ -30,6 +30,7 @@ export function jobsOlderThan(before: string) {
 
 function parseCursor(text: string): Cursor {
   const [createdAt, id, ...rest] = text.split('~')
-  if (!createdAt || !id || rest.length > 0) throw failure('input.invalid', { what: 'before', problem: 'it is not a cursor from an earlier page' })
+  if (!createdAt || !id || rest.length > 0)
+    throw failure('input.invalid', { what: 'before', problem: 'it is not a cursor from an earlier page' })
   return { createdAt, id }
 }

@@ -9,10 +9,19 @@ export interface HostHealth {
 }
 
 /** Without `info`, what the host last said of itself stays. */
-export async function saveHealth(store: Store, host: string, { lastSeenAt, info }: { lastSeenAt: string; info?: HostInfo }): Promise<void> {
+export async function saveHealth(
+  store: Store,
+  host: string,
+  { lastSeenAt, info }: { lastSeenAt: string; info?: HostInfo },
+): Promise<void> {
   const change = { last_seen_at: lastSeenAt, ...(info && { info: JSON.stringify(info) }) }
-  await store.write((db) => db.insertInto('health').values({ host, info: null, ...change })
-    .onConflict((conflict) => conflict.column('host').doUpdateSet(change)).execute())
+  await store.write((db) =>
+    db
+      .insertInto('health')
+      .values({ host, info: null, ...change })
+      .onConflict((conflict) => conflict.column('host').doUpdateSet(change))
+      .execute(),
+  )
 }
 
 export async function healthOf({ db }: Store, host: string): Promise<HostHealth | undefined> {

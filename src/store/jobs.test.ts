@@ -2,8 +2,20 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { RunSpec } from '../contract/run.ts'
 import {
-  claimNext, countJobs, endJob, findJobByKey, getJob, type Job, listWaitingJobs, markStarted, type NewJob, releaseClaim, renewClaim, submitJob,
-  sweepJobs, unfinishedJobs,
+  claimNext,
+  countJobs,
+  endJob,
+  findJobByKey,
+  getJob,
+  type Job,
+  listWaitingJobs,
+  markStarted,
+  type NewJob,
+  releaseClaim,
+  renewClaim,
+  submitJob,
+  sweepJobs,
+  unfinishedJobs,
 } from './jobs.ts'
 import type { Store } from './store.ts'
 import { engines, testStore } from './test-stores.ts'
@@ -15,12 +27,22 @@ const leaseMs = 30_000
 
 function newJob(run: string, changes: Partial<NewJob> = {}): NewJob {
   return {
-    run, host: 'h', key: null, fingerprint: 'f', spec, parent: null, title: 'true', queue: true,
-    createdAt: time(0), expiresAt: time(60_000), ...changes,
+    run,
+    host: 'h',
+    key: null,
+    fingerprint: 'f',
+    spec,
+    parent: null,
+    title: 'true',
+    queue: true,
+    createdAt: time(0),
+    expiresAt: time(60_000),
+    ...changes,
   }
 }
 
-const claim = (store: Store, owner: string, ms = 0, limit = 10) => claimNext(store, { owner, hosts: ['h'], now: time(ms), leaseMs, limit })
+const claim = (store: Store, owner: string, ms = 0, limit = 10) =>
+  claimNext(store, { owner, hosts: ['h'], now: time(ms), leaseMs, limit })
 
 describe.each(engines)('jobs on %s', (engine) => {
   test('the same run id or key with the same request is the same job', async () => {
@@ -62,7 +84,7 @@ describe.each(engines)('jobs on %s', (engine) => {
   test('whoever lost the claim can end nothing, and the host still can', async () => {
     await using store = await testStore(engine)
     await submitJob(store, newJob('a'))
-    const [first] = await claim(store, 'one') as [Job]
+    const [first] = (await claim(store, 'one')) as [Job]
     await sweepJobs(store, time(leaseMs + 1))
     await claim(store, 'two', leaseMs + 1)
     expect(await endJob(store, { run: 'a', runState: 'failed', claim: { owner: 'one', fence: first.fence } })).toBe(false)
@@ -78,16 +100,21 @@ describe.each(engines)('jobs on %s', (engine) => {
     await submitJob(store, newJob('a'))
     expect(await sweepJobs(store, time(60_000))).toEqual({ requeued: [], expired: [] })
     const { expired } = await sweepJobs(store, time(60_001))
-    expect(expired).toMatchObject([{ run: 'a', state: 'ended', runState: 'failed', error: { code: 'run.expired' }, endedAt: time(60_001) }])
+    expect(expired).toMatchObject([
+      { run: 'a', state: 'ended', runState: 'failed', error: { code: 'run.expired' }, endedAt: time(60_001) },
+    ])
     expect(await unfinishedJobs(store)).toEqual([])
   })
 
   test('lists what no host has, newest first in pages', async () => {
     await using store = await testStore(engine)
     for (let n = 0; n < 9; n += 1) {
-      await submitJob(store, newJob(n % 2 ? `R${n}` : `r${n}`, { createdAt: time(Math.floor(n / 4)), parent: n < 5 ? { run: 'w', step: 's' } : null }))
+      await submitJob(
+        store,
+        newJob(n % 2 ? `R${n}` : `r${n}`, { createdAt: time(Math.floor(n / 4)), parent: n < 5 ? { run: 'w', step: 's' } : null }),
+      )
     }
-    const [taken] = await claim(store, 'o', 0, 1) as [Job]
+    const [taken] = (await claim(store, 'o', 0, 1)) as [Job]
     await markStarted(store, { run: taken.run, owner: 'o', fence: taken.fence })
     const all = await listWaitingJobs(store, { hosts: ['h'], limit: 100 })
     expect(all).toHaveLength(8)
@@ -99,16 +126,22 @@ describe.each(engines)('jobs on %s', (engine) => {
     expect(await listWaitingJobs(store, { hosts: ['h'], states: [], limit: 2 })).toEqual([])
     expect(await listWaitingJobs(store, { hosts: ['h'], kind: 'workflow', limit: 2 })).toEqual([])
     const counts = await countJobs(store)
-    expect(counts.toSorted((a, b) => (a.state < b.state ? -1 : 1))).toEqual([{ state: 'queued', count: 8 }, { state: 'started', count: 1 }])
+    expect(counts.toSorted((a, b) => (a.state < b.state ? -1 : 1))).toEqual([
+      { state: 'queued', count: 8 },
+      { state: 'started', count: 1 },
+    ])
   })
 
   test('never has two holders, heeds no claim that was lost, and loses no job', async () => {
     await using store = await testStore(engine)
     let round = 0
-    await fc.assert(fc.asyncProperty(fc.array(action, { minLength: 5, maxLength: 40 }), async (actions) => {
-      round += 1
-      await followModel(store, `round${round}`, actions)
-    }), { numRuns: engine === 'sqlite' ? 60 : 15 })
+    await fc.assert(
+      fc.asyncProperty(fc.array(action, { minLength: 5, maxLength: 40 }), async (actions) => {
+        round += 1
+        await followModel(store, `round${round}`, actions)
+      }),
+      { numRuns: engine === 'sqlite' ? 60 : 15 },
+    )
   })
 })
 
@@ -119,10 +152,22 @@ const action = fc.record({
   ms: fc.integer({ min: 1, max: 40_000 }),
 })
 
-interface Model { state: 'queued' | 'claimed' | 'started' | 'ended'; owner: string | null; fence: number; leaseMs: number; expiresMs: number }
+interface Model {
+  state: 'queued' | 'claimed' | 'started' | 'ended'
+  owner: string | null
+  fence: number
+  leaseMs: number
+  expiresMs: number
+}
 
-/** Does the actions in the store and in a dozen lines of plain state, with every claim that was ever given out, and compares them. */
-async function followModel(store: Store, host: string, actions: readonly { kind: string; owner: string; which: number; ms: number }[]) {
+/**
+ * Does the actions in the store and in a dozen lines of plain state, with every claim that was ever given out, and compares them.
+ */
+async function followModel(
+  store: Store,
+  host: string,
+  actions: readonly { kind: string; owner: string; which: number; ms: number }[],
+) {
   const model = new Map<string, Model>()
   const claims: { run: string; owner: string; fence: number }[] = []
   const holds = (c: { run: string; owner: string; fence: number }) => {

@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, test, vi } from 'vitest'
-import { acceptRun, getRun, readEvents } from './runs.ts'
 import { lockHome } from './lock.ts'
+import { acceptRun, getRun, readEvents } from './runs.ts'
 import { openStore } from './store.ts'
 
 const writer = new URL('../../test/programs/store-writer.ts', import.meta.url).pathname
@@ -61,7 +61,12 @@ test('everything that was acknowledged by a writer that was killed is there, who
     const { integrity_check: integrity } = checkIntegrity(dir.path)
     expect(integrity).toBe('ok')
     await acceptRun(store, {
-      host: 'local', run: `after-${more}`, spec: { kind: 'command', argv: ['true'], env: {}, stdin: 'none', timeoutMs: 1 }, parent: null, title: 't', fence: 0,
+      host: 'local',
+      run: `after-${more}`,
+      spec: { kind: 'command', argv: ['true'], env: {}, stdin: 'none', timeoutMs: 1 },
+      parent: null,
+      title: 't',
+      fence: 0,
     })
   }
 })

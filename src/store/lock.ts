@@ -4,6 +4,7 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { failure } from '../contract/errors.ts'
+import { busy, resultCode } from './sqlite/problem.ts'
 
 /** Locks a directory until disposed. Throws `home.locked`, or `home.unusable` when nothing can be written there. */
 export function lockHome(dir: string): Disposable {
@@ -14,9 +15,8 @@ export function lockHome(dir: string): Disposable {
     database.exec('pragma locking_mode = exclusive; begin exclusive')
   } catch (error) {
     database?.close()
-    const { errcode, message } = error as { errcode?: number; message: string }
-    const busy = 5
-    throw errcode === busy ? failure('home.locked', { path: dir }) : failure('home.unusable', { path: dir, problem: message })
+    if (resultCode(error) === busy) throw failure('home.locked', { path: dir })
+    throw failure('home.unusable', { path: dir, problem: error instanceof Error ? error.message : String(error) })
   }
   const held = database
   return { [Symbol.dispose]: () => held.close() }

@@ -1,15 +1,13 @@
 // Brings a database up to date: forward only, each migration once, all that are due in one transaction.
 // To change the schema, add the next number here and edit schema.ts; never edit a migration that was released.
 
-import type { CreateTableBuilder, Kysely } from 'kysely'
+import type { Kysely } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
 import { failure } from '../contract/errors.ts'
 import { initial } from './migrations/001-initial.ts'
 import { outputGaps } from './migrations/002-output-gaps.ts'
+import type { TextType } from './migrations/text-type.ts'
 import type { Tables } from './schema.ts'
-
-/** The engine's column type for text that compares by code point. */
-export type TextType = Parameters<CreateTableBuilder<string>['addColumn']>[1]
 
 export function migrations(text: TextType): Record<string, Migration> {
   return {
@@ -30,6 +28,10 @@ export async function migrate(db: Kysely<Tables>, known: Record<string, Migratio
 async function applied(db: Kysely<Tables>): Promise<string[]> {
   const tables = await db.introspection.getTables({ withInternalKyselyTables: true })
   if (!tables.some(({ name }) => name === 'kysely_migration')) return []
-  const rows = await db.withTables<{ kysely_migration: { name: string } }>().selectFrom('kysely_migration').select('name').execute()
+  const rows = await db
+    .withTables<{ kysely_migration: { name: string } }>()
+    .selectFrom('kysely_migration')
+    .select('name')
+    .execute()
   return rows.map(({ name }) => name)
 }

@@ -12,9 +12,18 @@ export interface Enrolment {
 }
 
 export async function addEnrolment(store: Store, { host, token }: { host: string; token: string }): Promise<void> {
-  await store.write((db) => db.insertInto('node').values({
-    host, token_sha256: hashOf(token), public_key: null, created_at: new Date().toISOString(), enrolled_at: null,
-  }).execute())
+  await store.write((db) =>
+    db
+      .insertInto('node')
+      .values({
+        host,
+        token_sha256: hashOf(token),
+        public_key: null,
+        created_at: new Date().toISOString(),
+        enrolled_at: null,
+      })
+      .execute(),
+  )
 }
 
 export async function findEnrolment({ db }: Store, host: string): Promise<Enrolment | undefined> {
@@ -31,8 +40,13 @@ export function bindKey(store: Store, host: string, publicKey: string): Promise<
   return store.write(async (db) => {
     const bound = await db.selectFrom('node').select('host').where('public_key', '=', publicKey).executeTakeFirst()
     if (bound) return bound.host === host
-    const row = await db.updateTable('node').set({ public_key: publicKey, enrolled_at: new Date().toISOString() })
-      .where('host', '=', host).where('public_key', 'is', null).returning('host').executeTakeFirst()
+    const row = await db
+      .updateTable('node')
+      .set({ public_key: publicKey, enrolled_at: new Date().toISOString() })
+      .where('host', '=', host)
+      .where('public_key', 'is', null)
+      .returning('host')
+      .executeTakeFirst()
     return row !== undefined
   })
 }

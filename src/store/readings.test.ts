@@ -21,13 +21,18 @@ async function mirroredRun() {
   opened.defer(() => rm(dir, { recursive: true, force: true }))
   const store = opened.use(await testStore('sqlite'))
   const bells = makeRunBells()
-  const caller = direct(implementation(...readingOperations({ store, host: 'h', bells, outputDir: (run) => join(dir, run) })), reader)
+  const caller = direct(
+    implementation(...readingOperations({ store, host: 'h', bells, outputDir: (run) => join(dir, run) })),
+    reader,
+  )
   const spec = { kind: 'command' as const, argv: ['true'], env: {}, stdin: 'none' as const, timeoutMs: 1000 }
   await acceptRun(store, { host: 'h', run: 'r', spec, parent: null, title: 'true', fence: 0 })
   await appendEvents(store, 'h', 'r', [{ type: 'state', state: 'running', pid: 1 }])
   const parts = opened.move()
   return {
-    caller, bells, dir: join(dir, 'r'),
+    caller,
+    bells,
+    dir: join(dir, 'r'),
     async end(output: { stdout: number; stderr: number }) {
       const { run } = await appendEvents(store, 'h', 'r', [{ type: 'state', state: 'succeeded', output }])
       bells.ring(run)
@@ -59,7 +64,7 @@ test('a journal is followed across runs until its reader leaves', async () => {
   expect(positions).toEqual([1, 2, 3])
 })
 
-test('output that is copied after its run has ended reaches its readers to the last byte, however the copying is timed', async () => {
+test('output that is copied after its run has ended reaches its readers to the last byte', async () => {
   for (let round = 0; round < 30; round += 1) {
     await using run = await mirroredRun()
     const appender = await openAppender(run.dir)
@@ -91,5 +96,7 @@ test('output that is copied after its run has ended reaches its readers to the l
 
 test('an unknown run is refused', async () => {
   await using run = await mirroredRun()
-  await expect(run.caller.items(followEvents, { run: 'none' })[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'run.unknown' })
+  await expect(run.caller.items(followEvents, { run: 'none' })[Symbol.asyncIterator]().next()).rejects.toMatchObject({
+    code: 'run.unknown',
+  })
 })

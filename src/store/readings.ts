@@ -1,5 +1,6 @@
-// The reading operations of the contract over a store and its output files: what a host answers about its own runs, and a hub about
-// the runs that it mirrors. Readers that follow sleep on a bell (or on the files, which another process writes) and then look again.
+// The reading operations of the contract over a store and its output files: what a host answers about its own runs, and a hub
+// about the runs that it mirrors. Readers that follow sleep on a bell (or on the files, which another process writes) and then
+// look again.
 
 import { isUtf8 } from 'node:buffer'
 import { failure } from '../contract/errors.ts'
@@ -53,7 +54,11 @@ async function requireRun({ store, host }: Readings, run: string): Promise<Run> 
   return found
 }
 
-async function* events(readings: Readings, { run, after, follow }: { run: string; after: number; follow: boolean }, signal: AbortSignal) {
+async function* events(
+  readings: Readings,
+  { run, after, follow }: { run: string; after: number; follow: boolean },
+  signal: AbortSignal,
+) {
   const { store, host, bells } = readings
   let position = after
   using bell = bells.listen(run)
@@ -73,7 +78,11 @@ async function* events(readings: Readings, { run, after, follow }: { run: string
   }
 }
 
-async function* journal({ store, host, bells }: Readings, { after, follow }: { after: number; follow: boolean }, signal: AbortSignal) {
+async function* journal(
+  { store, host, bells }: Readings,
+  { after, follow }: { after: number; follow: boolean },
+  signal: AbortSignal,
+) {
   let position = after
   for (;;) {
     const seen = bells.journal.rings
@@ -116,5 +125,7 @@ const never = new Promise<void>(() => {})
 
 function logChunk({ chunk, at, stream, offset, bytes }: Chunk & { chunk: number }): LogChunk {
   const place = { chunk, at: new Date(at).toISOString(), stream, offset }
-  return isUtf8(bytes) ? { ...place, text: Buffer.from(bytes).toString('utf8') } : { ...place, base64: Buffer.from(bytes).toString('base64') }
+  return isUtf8(bytes)
+    ? { ...place, text: Buffer.from(bytes).toString('utf8') }
+    : { ...place, base64: Buffer.from(bytes).toString('base64') }
 }

@@ -33,7 +33,9 @@ export function makeRunBells(): RunBells {
       const { bell } = entry
       return {
         after: bell.after,
-        get rings() { return bell.rings },
+        get rings() {
+          return bell.rings
+        },
         [Symbol.dispose]() {
           entry.listeners -= 1
           if (entry.listeners === 0) bells.delete(run)

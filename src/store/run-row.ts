@@ -47,11 +47,11 @@ export function toRun(row: Selectable<RunTable>): Run {
   }
 }
 
-export function toJson(value: object | null): string | null {
+function toJson(value: object | null): string | null {
   return value === null ? null : JSON.stringify(value)
 }
 
 /** Only for columns that were written by `toJson`. */
-export function fromJson<T>(text: string | null): T | null {
+function fromJson<T>(text: string | null): T | null {
   return text === null ? null : (JSON.parse(text) as T)
 }

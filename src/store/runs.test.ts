@@ -3,8 +3,20 @@ import { describe, expect, test } from 'vitest'
 import type { JournalEntry } from '../contract/event.ts'
 import type { RunSpec } from '../contract/run.ts'
 import {
-  acceptRun, advanceCursor, appendEvents, closeOutputGap, getRun, getSpec, type Happened, listRuns, liveRuns, mirrorCursor, mirrorEntries,
-  outputGaps, readEvents, readJournal,
+  acceptRun,
+  advanceCursor,
+  appendEvents,
+  closeOutputGap,
+  getRun,
+  getSpec,
+  type Happened,
+  listRuns,
+  liveRuns,
+  mirrorCursor,
+  mirrorEntries,
+  outputGaps,
+  readEvents,
+  readJournal,
 } from './runs.ts'
 import type { Store } from './store.ts'
 import { engines, testStore } from './test-stores.ts'
@@ -29,7 +41,9 @@ describe.each(engines)('runs on %s', (engine) => {
   test('another spec under the same id is refused', async () => {
     await using store = await testStore(engine)
     await acceptRun(store, request)
-    await expect(acceptRun(store, { ...request, spec: { ...spec, argv: ['rm'] } })).rejects.toMatchObject({ code: 'run.conflict' })
+    await expect(acceptRun(store, { ...request, spec: { ...spec, argv: ['rm'] } })).rejects.toMatchObject({
+      code: 'run.conflict',
+    })
   })
 
   test('a fence lower than one seen before is refused', async () => {
@@ -52,7 +66,12 @@ describe.each(engines)('runs on %s', (engine) => {
     await expect(appendEvents(store, 'local', 'r1', [running, failed, running])).rejects.toMatchObject({ code: 'run.transition' })
     expect(await getRun(store, 'local', 'r1')).toMatchObject({ state: 'starting', lastEvent: 1 })
     const { run, events } = await appendEvents(store, 'local', 'r1', [running, failed])
-    expect(run).toMatchObject({ state: 'failed', exit: { code: 1, signal: null }, output: { stdout: 3, stderr: 0 }, lastEvent: 3 })
+    expect(run).toMatchObject({
+      state: 'failed',
+      exit: { code: 1, signal: null },
+      output: { stdout: 3, stderr: 0 },
+      lastEvent: 3,
+    })
     expect(await readEvents(store, 'local', 'r1', 1, 10)).toEqual(events)
     expect(await getRun(store, 'local', 'r1')).toEqual(run)
   })
@@ -150,25 +169,29 @@ describe.each(engines)('runs on %s', (engine) => {
     await using origin = await testStore('sqlite')
     const ids = ['a', 'b', 'c']
     for (const run of ids) await acceptRun(origin, { ...request, run })
-    for (const bodies of [[running, step], [step], [failed]]) for (const run of ids) await appendEvents(origin, 'local', run, bodies)
+    for (const bodies of [[running, step], [step], [failed]])
+      for (const run of ids) await appendEvents(origin, 'local', run, bodies)
     const journal = await readJournal(origin, 'local', 0, 1000)
     const pieces = fc.array(fc.record({ again: fc.nat(4), count: fc.integer({ min: 1, max: 6 }) }), { maxLength: 12 })
     let host = 0
     await using store = await testStore(engine)
-    await fc.assert(fc.asyncProperty(pieces, async (deliveries) => {
-      host += 1
-      const mirror = `host${host}`
-      for (const { again, count } of [...deliveries, { again: 0, count: journal.length }]) {
-        const from = Math.max(0, (await mirrorCursor(store, mirror)) - again)
-        await mirrorEntries(store, mirror, journal.slice(from, from + count))
-      }
-      for (const id of ids) {
-        expect(await getRun(store, mirror, id)).toEqual({ ...(await getRun(origin, 'local', id)), host: mirror })
-        expect(await readEvents(store, mirror, id, 0, 100)).toEqual(await readEvents(origin, 'local', id, 0, 100))
-      }
-      expect(await readJournal(store, mirror, 0, 1000)).toEqual(journal)
-      expect(await mirrorEntries(store, mirror, journal)).toEqual([])
-    }), { numRuns: 20 })
+    await fc.assert(
+      fc.asyncProperty(pieces, async (deliveries) => {
+        host += 1
+        const mirror = `host${host}`
+        for (const { again, count } of [...deliveries, { again: 0, count: journal.length }]) {
+          const from = Math.max(0, (await mirrorCursor(store, mirror)) - again)
+          await mirrorEntries(store, mirror, journal.slice(from, from + count))
+        }
+        for (const id of ids) {
+          expect(await getRun(store, mirror, id)).toEqual({ ...(await getRun(origin, 'local', id)), host: mirror })
+          expect(await readEvents(store, mirror, id, 0, 100)).toEqual(await readEvents(origin, 'local', id, 0, 100))
+        }
+        expect(await readJournal(store, mirror, 0, 1000)).toEqual(journal)
+        expect(await mirrorEntries(store, mirror, journal)).toEqual([])
+      }),
+      { numRuns: 20 },
+    )
   })
 })
 

@@ -1,5 +1,5 @@
-// Runs and their events, by (host, run): a host's own, which it accepts and appends to, and a hub's mirror of other hosts', which takes
-// in their journals. Both fold events with the contract's `applyEvent`, so that a row is never anything but its events.
+// Runs and their events, by (host, run): a host's own, which it accepts and appends to, and a hub's mirror of other hosts', which
+// takes in their journals. Both fold events with the contract's `applyEvent`, so that a row is never anything but its events.
 
 import type { Kysely, Selectable } from 'kysely'
 import { failure } from '../contract/errors.ts'
@@ -30,14 +30,19 @@ export interface AcceptRequest {
  * Rejects with `run.conflict` for another spec, `claim.lost` for a fence below one seen before.
  */
 export function acceptRun(
-  store: Store, { host, run: id, spec, parent, title, fence, at = now() }: AcceptRequest,
+  store: Store,
+  { host, run: id, spec, parent, title, fence, at = now() }: AcceptRequest,
 ): Promise<{ run: Run; created: boolean }> {
   const text = canonicalJson(spec)
   const accepted: RunEvent = { type: 'accepted', seq: 1, at, kind: spec.kind, title, parent }
   const run = applyEvent(undefined, { host, run: id }, accepted)
   return store.write(async (db) => {
-    const made = await db.insertInto('run').values({ ...toRow(run), spec: text, fence })
-      .onConflict((known) => known.columns(['host', 'id']).doNothing()).returning('id').executeTakeFirst()
+    const made = await db
+      .insertInto('run')
+      .values({ ...toRow(run), spec: text, fence })
+      .onConflict((known) => known.columns(['host', 'id']).doNothing())
+      .returning('id')
+      .executeTakeFirst()
     if (made) {
       await writeJournal(db, host, id, [accepted])
       return { run, created: true }
@@ -58,7 +63,10 @@ export type Happened = EventBody & { readonly at?: string }
  * Rejects with `run.unknown`, or `run.transition` for one that may not follow.
  */
 export function appendEvents(
-  store: Store, host: string, id: string, bodies: readonly Happened[],
+  store: Store,
+  host: string,
+  id: string,
+  bodies: readonly Happened[],
 ): Promise<{ run: Run; events: RunEvent[] }> {
   return store.write(async (db) => {
     const known = await lockRun(db, host, id)
@@ -72,8 +80,8 @@ export function appendEvents(
 }
 
 /**
- * Takes in a piece of another host's journal, in one commit: events, folded runs and cursor. What is here already is ignored, so that
- * re-delivery is harmless. Answers the runs that changed. Rejects with `wire.protocol` for a run's event that leaves a gap.
+ * Takes in a piece of another host's journal, in one commit: events, folded runs and cursor. What is here already is ignored, so
+ * that re-delivery is harmless. Answers the runs that changed. Rejects with `wire.protocol` for a run's event that leaves a gap.
  */
 export function mirrorEntries(store: Store, host: string, entries: readonly JournalEntry[]): Promise<Run[]> {
   return store.write(async (db) => {
@@ -87,12 +95,18 @@ export function mirrorEntries(store: Store, host: string, entries: readonly Jour
       const last = before?.lastEvent ?? 0
       if (entry.event.seq <= last) continue
       if (entry.event.seq > last + 1) {
-        throw failure('wire.protocol', { problem: `the journal has event ${entry.event.seq} of run ${entry.run} after event ${last}` })
+        throw failure('wire.protocol', {
+          problem: `the journal has event ${entry.event.seq} of run ${entry.run} after event ${last}`,
+        })
       }
       changed.set(entry.run, applyEvent(before, { host, run: entry.run }, entry.event))
       fresh.push(entry)
     }
-    if (fresh.length > 0) await db.insertInto('event').values(fresh.map(({ run, position, event }) => eventRow(host, run, position, event))).execute()
+    if (fresh.length > 0)
+      await db
+        .insertInto('event')
+        .values(fresh.map(({ run, position, event }) => eventRow(host, run, position, event)))
+        .execute()
     for (const run of changed.values()) await saveMirrored(db, run, runs.has(run.id))
     return [...changed.values()]
   })
@@ -130,11 +144,20 @@ export interface RunFilter {
   readonly limit: number
 }
 
-/** A page of runs, newest first. `next` is the cursor of the page after it. Rejects with `input.invalid` for a cursor that is none. */
+/**
+ * A page of runs, newest first. `next` is the cursor of the page after it. Rejects with `input.invalid` for a cursor that is
+ * none.
+ */
 export async function listRuns(
-  store: Store, { host, states, kind, parent, before, limit }: RunFilter,
+  store: Store,
+  { host, states, kind, parent, before, limit }: RunFilter,
 ): Promise<{ runs: Run[]; next: string | null }> {
-  let query = store.db.selectFrom('run').selectAll().orderBy('created_at', 'desc').orderBy('id', 'desc').limit(limit + 1)
+  let query = store.db
+    .selectFrom('run')
+    .selectAll()
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(limit + 1)
   if (host !== undefined) query = query.where('host', '=', host)
   // Never an empty list, which PostgreSQL does not take; no run has the state ''.
   if (states !== undefined) query = query.where('state', 'in', [...states, ''])
@@ -149,35 +172,62 @@ export async function listRuns(
 
 /** The runs of a host that have not ended, oldest first. */
 export async function liveRuns(store: Store, host: string): Promise<Run[]> {
-  const rows = await store.db.selectFrom('run').selectAll().where('host', '=', host).where('state', 'in', liveStates)
-    .orderBy('created_at').orderBy('id').execute()
+  const rows = await store.db
+    .selectFrom('run')
+    .selectAll()
+    .where('host', '=', host)
+    .where('state', 'in', liveStates)
+    .orderBy('created_at')
+    .orderBy('id')
+    .execute()
   return rows.map(toRun)
 }
 
 /** A run's events after a number, in order. */
 export async function readEvents(store: Store, host: string, id: string, after: number, limit: number): Promise<RunEvent[]> {
-  const rows = await store.db.selectFrom('event').select(['seq', 'at', 'body'])
-    .where('host', '=', host).where('run', '=', id).where('seq', '>', after).orderBy('seq').limit(limit).execute()
+  const rows = await store.db
+    .selectFrom('event')
+    .select(['seq', 'at', 'body'])
+    .where('host', '=', host)
+    .where('run', '=', id)
+    .where('seq', '>', after)
+    .orderBy('seq')
+    .limit(limit)
+    .execute()
   return rows.map(toEvent)
 }
 
 /** A host's journal after a position, in order. */
 export async function readJournal(store: Store, host: string, after: number, limit: number): Promise<JournalEntry[]> {
-  const rows = await store.db.selectFrom('event').select(['run', 'position', 'seq', 'at', 'body'])
-    .where('host', '=', host).where('position', '>', after).orderBy('position').limit(limit).execute()
+  const rows = await store.db
+    .selectFrom('event')
+    .select(['run', 'position', 'seq', 'at', 'body'])
+    .where('host', '=', host)
+    .where('position', '>', after)
+    .orderBy('position')
+    .limit(limit)
+    .execute()
   return rows.map((row) => ({ position: row.position, run: row.run, event: toEvent(row) }))
 }
 
 /** The runs of a mirrored host whose output has not been copied whole, oldest first. */
 export async function outputGaps(store: Store, host: string): Promise<string[]> {
-  const rows = await store.db.selectFrom('run').select('id').where('host', '=', host).where('output_whole', '=', 0)
-    .orderBy('created_at').orderBy('id').execute()
+  const rows = await store.db
+    .selectFrom('run')
+    .select('id')
+    .where('host', '=', host)
+    .where('output_whole', '=', 0)
+    .orderBy('created_at')
+    .orderBy('id')
+    .execute()
   return rows.map(({ id }) => id)
 }
 
 /** Notes that a mirrored run's output is here whole. The bytes are on disk before this is called. */
 export async function closeOutputGap(store: Store, host: string, id: string): Promise<void> {
-  await store.write((db) => db.updateTable('run').set({ output_whole: 1 }).where('host', '=', host).where('id', '=', id).execute())
+  await store.write((db) =>
+    db.updateTable('run').set({ output_whole: 1 }).where('host', '=', host).where('id', '=', id).execute(),
+  )
 }
 
 const liveStates = (Object.keys(runStates) as RunState[]).filter((state) => !isTerminal(state))
@@ -187,8 +237,13 @@ const liveStates = (Object.keys(runStates) as RunState[]).filter((state) => !isT
  * another PostgreSQL transaction append between the read and the write.
  */
 async function lockRun(db: Kysely<Tables>, host: string, id: string): Promise<Selectable<RunTable> | undefined> {
-  return db.updateTable('run').set((row) => ({ last_event: row.ref('last_event') }))
-    .where('host', '=', host).where('id', '=', id).returningAll().executeTakeFirst()
+  return db
+    .updateTable('run')
+    .set((row) => ({ last_event: row.ref('last_event') }))
+    .where('host', '=', host)
+    .where('id', '=', id)
+    .returningAll()
+    .executeTakeFirst()
 }
 
 function fold(run: Run, address: { host: string; run: string }, events: readonly RunEvent[]): Run {
@@ -198,18 +253,28 @@ function fold(run: Run, address: { host: string; run: string }, events: readonly
 /** The counter's row stays locked until the commit, so that positions become visible in their order. */
 async function writeJournal(db: Kysely<Tables>, host: string, run: string, events: readonly RunEvent[]): Promise<void> {
   if (events.length === 0) return
-  const { position: last } = await db.insertInto('journal').values({ host, position: events.length })
+  const { position: last } = await db
+    .insertInto('journal')
+    .values({ host, position: events.length })
     .onConflict((known) => known.column('host').doUpdateSet((row) => ({ position: row('journal.position', '+', events.length) })))
-    .returning('position').executeTakeFirstOrThrow()
+    .returning('position')
+    .executeTakeFirstOrThrow()
   const first = last - events.length + 1
-  await db.insertInto('event').values(events.map((event, index) => eventRow(host, run, first + index, event))).execute()
+  await db
+    .insertInto('event')
+    .values(events.map((event, index) => eventRow(host, run, first + index, event)))
+    .execute()
 }
 
 async function moveCursor(db: Kysely<Tables>, host: string, position: number): Promise<void> {
-  await db.insertInto('journal').values({ host, position })
-    .onConflict((known) => known.column('host').doUpdateSet((row) => ({
-      position: row.case().when('journal.position', '<', position).then(position).else(row.ref('journal.position')).end(),
-    })))
+  await db
+    .insertInto('journal')
+    .values({ host, position })
+    .onConflict((known) =>
+      known.column('host').doUpdateSet((row) => ({
+        position: row.case().when('journal.position', '<', position).then(position).else(row.ref('journal.position')).end(),
+      })),
+    )
     .execute()
 }
 
@@ -225,7 +290,11 @@ async function saveRun(db: Kysely<Tables>, run: Run): Promise<void> {
 
 async function saveMirrored(db: Kysely<Tables>, run: Run, known: boolean): Promise<void> {
   if (known) await saveRun(db, run)
-  else await db.insertInto('run').values({ ...toRow(run), spec: null, fence: 0 }).execute()
+  else
+    await db
+      .insertInto('run')
+      .values({ ...toRow(run), spec: null, fence: 0 })
+      .execute()
 }
 
 function eventRow(host: string, run: string, position: number, { seq, at, ...body }: RunEvent) {

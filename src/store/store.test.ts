@@ -18,11 +18,12 @@ describe.each(engines)('a store on %s', (engine) => {
 
   test('undoes a write that throws, and none of those beside it', async () => {
     await using store = await testStore(engine)
-    const put = (host: string, fails: boolean) => store.write(async (db) => {
-      await db.insertInto('health').values({ host, last_seen_at: at, info: null }).execute()
-      if (fails) throw failure('run.unknown', { run: host })
-      return host
-    })
+    const put = (host: string, fails: boolean) =>
+      store.write(async (db) => {
+        await db.insertInto('health').values({ host, last_seen_at: at, info: null }).execute()
+        if (fails) throw failure('run.unknown', { run: host })
+        return host
+      })
     const outcomes = await Promise.allSettled(Array.from({ length: 40 }, (_, n) => put(`h${n}`, n % 3 === 0)))
     const kept = outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
     const rows = await store.db.selectFrom('health').select('host').execute()
@@ -44,7 +45,12 @@ describe.each(engines)('a store on %s', (engine) => {
 
   test('reads integers beyond 32 bits as numbers', async () => {
     await using store = await testStore(engine)
-    await store.write((db) => db.insertInto('journal').values({ host: 'h', position: 2 ** 40 }).execute())
+    await store.write((db) =>
+      db
+        .insertInto('journal')
+        .values({ host: 'h', position: 2 ** 40 })
+        .execute(),
+    )
     const { position } = await store.db.selectFrom('journal').select('position').executeTakeFirstOrThrow()
     expect(position).toBe(2 ** 40)
   })
@@ -52,7 +58,12 @@ describe.each(engines)('a store on %s', (engine) => {
   test('orders text by code point', async () => {
     await using store = await testStore(engine)
     const hosts = ['b', 'B', 'a_', 'aZ', 'a-', 'A', 'z', '\u00e9']
-    await store.write((db) => db.insertInto('health').values(hosts.map((host) => ({ host, last_seen_at: at, info: null }))).execute())
+    await store.write((db) =>
+      db
+        .insertInto('health')
+        .values(hosts.map((host) => ({ host, last_seen_at: at, info: null })))
+        .execute(),
+    )
     const rows = await store.db.selectFrom('health').select('host').orderBy('host').execute()
     expect(rows.map(({ host }) => host)).toEqual(hosts.toSorted())
   })
@@ -61,7 +72,13 @@ describe.each(engines)('a store on %s', (engine) => {
     await using database = await testDatabase(engine)
     const store = await openStore(database.where)
     const writes = Array.from({ length: 300 }, (_, n) =>
-      store.write((db) => db.insertInto('health').values({ host: `h${n}`, last_seen_at: at, info: null }).execute()))
+      store.write((db) =>
+        db
+          .insertInto('health')
+          .values({ host: `h${n}`, last_seen_at: at, info: null })
+          .execute(),
+      ),
+    )
     await store.close()
     await Promise.all(writes)
     await using again = await openStore(database.where)

@@ -1,5 +1,5 @@
-// For tests: the same store on each engine, empty and disposed after use. One PostgreSQL is started for each vitest worker, when the
-// first test needs it; each store in it is a database of its own.
+// For tests: the same store on each engine, empty and disposed after use. One PostgreSQL is started for each vitest worker, when
+// the first test needs it; each store in it is a database of its own.
 
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -70,11 +70,17 @@ async function startPostgres(): Promise<Started> {
   const port = await freePort()
   const log: string[] = []
   const server = new EmbeddedPostgres({
-    databaseDir: join(dir, 'data'), port, user: 'muster', password: 'muster', persistent: false, createPostgresUser: true,
+    databaseDir: join(dir, 'data'),
+    port,
+    user: 'muster',
+    password: 'muster',
+    persistent: false,
+    createPostgresUser: true,
     // Not by the machine's locale; one that does not compare by code point, so that our columns must say how they compare.
     initdbFlags: ['--no-sync', '--encoding=UTF8', '--locale-provider=icu', '--icu-locale=en', '--locale=C'],
     postgresFlags: ['-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories='],
-    onLog: (line) => log.push(String(line)), onError: (line) => log.push(String(line)),
+    onLog: (line) => log.push(String(line)),
+    onError: (line) => log.push(String(line)),
   })
   try {
     // As root the server runs as another account, which must get into the directory.

@@ -12,17 +12,33 @@ const touchEveryMs = 60_000
 
 /** `value`: a token that was chosen elsewhere, e.g. read by `hub serve --token-stdin`; the same one again is the same row. */
 export async function createToken(
-  store: Store, { name, role, value = `mtok_${randomBytes(32).toString('hex')}` }: { name: string; role: TokenRow['role']; value?: string },
+  store: Store,
+  { name, role, value = `mtok_${randomBytes(32).toString('hex')}` }: { name: string; role: TokenRow['role']; value?: string },
 ): Promise<{ row: TokenRow; value: string }> {
   const row = await store.write(async (db) => {
     const sha256 = hashOf(value)
     const there = await db.selectFrom('token').selectAll().where('sha256', '=', sha256).executeTakeFirst()
     if (there) {
-      return await db.updateTable('token').set({ name, role, revoked_at: null }).where('id', '=', there.id).returningAll().executeTakeFirstOrThrow()
+      return await db
+        .updateTable('token')
+        .set({ name, role, revoked_at: null })
+        .where('id', '=', there.id)
+        .returningAll()
+        .executeTakeFirstOrThrow()
     }
-    return db.insertInto('token').values({
-      id: `tok_${ulid()}`, name, role, sha256, created_at: new Date().toISOString(), last_used_at: null, revoked_at: null,
-    }).returningAll().executeTakeFirstOrThrow()
+    return db
+      .insertInto('token')
+      .values({
+        id: `tok_${ulid()}`,
+        name,
+        role,
+        sha256,
+        created_at: new Date().toISOString(),
+        last_used_at: null,
+        revoked_at: null,
+      })
+      .returningAll()
+      .executeTakeFirstOrThrow()
   })
   return { row: tokenOf(row), value }
 }
@@ -34,7 +50,13 @@ export async function findToken(store: Store, value: string): Promise<TokenRow |
   if (!row || !timingSafeEqual(Buffer.from(row.sha256), Buffer.from(sha256)) || row.revoked_at !== null) return undefined
   const now = Date.now()
   if (row.last_used_at === null || now - Date.parse(row.last_used_at) > touchEveryMs) {
-    await store.write((db) => db.updateTable('token').set({ last_used_at: new Date(now).toISOString() }).where('id', '=', row.id).execute())
+    await store.write((db) =>
+      db
+        .updateTable('token')
+        .set({ last_used_at: new Date(now).toISOString() })
+        .where('id', '=', row.id)
+        .execute(),
+    )
   }
   return tokenOf(row)
 }
@@ -45,8 +67,15 @@ export async function listTokens({ db }: Store): Promise<TokenRow[]> {
 
 /** Revokes by id or name, for good. Throws `token.unknown`. */
 export async function revokeToken(store: Store, ref: string): Promise<TokenRow> {
-  const row = await store.write((db) => db.updateTable('token').set({ revoked_at: new Date().toISOString() })
-    .where(({ eb, or }) => or([eb('id', '=', ref), eb('name', '=', ref)])).where('revoked_at', 'is', null).returningAll().executeTakeFirst())
+  const row = await store.write((db) =>
+    db
+      .updateTable('token')
+      .set({ revoked_at: new Date().toISOString() })
+      .where(({ eb, or }) => or([eb('id', '=', ref), eb('name', '=', ref)]))
+      .where('revoked_at', 'is', null)
+      .returningAll()
+      .executeTakeFirst(),
+  )
   if (!row) throw failure('token.unknown', { token: ref })
   return tokenOf(row)
 }
@@ -57,6 +86,11 @@ export function hashOf(value: string): string {
 
 function tokenOf(row: Selectable<TokenTable>): TokenRow {
   return TokenRow.parse({
-    id: row.id, name: row.name, role: row.role, createdAt: row.created_at, lastUsedAt: row.last_used_at, revokedAt: row.revoked_at,
+    id: row.id,
+    name: row.name,
+    role: row.role,
+    createdAt: row.created_at,
+    lastUsedAt: row.last_used_at,
+    revokedAt: row.revoked_at,
   })
 }

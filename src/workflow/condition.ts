@@ -2,7 +2,7 @@
 // Evaluation is bounded in time: CEL has regular expressions and nested macros.
 
 import { type ASTNode, Environment, type ParseResult } from '@marcbachmann/cel-js'
-import { limits } from './plan.ts'
+import { limits } from './limits.ts'
 import type { Reference, Scope, TemplateComplaint } from './template.ts'
 import { timedOut, withinTime } from './time-limit.ts'
 

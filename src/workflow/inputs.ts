@@ -2,7 +2,8 @@
 // Command lines give text, APIs give typed values; both are taken.
 
 import { failure } from '../contract/errors.ts'
-import { limits, type Plan, type PlannedInput } from './plan.ts'
+import { limits } from './limits.ts'
+import type { Plan, PlannedInput } from './plan.ts'
 import { listNames, nearest, quote } from './problem.ts'
 
 /**

@@ -4,24 +4,6 @@
 import type { Condition } from './condition.ts'
 import type { Template, TemplateTree } from './template.ts'
 
-/** What keeps one workflow from eating the hub. All of it is in docs/workflows.md, "Limits". */
-export const limits = {
-  sourceBytes: 512 * 1024,
-  nodes: 200_000,
-  depth: 32,
-  inputs: 200,
-  inputBytes: 256 * 1024,
-  steps: 1000,
-  argv: 4096,
-  hosts: 1000,
-  items: 10_000,
-  parallel: 1000,
-  stepIdChars: 63,
-  stdoutBytes: 64 * 1024,
-  itemTextBytes: 1024,
-  checkMs: 5000,
-  expressionMs: 1000,
-} as const
 
 export const inputTypes = ['string', 'integer', 'boolean', 'list'] as const
 type InputType = (typeof inputTypes)[number]

@@ -3,7 +3,8 @@
 
 import { z } from 'zod'
 import { durationPattern, longestMs } from './duration.ts'
-import { inputTypes, limits } from './plan.ts'
+import { limits } from './limits.ts'
+import { inputTypes } from './plan.ts'
 
 /** Text in an argument or variable; numbers and booleans count as written. */
 const Text = z.union([z.string(), z.number(), z.boolean()])

@@ -1,7 +1,8 @@
 // What templates and conditions see of the steps before: their states, outputs and results.
 
 import type { UnitEnd } from './history.ts'
-import { limits, type PlannedStep } from './plan.ts'
+import { limits } from './limits.ts'
+import type { PlannedStep } from './plan.ts'
 import type { Unit } from './unit.ts'
 
 /** A step's values, as `steps.ID` gives them. */

@@ -13,7 +13,7 @@ import {
   parseDocument,
   type Scalar,
 } from 'yaml'
-import { limits } from './plan.ts'
+import { limits } from './limits.ts'
 import type { Problem } from './problem.ts'
 
 export type Path = readonly (string | number)[]

@@ -106,8 +106,8 @@ test('metrics need the scope read', async () => {
 test.each([
   { Host: 'evil.example' },
   { Host: 'evil.example:PORT' },
-  { Host: 'localhost:1' },
-  { Host: 'localhost' },
+  { Host: 'localhost.evil.example:PORT' },
+  { Host: 'localhost:1', Origin: 'http://localhost:2' },
   { Host: 'localhost:PORT', Origin: 'https://evil.example' },
   { Host: 'localhost:PORT', Origin: 'null' },
   { Host: 'hub.example', Origin: 'http://localhost:3000' },

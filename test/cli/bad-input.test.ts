@@ -7,7 +7,7 @@ import { exitCode } from '../../src/contract/errors.ts'
 import { type TestHome, testHome } from './muster.ts'
 
 const usage = exitCode.usage
-const escape = '\x1b[31mred\x1b[0m'
+const steering = '\x1b[31mred\x1b[0m'
 const huge = 'x'.repeat(100_000)
 
 interface Case {
@@ -21,7 +21,7 @@ interface Case {
 const cases: readonly Case[] = [
   // The program itself.
   { args: ['exce'], exit: usage, says: /Unknown command 'exce'[\s\S]*Did you mean exec\?/ },
-  { args: [escape], exit: usage, says: /Unknown command '\\x1b\[31mred/ },
+  { args: [steering], exit: usage, says: /Unknown command '\\x1b\[31mred/ },
   { args: [huge], exit: usage, says: /Unknown command 'x+…/ },
   { args: ['--jsno'], exit: usage, says: /Unknown option '--jsno'/ },
   { args: [''], exit: usage, says: /Unknown command ''/ },
@@ -47,7 +47,7 @@ const cases: readonly Case[] = [
   { args: ['host', 'list', 'x'], exit: usage, says: /Too many arguments/ },
   { args: ['host', 'list'], exit: exitCode.unavailable, says: /No hub answers/ },
   { args: ['host', 'show'], exit: usage, says: /Missing required argument 'host'/ },
-  { args: ['host', 'show', escape], exit: usage, says: /control characters/ },
+  { args: ['host', 'show', steering], exit: usage, says: /control characters/ },
   { args: ['host', 'show', ''], exit: usage, says: /The host "" is not valid/ },
   { args: ['host', 'show', huge], exit: usage, says: /is not valid/ },
   { args: ['host', 'remove'], exit: usage, says: /Missing required argument/ },
@@ -62,7 +62,7 @@ const cases: readonly Case[] = [
   { args: ['node', '--hub', 'ws://192.0.2.1:7878'], exit: exitCode.refused, says: /in the clear/ },
   { args: ['node', 'enroll'], exit: usage, says: /Missing required argument 'name'/ },
   { args: ['node', 'enroll', '../etc'], exit: usage, says: /a host name is 1 to 63/ },
-  { args: ['node', 'enroll', escape], exit: usage, says: /is not valid/ },
+  { args: ['node', 'enroll', steering], exit: usage, says: /is not valid/ },
   { args: ['node', 'enroll', 'web', '--label', 'nolabel'], exit: usage, says: /NAME=VALUE/ },
   { args: ['node', 'enroll', 'web', '--label', 'a=1', '--label', 'a=2'], exit: usage, says: /given twice/ },
   { args: ['node', 'enroll', 'web', '--label', 'a b=1'], exit: usage, says: /A label is not valid/ },
@@ -74,7 +74,7 @@ const cases: readonly Case[] = [
   { args: ['exec', 'local', 'ls', '-la'], exit: usage, says: /Unknown option '-la'/ },
   { args: ['exec', 'a,a', '--', 'ls'], exit: 255, says: /The host a is named twice/ },
   { args: ['exec', 'a,,b', '--', 'ls'], exit: 255, says: /name is missing/ },
-  { args: ['exec', `a${escape}`, '--', 'ls'], exit: 255, says: /control characters/ },
+  { args: ['exec', `a${steering}`, '--', 'ls'], exit: 255, says: /control characters/ },
   { args: ['exec', 'local', '--timeout', 'soon', '--', 'ls'], exit: usage, says: /It is a duration/ },
   { args: ['exec', 'local', '--timeout', '1s', '--timeout', '2s', '--', 'ls'], exit: usage, says: /given twice/ },
   { args: ['exec', 'local', '--env', '1A=b', '--', 'ls'], exit: usage, says: /not a variable's name/ },
@@ -83,8 +83,18 @@ const cases: readonly Case[] = [
   { args: ['exec', 'local', '--', ''], exit: 255, says: /command's name is empty/ },
   { args: ['exec', 'local', '--', 'true'], exit: 255, says: /No hub answers/ },
   { args: ['exec', 'local', '--', 'true'], exit: 255, says: /MUSTER_HUB is not the address/, env: { MUSTER_HUB: 'not a url' } },
-  { args: ['exec', 'local', '--', 'true'], exit: 255, says: /No hub answers at http:\/\/127\.0\.0\.1:1/, env: { MUSTER_HUB: 'http://127.0.0.1:1' } },
-  { args: ['host', 'list'], exit: exitCode.refused, says: /in the clear[\s\S]*MUSTER_INSECURE=1/, env: { MUSTER_HUB: 'http://192.0.2.1:7878' } },
+  {
+    args: ['exec', 'local', '--', 'true'],
+    exit: 255,
+    says: /No hub answers at http:\/\/127\.0\.0\.1:1/,
+    env: { MUSTER_HUB: 'http://127.0.0.1:1' },
+  },
+  {
+    args: ['host', 'list'],
+    exit: exitCode.refused,
+    says: /in the clear[\s\S]*MUSTER_INSECURE=1/,
+    env: { MUSTER_HUB: 'http://192.0.2.1:7878' },
+  },
   { args: ['host', 'list'], exit: usage, says: /MUSTER_HUB is not the address/, env: { MUSTER_HUB: 'https://user:secret@hub' } },
   // run
   { args: ['run', 'lits'], exit: usage, says: /Did you mean list\?/ },
@@ -96,7 +106,7 @@ const cases: readonly Case[] = [
   { args: ['run', 'show'], exit: usage, says: /Missing required argument 'run'/ },
   { args: ['run', 'show', '../../etc/passwd'], exit: usage, says: /The run id/ },
   { args: ['run', 'show', 'run_a', 'run_b'], exit: usage, says: /Too many arguments/ },
-  { args: ['run', 'logs', `run${escape}`], exit: usage, says: /The run id "run\\x1b/ },
+  { args: ['run', 'logs', `run${steering}`], exit: usage, says: /The run id "run\\x1b/ },
   { args: ['run', 'logs', 'run_a', '--since', 'yesterday'], exit: usage, says: /no chunk number, time or duration/ },
   { args: ['run', 'logs', 'run_a', '--stream', 'all'], exit: usage, says: /one of both, merged, stdout, stderr/ },
   { args: ['run', 'cancel', huge], exit: usage, says: /The run id/ },
@@ -106,7 +116,11 @@ const cases: readonly Case[] = [
   // workflow
   { args: ['workflow'], exit: usage, says: /needs one of: run/ },
   { args: ['workflow', 'run'], exit: usage, says: /Missing required argument 'file'/ },
-  { args: ['workflow', 'run', 'no-such.yaml'], exit: exitCode.environment, says: /no-such\.yaml cannot be read: there is no such file/ },
+  {
+    args: ['workflow', 'run', 'no-such.yaml'],
+    exit: exitCode.environment,
+    says: /no-such\.yaml cannot be read: there is no such file/,
+  },
   { args: ['workflow', 'run', '/'], exit: exitCode.environment, says: /it is a directory/ },
   { args: ['workflow', 'run', 'x.yaml', '--input', 'novalue'], exit: usage, says: /NAME=VALUE/ },
   // token
@@ -126,31 +140,43 @@ const cases: readonly Case[] = [
 ]
 
 let home: TestHome
-beforeAll(async () => { home = await testHome() })
-afterAll(async () => { await home[Symbol.asyncDispose]() })
-
-test.each(cases.map((one) => ({ ...one, name: one.args.map((arg) => JSON.stringify(arg).slice(0, 60)).join(' ') })))('$name', async ({ args, exit, says, env, stdin }) => {
-  const before = await readdir(home.dir)
-  const ended = await home.muster(args, { ...(env && { env }), ...(stdin !== undefined && { stdin }) })
-  expect(ended.stderr).toMatch(says)
-  expect(ended.code).toBe(exit)
-  const [sentence = '', hint = '', ...more] = ended.stderr.trimEnd().split('\n').filter((line) => !line.startsWith('--token can be seen'))
-  expect(sentence).toMatch(/^\S.*[.…]$/)
-  expect(hint).toMatch(/^hint: \S/)
-  expect(more).toEqual([])
-  expect(ended.stderr).not.toContain('\x1b')
-  expect(ended.stderr.length).toBeLessThan(1000)
-  expect(ended.stdout).toBe('')
-  const fresh = (await readdir(home.dir)).filter((name) => !before.includes(name))
-  // A node that was refused has opened its host; nothing else may be left.
-  expect(fresh.filter((name) => name !== 'host' && name !== 'node')).toEqual([])
+beforeAll(async () => {
+  home = await testHome()
 })
+afterAll(async () => {
+  await home[Symbol.asyncDispose]()
+})
+
+test.each(cases.map((one) => ({ ...one, name: one.args.map((arg) => JSON.stringify(arg).slice(0, 60)).join(' ') })))(
+  '$name',
+  async ({ args, exit, says, env, stdin }) => {
+    const before = await readdir(home.dir)
+    const ended = await home.muster(args, { ...(env && { env }), ...(stdin !== undefined && { stdin }) })
+    expect(ended.stderr).toMatch(says)
+    expect(ended.code).toBe(exit)
+    const [sentence = '', hint = '', ...more] = ended.stderr
+      .trimEnd()
+      .split('\n')
+      .filter((line) => !line.startsWith('--token can be seen'))
+    expect(sentence).toMatch(/^\S.*[.…]$/)
+    expect(hint).toMatch(/^hint: \S/)
+    expect(more).toEqual([])
+    expect(ended.stderr).not.toContain('\x1b')
+    expect(ended.stderr.length).toBeLessThan(1000)
+    expect(ended.stdout).toBe('')
+    const fresh = (await readdir(home.dir)).filter((name) => !before.includes(name))
+    // A node that was refused has opened its host; nothing else may be left.
+    expect(fresh.filter((name) => name !== 'host' && name !== 'node')).toEqual([])
+  },
+)
 
 test('with --json the failure is an object on stdout too, and --output keeps it', async () => {
   const file = join(home.dir, 'result.json')
   const ended = await home.muster(['run', 'show', '../x', '--json', '--output', file])
   const shown = JSON.parse(ended.stdout)
-  expect(shown).toEqual({ error: { code: 'cli.usage', message: expect.stringContaining('The run id'), hint: expect.any(String), retryable: false } })
+  expect(shown).toEqual({
+    error: { code: 'cli.usage', message: expect.stringContaining('The run id'), hint: expect.any(String), retryable: false },
+  })
   const { default: kept } = await import(file, { with: { type: 'json' } })
   expect(kept).toEqual(shown)
   expect(ended.code).toBe(usage)

@@ -13,7 +13,9 @@ beforeAll(async () => {
   expect(started.stderr).toBe('')
   expect(started.code).toBe(0)
 })
-afterAll(async () => { await home[Symbol.asyncDispose]() })
+afterAll(async () => {
+  await home[Symbol.asyncDispose]()
+})
 
 const exec = (...args: string[]) => home.muster(['exec', 'local', ...args])
 
@@ -35,12 +37,16 @@ test('stdout and stderr stay apart', async () => {
 })
 
 test.each([
-  ['true', 0], ['exit 17', 17], ['exit 255', 255], ['kill -KILL $$', 137], ['kill -TERM $$', 143],
+  ['true', 0],
+  ['exit 17', 17],
+  ['exit 255', 255],
+  ['kill -KILL $$', 137],
+  ['kill -TERM $$', 143],
 ])('%s gives %i', async (line, code) => {
   expect((await exec('-n', '--shell', '--', line)).code).toBe(code)
 })
 
-test('a program that is not there is Muster\'s failure: 255, a sentence and a hint', async () => {
+test("a program that is not there is Muster's failure: 255, a sentence and a hint", async () => {
   const ended = await exec('-n', '--', 'no-such-program-anywhere')
   expect(ended.code).toBe(255)
   expect(ended.stderr).toMatch(/no-such-program-anywhere could not be started[\s\S]*hint: /)
@@ -54,8 +60,22 @@ test('a host that is not known is 255', async () => {
 
 test('variables, working directory and the shell are as asked for', async () => {
   const ended = await home.muster(
-    ['exec', 'local', '-n', '--env', 'A=x y', '--env', 'MUSTER_TEST_OWN', '--cwd', '/', '--shell', '--', 'echo "$A" $MUSTER_TEST_OWN; pwd'],
-    { env: { MUSTER_TEST_OWN: 'mine' } })
+    [
+      'exec',
+      'local',
+      '-n',
+      '--env',
+      'A=x y',
+      '--env',
+      'MUSTER_TEST_OWN',
+      '--cwd',
+      '/',
+      '--shell',
+      '--',
+      'echo "$A" $MUSTER_TEST_OWN; pwd',
+    ],
+    { env: { MUSTER_TEST_OWN: 'mine' } },
+  )
   expect(ended.stdout).toBe('x y mine\n/\n')
 })
 
@@ -116,7 +136,9 @@ test('when the reader of its output goes away, a command ends as in a pipe, quie
 test('a slow reader loses nothing', async () => {
   const running = home.start(['exec', 'local', '-n', '--', 'seq', '1', '300000'])
   running.child.stdout.pause()
-  await new Promise((resolve) => { setTimeout(resolve, 500) })
+  await new Promise((resolve) => {
+    setTimeout(resolve, 500)
+  })
   running.child.stdout.resume()
   const { stdout, code } = await running.ended
   expect(code).toBe(0)
@@ -125,12 +147,49 @@ test('a slow reader loses nothing', async () => {
 
 test('--json holds state, exit and output; --output keeps it beside what passes through', async () => {
   const json = JSON.parse((await exec('-n', '--json', '--', 'sh', '-c', 'echo out; echo err >&2; exit 3')).stdout)
-  expect(json).toEqual({ runs: [expect.objectContaining({
-    host: 'local', run: expect.stringMatching(/^run_/), state: 'failed', exit: { code: 3, signal: null },
-    stdout: 'out\n', stdoutBytes: 4, stderr: 'err\n', stderrBytes: 4,
-  })] })
+  expect(json).toEqual({
+    runs: [
+      expect.objectContaining({
+        host: 'local',
+        run: expect.stringMatching(/^run_/),
+        state: 'failed',
+        exit: { code: 3, signal: null },
+        stdout: 'out\n',
+        stdoutBytes: 4,
+        stderr: 'err\n',
+        stderrBytes: 4,
+      }),
+    ],
+  })
   const file = join(home.dir, 'exec.json')
   const ended = await exec('-n', '--output', file, '--', 'echo', 'through')
   expect(ended.stdout).toBe('through\n')
   expect(JSON.parse(await readFile(file, 'utf8')).runs[0]).toMatchObject({ stdout: 'through\n', state: 'succeeded' })
 })
+
+test.each(['SIGTERM', 'SIGKILL'] as const)(
+  'a hub that gets %s and is started again in the middle costs its readers nothing',
+  async (signal) => {
+    await using own = await testHome()
+    await own.muster(['hub', 'start', '--bind', '127.0.0.1:0'])
+    const { pid } = JSON.parse((await own.muster(['hub', 'status', '--json'])).stdout)
+    const running = own.start([
+      'exec',
+      'local',
+      '-n',
+      '--shell',
+      '--',
+      'for i in $(seq 30); do echo $i; echo e$i >&2; sleep 0.1; done; exit 7',
+    ])
+    await vi.waitFor(() => expect(running.stdout()).toContain('3\n'), 10_000)
+    process.kill(pid, signal)
+    await vi.waitFor(async () => expect((await own.muster(['hub', 'status'])).code).toBe(6), 10_000)
+    expect((await own.muster(['hub', 'start', '--bind', '127.0.0.1:0'])).code).toBe(0)
+    const numbers = Array.from({ length: 30 }, (_, i) => i + 1)
+    expect(await running.ended).toMatchObject({
+      code: 7,
+      stdout: numbers.map((i) => `${i}\n`).join(''),
+      stderr: numbers.map((i) => `e${i}\n`).join(''),
+    })
+  },
+)

@@ -17,17 +17,26 @@ async function loadedBy(args: string[]): Promise<{ stdout: string; modules: stri
     registerHooks({ load(url, context, next) { process._rawDebug('LOADED ' + url); return next(url, context) } })
   `)}`
   const { stdout, stderr } = await run(process.execPath, ['--import', hook, script, ...args])
-  return { stdout, modules: stderr.split('\n').filter((line) => line.startsWith('LOADED ')).map((line) => line.slice('LOADED '.length)) }
+  return {
+    stdout,
+    modules: stderr
+      .split('\n')
+      .filter((line) => line.startsWith('LOADED '))
+      .map((line) => line.slice('LOADED '.length)),
+  }
 }
 
 const heavy = /node_modules\/(zod|fastify|pino|kysely|ws|yaml|liquidjs|pg|prom-client)\//
 
-test.each([['--help'], ['exec', '--help'], ['help', 'node'], ['--version']])('muster %s %s loads only commander', async (...args) => {
-  const { stdout, modules } = await loadedBy(args)
-  expect(stdout).not.toBe('')
-  expect(modules.some((url) => url.includes('node_modules/commander/'))).toBe(true)
-  expect(modules.filter((url) => heavy.test(url))).toEqual([])
-})
+test.each([['--help'], ['exec', '--help'], ['help', 'node'], ['--version']])(
+  'muster %s %s loads only commander',
+  async (...args) => {
+    const { stdout, modules } = await loadedBy(args)
+    expect(stdout).not.toBe('')
+    expect(modules.some((url) => url.includes('node_modules/commander/'))).toBe(true)
+    expect(modules.filter((url) => heavy.test(url))).toEqual([])
+  },
+)
 
 test('the same look at modules sees zod where a command needs it', async () => {
   const { modules } = await loadedBy(['hub', 'status', '--json']).catch((error: { stderr: string }) => ({
@@ -42,9 +51,30 @@ test('--version says the version of the package', async () => {
 })
 
 test('every command has a help with a usage line and the global options', async () => {
-  const groups = ['hub serve', 'hub start', 'hub stop', 'hub status', 'host list', 'host show', 'host remove', 'node', 'node enroll', 'exec',
-    'run list', 'run show', 'run logs', 'run cancel', 'run watch', 'workflow run', 'token create', 'token list', 'token revoke', 'up', 'doctor',
-    'completion']
+  const groups = [
+    'hub serve',
+    'hub start',
+    'hub stop',
+    'hub status',
+    'host list',
+    'host show',
+    'host remove',
+    'node',
+    'node enroll',
+    'exec',
+    'run list',
+    'run show',
+    'run logs',
+    'run cancel',
+    'run watch',
+    'workflow run',
+    'token create',
+    'token list',
+    'token revoke',
+    'up',
+    'doctor',
+    'completion',
+  ]
   for (const words of groups) {
     const { stdout } = await run(process.execPath, [script, ...words.split(' '), '--help'])
     expect(stdout, words).toMatch(new RegExp(`^Usage: muster ${words}`))

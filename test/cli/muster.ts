@@ -72,7 +72,9 @@ function startMuster(args: readonly string[], { env, stdin = '', cwd }: Invocati
   const stderr = () => Buffer.concat(err).toString()
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once('error', reject)
-    child.once('close', (code, signal) => resolve({ code, signal, stdout: stdout(), stderr: stderr(), bytes: Buffer.concat(out) }))
+    child.once('close', (code, signal) =>
+      resolve({ code, signal, stdout: stdout(), stderr: stderr(), bytes: Buffer.concat(out) }),
+    )
   })
   return { child, stdout, stderr, ended }
 }

@@ -24,7 +24,14 @@ afterAll(async () => {
 })
 
 function startNode(token?: string): Running {
-  const args = ['node', '--hub', hubUrl.replace('http', 'ws'), '--allow', 'runs', ...(token === undefined ? [] : ['--token-stdin'])]
+  const args = [
+    'node',
+    '--hub',
+    hubUrl.replace('http', 'ws'),
+    '--allow',
+    'runs',
+    ...(token === undefined ? [] : ['--token-stdin']),
+  ]
   return box.start(args, { stdin: token ?? '' })
 }
 
@@ -92,18 +99,26 @@ test('--fold shows equal outputs once', async () => {
 
 test('--json and --detach for several hosts', async () => {
   const { runs } = JSON.parse((await home.muster(['exec', 'local,nobody', '--json', '--', 'echo', 'x'])).stdout)
-  expect(runs).toMatchObject([{ host: 'local', state: 'succeeded', stdout: 'x\n' }, { host: 'nobody', run: null, error: { code: 'host.unknown' } }])
+  expect(runs).toMatchObject([
+    { host: 'local', state: 'succeeded', stdout: 'x\n' },
+    { host: 'nobody', run: null, error: { code: 'host.unknown' } },
+  ])
   const detached = await home.muster(['exec', 'local,box', '--detach', '--', 'true'])
   expect(detached.stdout).toMatch(/^local run_\w+\nbox run_\w+\n$/)
 })
 
 test('lists show what ran, by host; logs and events come back', async () => {
-  const run = (await home.muster(['exec', 'box', '--detach', '--', 'sh', '-c', 'echo a; echo b >&2; sleep 0.3; echo c'])).stdout.trim()
+  const run = (
+    await home.muster(['exec', 'box', '--detach', '--', 'sh', '-c', 'echo a; echo b >&2; sleep 0.3; echo c'])
+  ).stdout.trim()
   const followed = await home.muster(['run', 'logs', '-f', run])
   expect(followed).toMatchObject({ code: 0, stdout: 'a\nc\n', stderr: 'b\n' })
   expect((await home.muster(['run', 'logs', run, '--stream', 'merged'])).stdout).toBe('a\nb\nc\n')
   expect(await home.muster(['run', 'logs', run, '--stream', 'stderr'])).toMatchObject({ stdout: 'b\n', stderr: '' })
-  const chunks = (await home.muster(['run', 'logs', run, '--json'])).stdout.trimEnd().split('\n').map((line) => JSON.parse(line))
+  const chunks = (await home.muster(['run', 'logs', run, '--json'])).stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
   expect(chunks.map(({ chunk }) => chunk)).toEqual(chunks.map((_, i) => i + 1))
   const last = chunks.at(-1)
   expect((await home.muster(['run', 'logs', run, '--since', String(last.chunk - 1)])).stdout).toBe('c\n')
@@ -116,14 +131,20 @@ test('lists show what ran, by host; logs and events come back', async () => {
   expect(listed.runs.some(({ id }: { id: string }) => id === run)).toBe(true)
   expect((await home.muster(['run', 'list', '--limit', '1'])).stdout.trimEnd().split('\n')).toHaveLength(2)
   expect((await home.muster(['run', 'show', run])).stdout).toMatch(/^state: +succeeded$/m)
-  expect(await home.muster(['run', 'show', 'run_none'])).toMatchObject({ code: 4, stderr: expect.stringContaining('There is no run run_none') })
+  expect(await home.muster(['run', 'show', 'run_none'])).toMatchObject({
+    code: 4,
+    stderr: expect.stringContaining('There is no run run_none'),
+  })
 })
 
 test('stopped it is offline: a command fails at once, waits with --queue, and the node joins again without its token', async () => {
   node.child.kill('SIGTERM')
   expect((await node.ended).code).toBe(0)
   await vi.waitFor(async () => expect(await statusOf('box')).toBe('offline'), 20_000)
-  expect(await home.muster(['exec', 'box', '--', 'true'])).toMatchObject({ code: 255, stderr: expect.stringMatching(/box cannot be reached[\s\S]*--queue/) })
+  expect(await home.muster(['exec', 'box', '--', 'true'])).toMatchObject({
+    code: 255,
+    stderr: expect.stringMatching(/box cannot be reached[\s\S]*--queue/),
+  })
   const queued = home.start(['exec', 'box', '-n', '--queue', '--', 'echo', 'later'])
   await vi.waitFor(async () => {
     const { runs } = JSON.parse((await home.muster(['run', 'list', '--state', 'queued', '--json'])).stdout)

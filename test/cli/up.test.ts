@@ -7,7 +7,8 @@ import { identify } from '../../src/host/process-identity.ts'
 import { type Running, type TestHome, testHome } from './muster.ts'
 
 const bind = ['--bind', '127.0.0.1:0']
-const served = (running: Running) => vi.waitFor(() => expect(running.stderr()).toContain('until Ctrl-C'), { timeout: 90_000, interval: 100 })
+const served = (running: Running) =>
+  vi.waitFor(() => expect(running.stderr()).toContain('until Ctrl-C'), { timeout: 90_000, interval: 100 })
 
 async function hosts(home: TestHome): Promise<{ id: string; name: string; status: string }[]> {
   return JSON.parse((await home.muster(['host', 'list', '--json'])).stdout).hosts
@@ -24,7 +25,9 @@ test('it shows the example on both hosts, is found by a second start, and leaves
 
   const again = await home.muster(['up'])
   expect(again.code).toBe(0)
-  expect(again.stdout).toMatch(new RegExp(`^It is up already: the hub is at http://127\\.0\\.0\\.1:\\d+ \\(pid ${up.child.pid}\\)`))
+  expect(again.stdout).toMatch(
+    new RegExp(`^It is up already: the hub is at http://127\\.0\\.0\\.1:\\d+ \\(pid ${up.child.pid}\\)`),
+  )
 
   const [, second] = await hosts(home)
   expect(second).toMatchObject({ name: 'second', status: 'online' })
@@ -44,7 +47,10 @@ test('the second host is enrolled once, also after a kill, and what runs goes on
   expect(first.stdout()).toBe('')
   const [, before] = await hosts(home)
   const run = (await home.muster(['exec', 'second', '--detach', '--', 'sleep', '30'])).stdout.trim()
-  await vi.waitFor(async () => expect(JSON.parse((await home.muster(['run', 'show', run, '--json'])).stdout).state).toBe('running'), 10_000)
+  await vi.waitFor(
+    async () => expect(JSON.parse((await home.muster(['run', 'show', run, '--json'])).stdout).state).toBe('running'),
+    10_000,
+  )
   first.child.kill('SIGKILL')
   await first.ended
 
@@ -61,7 +67,10 @@ test('the second host is enrolled once, also after a kill, and what runs goes on
   await served(last)
   expect((await home.muster(['run', 'cancel', run, '--grace', '0ms'])).code).toBe(2)
   expect((await home.muster(['run', 'cancel', run, '--grace', '1ms'])).code).toBe(0)
-  await vi.waitFor(async () => expect(JSON.parse((await home.muster(['run', 'show', run, '--json'])).stdout).state).toBe('cancelled'), 15_000)
+  await vi.waitFor(
+    async () => expect(JSON.parse((await home.muster(['run', 'show', run, '--json'])).stdout).state).toBe('cancelled'),
+    15_000,
+  )
 })
 
 test('a taken port is said with the way out', async () => {

@@ -10,7 +10,9 @@ beforeAll(async () => {
   home = await testHome()
   await home.muster(['hub', 'start', '--bind', '127.0.0.1:0'])
 })
-afterAll(async () => { await home[Symbol.asyncDispose]() })
+afterAll(async () => {
+  await home[Symbol.asyncDispose]()
+})
 
 async function file(name: string, text: string): Promise<string> {
   const path = join(home.dir, name)
@@ -30,13 +32,15 @@ steps:
     run: [echo, "hello {{ item }}"]
 `
 
-test('each unit\'s lines come with host and unit, then the table, then one line', async () => {
+test("each unit's lines come with host and unit, then the table, then one line", async () => {
   const ended = await home.muster(['workflow', 'run', await file('greet.yaml', greet), '--input', 'who=ann,bob'])
   expect(ended.code).toBe(0)
   expect(ended.stdout).toContain('local · list | begun\n')
   expect(ended.stdout).toContain('local · hello[0] | hello ann\n')
   expect(ended.stdout).toContain('local · hello[1] | hello bob\n')
-  expect(ended.stdout).toMatch(/\nUNIT +HOST +STATE +DURATION +ITEM\nlist +local +succeeded +\S+\nhello\[0\] +local +succeeded +\S+ +ann\nhello\[1\] +local +succeeded/)
+  expect(ended.stdout).toMatch(
+    /\nUNIT +HOST +STATE +DURATION +ITEM\nlist +local +succeeded +\S+\nhello\[0\] +local +succeeded +\S+ +ann\nhello\[1\] +local +succeeded/,
+  )
   expect(ended.stdout).toMatch(/\n\S.*: succeeded in \S+ \(run_\w+\)\n$/)
 })
 
@@ -44,31 +48,45 @@ test('--json has the run and its units, and nothing else on stdout', async () =>
   const ended = await home.muster(['workflow', 'run', await file('greet.yaml', greet), '--json'])
   expect(JSON.parse(ended.stdout)).toMatchObject({
     run: { kind: 'workflow', state: 'succeeded' },
-    units: [{ unit: 'list', host: 'local', state: 'succeeded' }, { unit: 'hello[0]', item: 'world', state: 'succeeded' }],
+    units: [
+      { unit: 'list', host: 'local', state: 'succeeded' },
+      { unit: 'hello[0]', item: 'world', state: 'succeeded' },
+    ],
   })
 })
 
 test('a failed unit fails the whole, in the table and in the exit code', async () => {
-  const ended = await home.muster(['workflow', 'run', await file('fails.yaml', 'name: Fails\nsteps:\n  - id: bad\n    run: [sh, -c, "exit 3"]\n')])
+  const ended = await home.muster([
+    'workflow',
+    'run',
+    await file('fails.yaml', 'name: Fails\nsteps:\n  - id: bad\n    run: [sh, -c, "exit 3"]\n'),
+  ])
   expect(ended.code).toBe(1)
   expect(ended.stdout).toMatch(/bad +local +failed \(exit 3\)/)
   expect(ended.stderr).toMatch(/\nhint: /)
 })
 
 test('a file that is wrong is told by line and column, and nothing is started', async () => {
-  const ended = await home.muster(['workflow', 'run', await file('wrong.yaml', 'name: Wrong\nsteps:\n  - id: a\n    rum: [true]\n')])
+  const ended = await home.muster([
+    'workflow',
+    'run',
+    await file('wrong.yaml', 'name: Wrong\nsteps:\n  - id: a\n    rum: [true]\n'),
+  ])
   expect(ended.code).toBe(2)
   expect(ended.stdout).toBe('')
   expect(ended.stderr).toMatch(/^wrong\.yaml:4:\d+: .*rum[\s\S]*\nhint: /)
 })
 
-test('an input that is not the workflow\'s is refused', async () => {
+test("an input that is not the workflow's is refused", async () => {
   const ended = await home.muster(['workflow', 'run', await file('greet.yaml', greet), '--input', 'whom=x'])
   expect(ended).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('whom') })
 })
 
 test('steps run where the caller stands', async () => {
-  const ended = await home.muster(['workflow', 'run', await file('where.yaml', 'name: Where\nsteps:\n  - id: a\n    run: [pwd]\n')], { cwd: '/usr' })
+  const ended = await home.muster(
+    ['workflow', 'run', await file('where.yaml', 'name: Where\nsteps:\n  - id: a\n    run: [pwd]\n')],
+    { cwd: '/usr' },
+  )
   expect(ended.stdout).toContain('local · a | /usr\n')
 })
 

@@ -17,6 +17,6 @@ Examples:
     )
     .action(perform(async () => (await import('../completion/script.ts')).printScript))
   declareCommand(program, 'complete [words...]', 'answer the shell', { hidden: true }).action(
-    perform(async () => (await import('../completion/complete.ts')).complete),
+    perform(async () => (await import('../completion/complete.ts')).completeFrom(program)),
   )
 }

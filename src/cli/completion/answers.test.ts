@@ -2,7 +2,10 @@ import { expect, test } from 'vitest'
 import { buildProgram } from '../program.ts'
 import { answersFor } from './answers.ts'
 
-const program = buildProgram(() => async () => {}, () => {})
+const program = buildProgram(
+  () => async () => {},
+  () => {},
+)
 const words = (...typed: string[]) => {
   const found = answersFor(program, typed)
   return 'ask' in found ? found : found.answers.map(({ word }) => word)

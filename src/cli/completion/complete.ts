@@ -1,24 +1,23 @@
 // Answers the shell on Tab: commands, options, and the names of hosts and runs where a hub answers quickly.
 
+import type { Command } from 'commander'
 import { listFleetRuns } from '../../contract/fleet.ts'
 import { listHosts } from '../../contract/host.ts'
 import { connect } from '../hub-connection.ts'
 import type { Action } from '../perform.ts'
-import { buildProgram } from '../program.ts'
 import type { Terminal } from '../terminal.ts'
 import { type Answer, answersFor, type NameKind } from './answers.ts'
 
 /** A Tab that takes longer is felt. */
 const deadlineMs = 500
 
-export const complete: Action<unknown, [string[]]> = async (terminal, _options, words) => {
-  const program = buildProgram(
-    () => async () => {},
-    () => {},
-  )
-  const found = answersFor(program, words)
-  const answers = 'ask' in found ? await namesAtHub(terminal, found.ask, words.at(-1) ?? '') : found.answers
-  return { json: { answers }, text: answers.map(({ word, description }) => `${word}\t${description}`).join('\n') }
+/** `program` is the tree of commands that the words belong to. */
+export function completeFrom(program: Command): Action<unknown, [string[]]> {
+  return async (terminal, _options, words) => {
+    const found = answersFor(program, words)
+    const answers = 'ask' in found ? await namesAtHub(terminal, found.ask, words.at(-1) ?? '') : found.answers
+    return { json: { answers }, text: answers.map(({ word, description }) => `${word}\t${description}`).join('\n') }
+  }
 }
 
 async function namesAtHub(terminal: Terminal, kind: NameKind, begun: string): Promise<Answer[]> {

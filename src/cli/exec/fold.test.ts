@@ -16,8 +16,14 @@ test('equal outputs are shown once, the commonest first', async () => {
 })
 
 test('the summary groups hosts by exit code and says why others have none', async () => {
-  const away = { host: 'd', code: undefined, error: { code: 'host.offline', message: 'Host d cannot be reached.', hint: 'Wait.', retryable: true } }
+  const away = {
+    host: 'd',
+    code: undefined,
+    error: { code: 'host.offline', message: 'Host d cannot be reached.', hint: 'Wait.', retryable: true },
+  }
   expect(summarize([await result('a', 1, ''), await result('b', 0, ''), await result('c', 0, ''), away])).toEqual([
-    'exit 0: b, c', 'exit 1: a', 'd: Host d cannot be reached. hint: Wait.',
+    'exit 0: b, c',
+    'exit 1: a',
+    'd: Host d cannot be reached. hint: Wait.',
   ])
 })

@@ -28,19 +28,28 @@ function terminalWith(stdin: PassThrough): Terminal {
 }
 
 test('every byte arrives once and in order, though answers are lost', async () => {
-  await fc.assert(fc.asyncProperty(fc.array(fc.uint8Array({ minLength: 1, maxLength: 50 }), { maxLength: 8 }), fc.boolean(), async (chunks, lost) => {
-    const stdin = new PassThrough()
-    const { taken, host } = hostThat([lost])
-    const passing = passStdin(terminalWith(stdin), host, 'run_1', new AbortController().signal)
-    for (const chunk of chunks) {
-      stdin.write(chunk)
-      await new Promise((resolve) => { setImmediate(resolve) })
-    }
-    stdin.end()
-    await passing
-    expect(taken.bytes.equals(Buffer.concat(chunks))).toBe(true)
-    expect(taken.ended).toBe(true)
-  }), { numRuns: 10 })
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.uint8Array({ minLength: 1, maxLength: 50 }), { maxLength: 8 }),
+      fc.boolean(),
+      async (chunks, lost) => {
+        const stdin = new PassThrough()
+        const { taken, host } = hostThat([lost])
+        const passing = passStdin(terminalWith(stdin), host, 'run_1', new AbortController().signal)
+        for (const chunk of chunks) {
+          stdin.write(chunk)
+          await new Promise((resolve) => {
+            setImmediate(resolve)
+          })
+        }
+        stdin.end()
+        await passing
+        expect(taken.bytes.equals(Buffer.concat(chunks))).toBe(true)
+        expect(taken.ended).toBe(true)
+      },
+    ),
+    { numRuns: 10 },
+  )
 })
 
 test('a run that takes no more ends it quietly; another refusal does not', async () => {

@@ -30,7 +30,7 @@ export const up: Action<UpOptions, []> = async (terminal, options) => {
   const running = await findHub(home)
   if (running) return { json: { started: false, ...running }, text: describeRunning(terminal, running) }
   const log = openFileLog(home.hubLog, terminal.env)
-  const stopping = stopRequested()
+  const stopping = stopRequested({ hangup: true })
   const opened = new AsyncDisposableStack()
   try {
     const { record } = opened.use(await serveHub(home, { bind, allowHosts: [] }, log))

@@ -79,7 +79,11 @@ export function createUnits(): Units {
 }
 
 /** The result table: unit × host × state × duration. */
-export function showUnits(rows: readonly UnitRow[], terminal: Pick<Terminal, 'screen' | 'columns' | 'color'>, now = Date.now()): string {
+export function showUnits(
+  rows: readonly UnitRow[],
+  terminal: Pick<Terminal, 'screen' | 'columns' | 'color'>,
+  now = Date.now(),
+): string {
   return showTable(columnsAt(now), rows, terminal)
 }
 

@@ -3,12 +3,13 @@
 
 import type { Kysely } from 'kysely'
 import type { Migration } from 'kysely/migration'
-import type { TextType } from '../migrate.ts'
+import type { TextType } from './text-type.ts'
 
 export function initial(text: TextType): Migration {
   return {
     async up(db: Kysely<unknown>) {
-      await db.schema.createTable('run')
+      await db.schema
+        .createTable('run')
         .addColumn('host', text, (c) => c.notNull())
         .addColumn('id', text, (c) => c.notNull())
         .addColumn('kind', text, (c) => c.notNull())
@@ -33,7 +34,8 @@ export function initial(text: TextType): Migration {
       await db.schema.createIndex('run_state').on('run').columns(['host', 'state']).execute()
       await db.schema.createIndex('run_parent').on('run').columns(['host', 'parent_run']).execute()
 
-      await db.schema.createTable('event')
+      await db.schema
+        .createTable('event')
         .addColumn('host', text, (c) => c.notNull())
         .addColumn('run', text, (c) => c.notNull())
         .addColumn('seq', 'bigint', (c) => c.notNull())
@@ -44,12 +46,14 @@ export function initial(text: TextType): Migration {
         .execute()
       await db.schema.createIndex('event_position').on('event').columns(['host', 'position']).execute()
 
-      await db.schema.createTable('journal')
+      await db.schema
+        .createTable('journal')
         .addColumn('host', text, (c) => c.primaryKey())
         .addColumn('position', 'bigint', (c) => c.notNull())
         .execute()
 
-      await db.schema.createTable('job')
+      await db.schema
+        .createTable('job')
         .addColumn('run', text, (c) => c.primaryKey())
         .addColumn('host', text, (c) => c.notNull())
         .addColumn('key', text, (c) => c.unique())
@@ -74,7 +78,8 @@ export function initial(text: TextType): Migration {
       await db.schema.createIndex('job_waiting').on('job').columns(['state', 'created_at', 'run']).execute()
       await db.schema.createIndex('job_host').on('job').columns(['host', 'created_at', 'run']).execute()
 
-      await db.schema.createTable('token')
+      await db.schema
+        .createTable('token')
         .addColumn('id', text, (c) => c.primaryKey())
         .addColumn('name', text, (c) => c.notNull())
         .addColumn('role', text, (c) => c.notNull())
@@ -84,7 +89,8 @@ export function initial(text: TextType): Migration {
         .addColumn('revoked_at', text)
         .execute()
 
-      await db.schema.createTable('node')
+      await db.schema
+        .createTable('node')
         .addColumn('host', text, (c) => c.primaryKey())
         .addColumn('token_sha256', text, (c) => c.notNull())
         .addColumn('public_key', text)
@@ -93,13 +99,15 @@ export function initial(text: TextType): Migration {
         .execute()
       await db.schema.createIndex('node_public_key').on('node').column('public_key').execute()
 
-      await db.schema.createTable('health')
+      await db.schema
+        .createTable('health')
         .addColumn('host', text, (c) => c.primaryKey())
         .addColumn('last_seen_at', text, (c) => c.notNull())
         .addColumn('info', text)
         .execute()
 
-      await db.schema.createTable('probe')
+      await db.schema
+        .createTable('probe')
         .addColumn('id', 'bigint', (c) => c.primaryKey())
         .addColumn('at', text, (c) => c.notNull())
         .execute()

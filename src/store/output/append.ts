@@ -43,9 +43,15 @@ export async function openAppender(dir: string): Promise<Appender> {
   }
 
   return {
-    get position() { return position },
+    get position() {
+      return position
+    },
     append(chunk) {
-      const written = last.then(() => write(chunk)).catch((error) => { throw asWriteProblem(error) })
+      const written = last
+        .then(() => write(chunk))
+        .catch((error) => {
+          throw asWriteProblem(error)
+        })
       // Whoever appended is told; the next append is judged by itself.
       last = written.catch(() => undefined)
       return written
@@ -79,7 +85,7 @@ async function cutBack(order: FileHandle, data: Record<OutputStream, FileHandle>
 
 /** A write to a disk that is nearly full may take only some of it, and fails when it is asked for the rest. */
 async function writeAll(file: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
-  for (let written = 0; written < bytes.byteLength;) {
+  for (let written = 0; written < bytes.byteLength; ) {
     written += (await file.write(bytes, written, bytes.byteLength - written, at + written)).bytesWritten
   }
 }

@@ -27,10 +27,14 @@ export function outputFiles(dir: string): Record<OutputStream | 'order', string>
 }
 
 /**
- * The records that go on from a position, read from that position of `order` on, and the position after them. They end at the first
- * that is torn, malformed, not where its stream ended, or beyond the bytes that the stream's file has.
+ * The records that go on from a position, read from that position of `order` on, and the position after them. They end at the
+ * first that is torn, malformed, not where its stream ended, or beyond the bytes that the stream's file has.
  */
-export function recordsFrom(from: OutputPosition, order: Uint8Array, sizes: Sizes): { records: NumberedRecord[]; position: OutputPosition } {
+export function recordsFrom(
+  from: OutputPosition,
+  order: Uint8Array,
+  sizes: Sizes,
+): { records: NumberedRecord[]; position: OutputPosition } {
   const ends = { stdout: from.stdout, stderr: from.stderr }
   const records: NumberedRecord[] = []
   for (let at = 0; at + recordBytes <= order.byteLength; at += recordBytes) {

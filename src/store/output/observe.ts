@@ -67,14 +67,14 @@ function growth(before: OutputPosition, sizes: Sizes): { records: Buffer[]; afte
 }
 
 function writeAll(file: number, bytes: Uint8Array, at: number): void {
-  for (let written = 0; written < bytes.byteLength;) {
+  for (let written = 0; written < bytes.byteLength; ) {
     written += writeSync(file, bytes, written, bytes.byteLength - written, at + written)
   }
 }
 
 /**
- * Puts on disk what readers will be told is final: an end that is on record without its bytes would keep them waiting. A program that
- * has cut its own output leaves a hole of zeros there, for the same reason.
+ * Puts on disk what readers will be told is final: an end that is on record without its bytes would keep them waiting. A program
+ * that has cut its own output leaves a hole of zeros there, for the same reason.
  */
 async function settle(files: Record<OutputStream | 'order', string>, position: OutputPosition): Promise<void> {
   for (const name of [...outputStreams, 'order'] as const) {

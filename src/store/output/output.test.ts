@@ -10,7 +10,9 @@ import { type OutputProgress, readBytes, readChunks } from './read.ts'
 import { chunkBytes, encodeRecord, recordBytes } from './record.ts'
 import { watchOutput } from './watch.ts'
 
-interface Dir extends AsyncDisposable { readonly path: string }
+interface Dir extends AsyncDisposable {
+  readonly path: string
+}
 
 async function outputDir(): Promise<Dir> {
   const path = await mkdtemp(join(tmpdir(), 'muster-output-'))
@@ -22,11 +24,15 @@ const now: OutputProgress = { finalSize: () => undefined, changed: () => Promise
 
 async function bytesOf(dir: string, stream: OutputStream, from: { offset?: number; limit?: number } = {}): Promise<string> {
   const parts: Uint8Array[] = []
-  for await (const bytes of readBytes(dir, stream, { offset: 0, ...from, progress: now, follow: false, signal })) parts.push(bytes)
+  for await (const bytes of readBytes(dir, stream, { offset: 0, ...from, progress: now, follow: false, signal }))
+    parts.push(bytes)
   return Buffer.concat(parts).toString('latin1')
 }
 
-async function chunksOf(dir: string, after = 0): Promise<{ chunk: number; stream: OutputStream; offset: number; text: string }[]> {
+async function chunksOf(
+  dir: string,
+  after = 0,
+): Promise<{ chunk: number; stream: OutputStream; offset: number; text: string }[]> {
   const chunks = []
   for await (const { chunk, stream, offset, bytes } of readChunks(dir, { after, progress: now, follow: false, signal })) {
     chunks.push({ chunk, stream, offset, text: Buffer.from(bytes).toString('latin1') })
@@ -35,32 +41,38 @@ async function chunksOf(dir: string, after = 0): Promise<{ chunk: number; stream
 }
 
 const streams = fc.constantFrom<OutputStream>('stdout', 'stderr')
-const pieces = fc.array(fc.record({ stream: streams, text: fc.string({ unit: 'binary-ascii', minLength: 1, maxLength: 20 }) }), { maxLength: 25 })
+const pieces = fc.array(fc.record({ stream: streams, text: fc.string({ unit: 'binary-ascii', minLength: 1, maxLength: 20 }) }), {
+  maxLength: 25,
+})
 const joined = (all: readonly { stream: OutputStream; text: string }[], stream: OutputStream) =>
   all.flatMap((one) => (one.stream === stream ? [one.text] : [])).join('')
 
 describe('an appender', () => {
   test('keeps bytes and order, and a crash that cuts any file anywhere is resumed from the chunk that it says', async () => {
-    await fc.assert(fc.asyncProperty(pieces, fc.constantFrom('stdout', 'stderr', 'order'), fc.nat(600), async (all, file, cut) => {
-      await using dir = await outputDir()
-      {
-        const appender = await openAppender(dir.path)
-        for (const { stream, text } of all) await appender.append({ stream, bytes: Buffer.from(text, 'latin1'), at: 5 })
-        await appender.close()
-      }
-      const { size } = await stat(join(dir.path, file))
-      await truncate(join(dir.path, file), Math.min(cut, size))
+    await fc.assert(
+      fc.asyncProperty(pieces, fc.constantFrom('stdout', 'stderr', 'order'), fc.nat(600), async (all, file, cut) => {
+        await using dir = await outputDir()
+        {
+          const appender = await openAppender(dir.path)
+          for (const { stream, text } of all) await appender.append({ stream, bytes: Buffer.from(text, 'latin1'), at: 5 })
+          await appender.close()
+        }
+        const { size } = await stat(join(dir.path, file))
+        await truncate(join(dir.path, file), Math.min(cut, size))
 
-      const appender = await openAppender(dir.path)
-      const { chunk } = appender.position
-      const kept = all.slice(0, chunk)
-      expect(appender.position).toEqual({ chunk, stdout: joined(kept, 'stdout').length, stderr: joined(kept, 'stderr').length })
-      expect((await chunksOf(dir.path)).map(({ stream, text }) => ({ stream, text }))).toEqual(kept)
-      for (const { stream, text } of all.slice(chunk)) await appender.append({ stream, bytes: Buffer.from(text, 'latin1'), at: 5 })
-      await appender.close()
-      expect((await chunksOf(dir.path)).map(({ stream, text }) => ({ stream, text }))).toEqual(all)
-      expect(await bytesOf(dir.path, 'stdout')).toBe(joined(all, 'stdout'))
-    }), { numRuns: 60 })
+        const appender = await openAppender(dir.path)
+        const { chunk } = appender.position
+        const kept = all.slice(0, chunk)
+        expect(appender.position).toEqual({ chunk, stdout: joined(kept, 'stdout').length, stderr: joined(kept, 'stderr').length })
+        expect((await chunksOf(dir.path)).map(({ stream, text }) => ({ stream, text }))).toEqual(kept)
+        for (const { stream, text } of all.slice(chunk))
+          await appender.append({ stream, bytes: Buffer.from(text, 'latin1'), at: 5 })
+        await appender.close()
+        expect((await chunksOf(dir.path)).map(({ stream, text }) => ({ stream, text }))).toEqual(all)
+        expect(await bytesOf(dir.path, 'stdout')).toBe(joined(all, 'stdout'))
+      }),
+      { numRuns: 60 },
+    )
   })
 
   test('loses nothing that was whole when the end of its order file is garbage', async () => {
@@ -93,7 +105,9 @@ describe('an appender', () => {
     await using dir = await outputDir()
     const appender = await openAppender(dir.path)
     const large = Buffer.alloc(chunkBytes + 1, 'x')
-    const appends = [large, Buffer.from('y'), Buffer.from('z')].map((bytes) => appender.append({ stream: 'stderr', bytes, at: 1 }))
+    const appends = [large, Buffer.from('y'), Buffer.from('z')].map((bytes) =>
+      appender.append({ stream: 'stderr', bytes, at: 1 }),
+    )
     await Promise.all(appends)
     expect(appender.position).toEqual({ chunk: 4, stdout: 0, stderr: chunkBytes + 3 })
     await appender.close()
@@ -124,27 +138,35 @@ function noSpace(): Error {
 
 describe('an observer', () => {
   test('notes all growth in the order of the notes, also after it was killed and its order file cut', async () => {
-    const writes = fc.array(fc.record({
-      stream: streams, text: fc.string({ unit: 'binary-ascii', maxLength: 20 }), then: fc.constantFrom('nothing', 'note', 'killed', 'cut'),
-    }), { maxLength: 25 })
-    await fc.assert(fc.asyncProperty(writes, async (all) => {
-      await using dir = await outputDir()
-      let observer = observeOutput(dir.path)
-      for (const { stream, text, then } of all) {
-        await appendFile(join(dir.path, stream), Buffer.from(text, 'latin1'))
-        if (then === 'note') await observer.note()
-        if (then === 'cut') {
-          await observer.close()
-          const order = join(dir.path, 'order')
-          await truncate(order, Math.max(0, (await stat(order)).size - 30))
+    const writes = fc.array(
+      fc.record({
+        stream: streams,
+        text: fc.string({ unit: 'binary-ascii', maxLength: 20 }),
+        next: fc.constantFrom('nothing', 'note', 'killed', 'cut'),
+      }),
+      { maxLength: 25 },
+    )
+    await fc.assert(
+      fc.asyncProperty(writes, async (all) => {
+        await using dir = await outputDir()
+        let observer = observeOutput(dir.path)
+        for (const { stream, text, next } of all) {
+          await appendFile(join(dir.path, stream), Buffer.from(text, 'latin1'))
+          if (next === 'note') await observer.note()
+          if (next === 'cut') {
+            await observer.close()
+            const order = join(dir.path, 'order')
+            await truncate(order, Math.max(0, (await stat(order)).size - 30))
+          }
+          if (next === 'killed' || next === 'cut') observer = observeOutput(dir.path)
         }
-        if (then === 'killed' || then === 'cut') observer = observeOutput(dir.path)
-      }
-      const sizes = await observer.close()
-      expect(sizes).toEqual({ stdout: joined(all, 'stdout').length, stderr: joined(all, 'stderr').length })
-      expect(await bytesOf(dir.path, 'stdout')).toBe(joined(all, 'stdout'))
-      expect(joined(await chunksOf(dir.path), 'stderr')).toBe(joined(all, 'stderr'))
-    }), { numRuns: 60 })
+        const sizes = await observer.close()
+        expect(sizes).toEqual({ stdout: joined(all, 'stdout').length, stderr: joined(all, 'stderr').length })
+        expect(await bytesOf(dir.path, 'stdout')).toBe(joined(all, 'stdout'))
+        expect(joined(await chunksOf(dir.path), 'stderr')).toBe(joined(all, 'stderr'))
+      }),
+      { numRuns: 60 },
+    )
   })
 
   test('makes one record of many small writes, and records of at most 256 KiB of a large one', async () => {
@@ -155,8 +177,12 @@ describe('an observer', () => {
     await observer.note()
     await writeFile(join(dir.path, 'stderr'), Buffer.alloc(2 * chunkBytes + 5))
     await observer.close()
-    expect((await chunksOf(dir.path)).map(({ stream, text }) => [stream, text.length]))
-      .toEqual([['stdout', 200], ['stderr', chunkBytes], ['stderr', chunkBytes], ['stderr', 5]])
+    expect((await chunksOf(dir.path)).map(({ stream, text }) => [stream, text.length])).toEqual([
+      ['stdout', 200],
+      ['stderr', chunkBytes],
+      ['stderr', chunkBytes],
+      ['stderr', 5],
+    ])
   })
 
   test('a program that cut its own output leaves zeros where bytes were promised', async () => {
@@ -175,9 +201,13 @@ describe('a reader', () => {
     await using dir = await outputDir()
     await writeFile(join(dir.path, 'stdout'), 'covered, not yet')
     await writeFile(join(dir.path, 'stderr'), 'sho')
-    await writeFile(join(dir.path, 'order'), Buffer.concat([
-      encodeRecord({ stream: 'stdout', offset: 0, length: 7, at: 1 }), encodeRecord({ stream: 'stderr', offset: 0, length: 5, at: 2 }),
-    ]))
+    await writeFile(
+      join(dir.path, 'order'),
+      Buffer.concat([
+        encodeRecord({ stream: 'stdout', offset: 0, length: 7, at: 1 }),
+        encodeRecord({ stream: 'stderr', offset: 0, length: 5, at: 2 }),
+      ]),
+    )
     expect(await bytesOf(dir.path, 'stdout')).toBe('covered')
     expect(await chunksOf(dir.path)).toEqual([{ chunk: 1, stream: 'stdout', offset: 0, text: 'covered' }])
   })
@@ -189,16 +219,19 @@ describe('a reader', () => {
   })
 
   test('resumes at any offset or chunk, and stops at the limit', async () => {
-    await fc.assert(fc.asyncProperty(pieces, fc.nat(60), fc.integer({ min: 1, max: 60 }), fc.nat(30), async (all, offset, limit, after) => {
-      await using dir = await outputDir()
-      const appender = await openAppender(dir.path)
-      for (const { stream, text } of all) await appender.append({ stream, bytes: Buffer.from(text, 'latin1'), at: 5 })
-      await appender.close()
-      expect(await bytesOf(dir.path, 'stdout', { offset, limit })).toBe(joined(all, 'stdout').slice(offset, offset + limit))
-      const chunks = await chunksOf(dir.path, after)
-      expect(chunks.map(({ text }) => text)).toEqual(all.slice(after).map(({ text }) => text))
-      expect(chunks[0]?.chunk ?? after + 1).toBe(after + 1)
-    }), { numRuns: 40 })
+    await fc.assert(
+      fc.asyncProperty(pieces, fc.nat(60), fc.integer({ min: 1, max: 60 }), fc.nat(30), async (all, offset, limit, after) => {
+        await using dir = await outputDir()
+        const appender = await openAppender(dir.path)
+        for (const { stream, text } of all) await appender.append({ stream, bytes: Buffer.from(text, 'latin1'), at: 5 })
+        await appender.close()
+        expect(await bytesOf(dir.path, 'stdout', { offset, limit })).toBe(joined(all, 'stdout').slice(offset, offset + limit))
+        const chunks = await chunksOf(dir.path, after)
+        expect(chunks.map(({ text }) => text)).toEqual(all.slice(after).map(({ text }) => text))
+        expect(chunks[0]?.chunk ?? after + 1).toBe(after + 1)
+      }),
+      { numRuns: 40 },
+    )
   })
 
   test('follows a live run by watching its files, and ends at the final size', async () => {
@@ -208,7 +241,8 @@ describe('a reader', () => {
     const progress = { finalSize: () => final, changed: watching.changed }
     const seen: string[] = []
     const reading = (async () => {
-      for await (const bytes of readBytes(dir.path, 'stdout', { offset: 0, progress, follow: true, signal })) seen.push(Buffer.from(bytes).toString())
+      for await (const bytes of readBytes(dir.path, 'stdout', { offset: 0, progress, follow: true, signal }))
+        seen.push(Buffer.from(bytes).toString())
     })()
     const appender = await openAppender(dir.path)
     await appender.append({ stream: 'stdout', bytes: Buffer.from('one'), at: 1 })

@@ -1,5 +1,5 @@
-// Reading a run's output, also while it grows. Only bytes that `order` covers are read; a reader ends at the final size once that is
-// known, and until then waits for `progress.changed`.
+// Reading a run's output, also while it grows. Only bytes that `order` covers are read; a reader ends at the final size once that
+// is known, and until then waits for `progress.changed`.
 
 import type { OutputStream } from '../../contract/output.ts'
 import { beginning, type NumberedRecord, recordsFrom } from './files.ts'
@@ -22,7 +22,9 @@ export interface ReadFrom {
 
 /** One stream's bytes from an offset on, at most `limit` of them. */
 export async function* readBytes(
-  dir: string, stream: OutputStream, { offset, limit = Infinity, ...from }: ReadFrom & { offset: number; limit?: number | undefined },
+  dir: string,
+  stream: OutputStream,
+  { offset, limit = Infinity, ...from }: ReadFrom & { offset: number; limit?: number | undefined },
 ): AsyncGenerator<Uint8Array> {
   await using files = openFiles(dir)
   const end = offset + limit
@@ -41,7 +43,8 @@ export async function* readBytes(
 
 /** Both streams' chunks after a number, in the order in which they came. */
 export async function* readChunks(
-  dir: string, { after, ...from }: ReadFrom & { after: number },
+  dir: string,
+  { after, ...from }: ReadFrom & { after: number },
 ): AsyncGenerator<Chunk & { chunk: number }> {
   await using files = openFiles(dir)
   for await (const records of readRecords(files, from)) {

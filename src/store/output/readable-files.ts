@@ -1,4 +1,5 @@
-// A run's output files, open for reading. Each is opened when it is first needed: a run that has written nothing may have none yet.
+// A run's output files, open for reading. Each is opened when it is first needed: a run that has written nothing may have none
+// yet.
 
 import { type FileHandle, open } from 'node:fs/promises'
 import { failure } from '../../contract/errors.ts'
@@ -52,7 +53,10 @@ export function openFiles(dir: string): ReadableFiles {
       const file = await fileAt(paths[stream])
       const buffer = Buffer.allocUnsafe(length)
       if (file && (await fill(file, buffer, offset)) === length) return buffer
-      throw failure('file.unreadable', { file: paths[stream], problem: `it was cut before byte ${offset + length} while it was being read` })
+      throw failure('file.unreadable', {
+        file: paths[stream],
+        problem: `it was cut before byte ${offset + length} while it was being read`,
+      })
     },
     async [Symbol.asyncDispose]() {
       await Promise.all([...opened.values()].map((file) => file.close()))

@@ -1,4 +1,5 @@
-// Wakes a reader when another process has written to a run's output. A slow look now and then stands in for events that were missed.
+// Wakes a reader when another process has written to a run's output. A slow look now and then stands in for events that were
+// missed.
 
 import { type FSWatcher, watch } from 'node:fs'
 

@@ -2,9 +2,9 @@
 
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
+import type { Store } from '../engine.ts'
 import { migrate, migrations } from '../migrate.ts'
 import type { Tables } from '../schema.ts'
-import type { Store } from '../store.ts'
 import { asStoreProblem } from './problem.ts'
 import { transactions } from './transactions.ts'
 
@@ -45,8 +45,8 @@ function openPool(url: string): pg.Pool {
     // Our integers are counters, sizes and flags, all below 2^53. Set here, not in the driver's global table.
     types: { getTypeParser: (oid, format) => (oid === int8 ? Number : pg.types.getTypeParser(oid, format)) },
   })
-  // A connection that the server ended is dropped by the pool. Whoever was using it hears of it from its next statement, and whoever
-  // needs one next when none can be had; an event that nobody listens to would end the process.
+  // A connection that the server ended is dropped by the pool. Whoever was using it hears of it from its next statement, and
+  // whoever needs one next when none can be had; an event that nobody listens to would end the process.
   pool.on('error', () => undefined)
   pool.on('connect', (client) => client.on('error', () => undefined))
   return pool

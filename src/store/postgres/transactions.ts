@@ -1,10 +1,11 @@
 // A write on PostgreSQL: one READ COMMITTED transaction, tried again when the server undid it for another's sake.
-// Works lock the row that they decide by (an update of it, see `lockRun`) before they read it, so that no stronger isolation is needed.
+// Works lock the row that they decide by (an update of it, see `lockRun`) before they read it, so that no stronger isolation is
+// needed.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
+import type { Work } from '../engine.ts'
 import type { Tables } from '../schema.ts'
-import type { Work } from '../store.ts'
 import { asStoreProblem, isTransient } from './problem.ts'
 
 const mostTries = 10

@@ -1,9 +1,7 @@
 // node:sqlite as Kysely's SQLite dialect wants it. Knows nothing of our tables.
 
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
-import {
-  type DialectAdapter, Kysely, SqliteAdapter, type SqliteDatabase, SqliteDialect, type SqliteStatement,
-} from 'kysely'
+import { type DialectAdapter, Kysely, SqliteAdapter, type SqliteDatabase, SqliteDialect, type SqliteStatement } from 'kysely'
 import type { Tables } from '../schema.ts'
 
 /** Preparing costs more than running for most of our statements; there are few different ones, except lists of varying length. */

@@ -17,8 +17,14 @@ async function openDatabase() {
     commits.write((tx) => tx.insertInto('health').values({ host, last_seen_at: 't', info }).execute())
   const commits = groupCommit(database, db)
   return {
-    database, write, commits,
-    hosts: () => database.prepare('select host from health order by host').all().map(({ host }) => host),
+    database,
+    write,
+    commits,
+    hosts: () =>
+      database
+        .prepare('select host from health order by host')
+        .all()
+        .map(({ host }) => host),
     async [Symbol.asyncDispose]() {
       database.close()
       await rm(dir, { recursive: true, force: true })
@@ -46,14 +52,15 @@ test('when the database is full everybody in the commit hears it, and when there
   const { page_count: pages } = database.prepare('pragma page_count').get() as { page_count: number }
   database.exec(`pragma max_page_count = ${pages + 2}`)
   const outcomes = await Promise.allSettled(['a', 'b', 'c'].map((host) => write(host, 'x'.repeat(40_000))))
-  for (const outcome of outcomes) expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'store.unavailable', retryable: true } })
+  for (const outcome of outcomes)
+    expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'store.unavailable', retryable: true } })
   expect(hosts()).toEqual(['before'])
   database.exec('pragma max_page_count = 100000')
   await write('after', 'x'.repeat(40_000))
   expect(hosts()).toEqual(['after', 'before'])
 })
 
-test('a commit that fails is nobody\'s success', async () => {
+test("a commit that fails is nobody's success", async () => {
   await using opened = await openDatabase()
   const { database, write, hosts } = opened
   const exec = database.exec.bind(database)

@@ -1,12 +1,12 @@
-// One writer for one database file. Writes that wait together share one commit, and so one flush to disk: at FULL durability SQLite
-// commits about 10,000 times a second here, one by one, whatever is in the commit.
+// One writer for one database file. Writes that wait together share one commit, and so one flush to disk: at FULL durability
+// SQLite commits about 10,000 times a second here, one by one, whatever is in the commit.
 //
 // Each write is in a savepoint of its own: one that throws is undone alone. Nobody is answered before the commit has returned.
 
 import type { DatabaseSync } from 'node:sqlite'
 import type { Kysely } from 'kysely'
+import type { Work } from '../engine.ts'
 import type { Tables } from '../schema.ts'
-import type { Work } from '../store.ts'
 import { asStoreProblem } from './problem.ts'
 
 /** Bounds how long the process is kept from other things by one commit. */

@@ -1,15 +1,19 @@
-// The embedded store: a writing connection, and a reading one that sees only what is committed (WAL gives each read its own snapshot).
+// The embedded store: a writing connection, and a reading one that sees only what is committed (WAL gives each read its own
+// snapshot).
 
 import { DatabaseSync } from 'node:sqlite'
+import type { Store } from '../engine.ts'
 import { migrate, migrations } from '../migrate.ts'
-import type { Store } from '../store.ts'
 import { kyselyOver } from './connection.ts'
 import { groupCommit } from './group-commit.ts'
 import { asStoreProblem } from './problem.ts'
 
 const busyTimeoutMs = 5_000
 
-/** Opens or creates the database file. The caller holds the home's lock: there is one writer. Rejects with `store.newer`, `store.unavailable`. */
+/**
+ * Opens or creates the database file. The caller holds the home's lock: there is one writer. Rejects with `store.newer`,
+ * `store.unavailable`.
+ */
 export async function openSqlite(file: string): Promise<Store> {
   try {
     return await open(file)

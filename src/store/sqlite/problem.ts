@@ -1,4 +1,5 @@
-// What SQLite's refusals mean to a caller: no room, no permission, a broken disk are `store.unavailable`; the rest is as it was thrown.
+// What SQLite's refusals mean to a caller: no room, no permission, a broken disk are `store.unavailable`; the rest is as it was
+// thrown.
 
 import { failure } from '../../contract/errors.ts'
 
