@@ -81,6 +81,12 @@ export function showBind({ host, port }: Bind): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
+export function databaseUrl(value: string): string {
+  if (!/^postgres(ql)?:$/.test(URL.parse(value)?.protocol ?? ''))
+    throw wrongValue('It is a database such as postgres://USER@HOST/NAME')
+  return value
+}
+
 /** ws:// and wss:// stay; http:// and https:// mean the same place. */
 export function tunnelUrl(value: string): string {
   const url = URL.parse(value)

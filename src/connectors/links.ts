@@ -1,4 +1,4 @@
 // The ways in which a node reaches its hub: the links, for the process that makes a machine a host (src/cli).
 
 export { parseEnrolmentToken } from './enrolment-token.ts'
-export { linkTunnel, type TunnelLink } from './tunnel/link.ts'
+export { linkTunnel } from './tunnel/link.ts'

@@ -1,9 +1,7 @@
 // The asking side of the contract. Whoever holds a Caller can ask a host (or a hub) anything the contract names,
 // and cannot tell whether a function call, a socket or an HTTP request carries it.
 
-import type {
-  BytesOperation, CallOperation, InputOf, ItemsOperation, OutputOf, UploadOperation,
-} from './operation.ts'
+import type { BytesOperation, CallOperation, InputOf, ItemsOperation, OutputOf, UploadOperation } from './operation.ts'
 
 export interface CallOptions {
   /** Aborting it ends the call at once with `call.cancelled` and cancels it at the other side. */
@@ -20,6 +18,9 @@ export interface Caller {
   items<O extends ItemsOperation>(operation: O, input: InputOf<O>, options?: CallOptions): AsyncIterable<OutputOf<O>>
   bytes<O extends BytesOperation>(operation: O, input: InputOf<O>, options?: CallOptions): AsyncIterable<Uint8Array>
   upload<O extends UploadOperation>(
-    operation: O, input: InputOf<O>, body: AsyncIterable<Uint8Array>, options?: CallOptions,
+    operation: O,
+    input: InputOf<O>,
+    body: AsyncIterable<Uint8Array>,
+    options?: CallOptions,
   ): Promise<OutputOf<O>>
 }

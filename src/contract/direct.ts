@@ -12,7 +12,9 @@ export function direct(offered: Implementation, principal: Principal): Caller {
   const open = (operation: Operation, input: unknown, options: CallOptions | undefined, body = nothing) => {
     const ending = new AbortController()
     const context: CallContext = {
-      principal, signal: ending.signal, progress: options?.onProgress ?? (() => {}),
+      principal,
+      signal: ending.signal,
+      progress: options?.onProgress ?? (() => {}),
     }
     const release = endWith(ending, operation, options)
     const start = () => {
@@ -58,8 +60,10 @@ export function direct(offered: Implementation, principal: Principal): Caller {
 function endWith(ending: AbortController, operation: Operation, options: CallOptions | undefined) {
   const { signal, timeoutMs } = options ?? {}
   const cancel = () => ending.abort(failure('call.cancelled'))
-  const timer = timeoutMs === undefined ? undefined : setTimeout(
-    () => ending.abort(failure('call.deadline', { operation: operation.name, ms: timeoutMs })), timeoutMs)
+  const timer =
+    timeoutMs === undefined
+      ? undefined
+      : setTimeout(() => ending.abort(failure('call.deadline', { operation: operation.name, ms: timeoutMs })), timeoutMs)
   if (signal?.aborted) cancel()
   signal?.addEventListener('abort', cancel, { once: true })
   const release = () => {

@@ -4,7 +4,14 @@
 import { z } from 'zod'
 import { failure } from './errors.ts'
 import type {
-  BytesOperation, CallOperation, ItemsOperation, Operation, OutputOf, ParsedOf, Scope, UploadOperation,
+  BytesOperation,
+  CallOperation,
+  ItemsOperation,
+  Operation,
+  OutputOf,
+  ParsedOf,
+  Scope,
+  UploadOperation,
 } from './operation.ts'
 
 /** Who asks. Stamped by the carrier from the connection, never read from a message. */
@@ -24,19 +31,23 @@ export interface CallContext {
   readonly progress: (value: unknown) => void
 }
 
-export type Handler<O extends Operation> =
-  O extends CallOperation ? (input: ParsedOf<O>, context: CallContext) => Promise<OutputOf<O>>
-  : O extends ItemsOperation ? (input: ParsedOf<O>, context: CallContext) => AsyncIterable<OutputOf<O>>
-  : O extends BytesOperation ? (input: ParsedOf<O>, context: CallContext) => AsyncIterable<Uint8Array>
-  : O extends UploadOperation
-    ? (input: ParsedOf<O>, context: CallContext, body: AsyncIterable<Uint8Array>) => Promise<OutputOf<O>>
-    : never
+export type Handler<O extends Operation> = O extends CallOperation
+  ? (input: ParsedOf<O>, context: CallContext) => Promise<OutputOf<O>>
+  : O extends ItemsOperation
+    ? (input: ParsedOf<O>, context: CallContext) => AsyncIterable<OutputOf<O>>
+    : O extends BytesOperation
+      ? (input: ParsedOf<O>, context: CallContext) => AsyncIterable<Uint8Array>
+      : O extends UploadOperation
+        ? (input: ParsedOf<O>, context: CallContext, body: AsyncIterable<Uint8Array>) => Promise<OutputOf<O>>
+        : never
 
 /** A handler whose types are hidden behind its operation; only `admit` hands it input, already parsed. */
 export interface Bound {
   readonly operation: Operation
   readonly handle: (
-    input: unknown, context: CallContext, body: AsyncIterable<Uint8Array>,
+    input: unknown,
+    context: CallContext,
+    body: AsyncIterable<Uint8Array>,
   ) => Promise<unknown> | AsyncIterable<unknown>
 }
 
@@ -52,7 +63,10 @@ export function implementation(...bound: readonly Bound[]): Implementation {
 
 /** Lets a call in: known operation, sufficient scope, valid input. Returns what to run and the parsed input. */
 export function admit(
-  offered: Implementation, name: string, input: unknown, principal: Principal,
+  offered: Implementation,
+  name: string,
+  input: unknown,
+  principal: Principal,
 ): { bound: Bound; input: unknown } {
   const bound = offered.get(name)
   if (!bound) throw failure('operation.unknown', { operation: name })

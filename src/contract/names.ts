@@ -3,19 +3,29 @@
 
 import { z } from 'zod'
 
-export const RunId = z.string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/, 'a run id is 1 to 128 letters, digits, "_", "." or "-", and begins with a letter or digit')
+export const RunId = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/,
+    'a run id is 1 to 128 letters, digits, "_", "." or "-", and begins with a letter or digit',
+  )
   .refine((id) => !id.includes('..'), 'a run id has no ".."')
   .meta({ description: 'A run, unique on its host; `(host, run)` addresses it everywhere.' })
 
 /** A host's name or id, as people write it. */
 export const HostRef = z.string().min(1).max(128).meta({ description: 'A host, by name or id.' })
 
-export const HostName = z.string().normalize('NFC')
-  .regex(/^[\p{L}\p{N}][\p{L}\p{N}._-]{0,62}$/u, 'a host name is 1 to 63 letters, digits, ".", "_" or "-", and begins with a letter or digit')
-  .meta({ description: 'A host\'s name: unique at its hub, compared without regard to case.' })
+export const HostName = z
+  .string()
+  .normalize('NFC')
+  .regex(
+    /^[\p{L}\p{N}][\p{L}\p{N}._-]{0,62}$/u,
+    'a host name is 1 to 63 letters, digits, ".", "_" or "-", and begins with a letter or digit',
+  )
+  .meta({ description: "A host's name: unique at its hub, compared without regard to case." })
 
-export const ProcName = z.string()
+export const ProcName = z
+  .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/, 'a proc name is 1 to 128 letters, digits, "_", "." or "-"')
 
 /** ISO 8601 in UTC, milliseconds. */

@@ -46,10 +46,8 @@ export type ParsedOf<O extends Operation> = z.output<O['input']>
 export type OutputOf<O extends Operation> = z.output<O['output']>
 
 /** Declares an operation; the kind stays a literal type so that callers and handlers are typed by it. */
-export function operation<
-  const Kind extends OperationKind,
-  In extends z.ZodObject,
-  Out extends z.ZodType,
->(spec: Operation<Kind, In, Out>): Operation<Kind, In, Out> {
+export function operation<const Kind extends OperationKind, In extends z.ZodObject, Out extends z.ZodType>(
+  spec: Operation<Kind, In, Out>,
+): Operation<Kind, In, Out> {
   return spec
 }

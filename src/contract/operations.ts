@@ -10,13 +10,35 @@ import { cancelRun, getRun, listRuns, startRun, writeStdin } from './run.ts'
 import { createToken, listTokens, revokeToken } from './token.ts'
 
 export const hostOperations: readonly Operation[] = [
-  getHostInfo, shutdownHost, followJournal,
-  startRun, getRun, listRuns, cancelRun, writeStdin, followEvents, readOutput, followLog, feedOutput,
-  applyProc, stopProc, getProc, listProcs, callProc,
+  getHostInfo,
+  shutdownHost,
+  followJournal,
+  startRun,
+  getRun,
+  listRuns,
+  cancelRun,
+  writeStdin,
+  followEvents,
+  readOutput,
+  followLog,
+  feedOutput,
+  applyProc,
+  stopProc,
+  getProc,
+  listProcs,
+  callProc,
 ]
 
 export const hubOperations: readonly Operation[] = [
-  getHubInfo, listHosts, showHost, removeHost, enrollNode,
-  submitRun, listFleetRuns, findRun,
-  createToken, listTokens, revokeToken,
+  getHubInfo,
+  listHosts,
+  showHost,
+  removeHost,
+  enrollNode,
+  submitRun,
+  listFleetRuns,
+  findRun,
+  createToken,
+  listTokens,
+  revokeToken,
 ]

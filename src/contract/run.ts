@@ -20,8 +20,12 @@ export const runStates = {
   queued: { owner: 'hub', deadline: 'the submission expires', next: ['claimed', 'failed', 'cancelled'] },
   claimed: { owner: 'hub', deadline: 'the lease lapses', next: ['queued', 'starting', 'failed', 'cancelled'] },
   starting: { owner: 'host', deadline: 'the start timeout', next: ['running', 'stopping', 'failed', 'cancelled'] },
-  running: { owner: 'host', deadline: 'the run\'s timeout', next: ['stopping', 'succeeded', 'failed'] },
-  stopping: { owner: 'host', deadline: 'the last grace of the stop ladder', next: ['succeeded', 'failed', 'cancelled', 'timed_out'] },
+  running: { owner: 'host', deadline: "the run's timeout", next: ['stopping', 'succeeded', 'failed'] },
+  stopping: {
+    owner: 'host',
+    deadline: 'the last grace of the stop ladder',
+    next: ['succeeded', 'failed', 'cancelled', 'timed_out'],
+  },
   succeeded: { owner: 'nobody', deadline: 'none: terminal', next: [] },
   failed: { owner: 'nobody', deadline: 'none: terminal', next: [] },
   cancelled: { owner: 'nobody', deadline: 'none: terminal', next: [] },
@@ -44,27 +48,45 @@ export const RunKind = z.enum(runKinds)
 
 const CommandSpec = z.strictObject({
   kind: z.literal('command'),
-  argv: z.array(z.string().max(128 * 1024)).min(1).max(4096)
-    .refine((argv) => argv[0] !== '', 'the program\'s name is empty')
+  argv: z
+    .array(z.string().max(128 * 1024))
+    .min(1)
+    .max(4096)
+    .refine((argv) => argv[0] !== '', "the program's name is empty")
     .refine((argv) => argv.every((arg) => !arg.includes('\0')), 'an argument holds a NUL byte')
     .meta({ description: 'Program and arguments; never read by a shell. A shell line is argv ["/bin/sh", "-c", LINE].' }),
-  cwd: z.string().max(4096).optional()
-    .meta({ description: 'Working directory; default: the home directory of the node\'s account.' }),
-  env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'not a variable\'s name'), z.string().max(128 * 1024)).default({})
+  cwd: z
+    .string()
+    .max(4096)
+    .optional()
+    .meta({ description: "Working directory; default: the home directory of the node's account." }),
+  env: z
+    .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "not a variable's name"), z.string().max(128 * 1024))
+    .default({})
     .meta({ description: 'Variables given to the command, on top of the few that it inherits (docs/security.md).' }),
-  stdin: z.enum(['none', 'open']).default('none')
-    .meta({ description: '`open` keeps standard input open for run.stdin.' }),
-  timeoutMs: z.int().min(1).max(30 * day).default(day),
+  stdin: z.enum(['none', 'open']).default('none').meta({ description: '`open` keeps standard input open for run.stdin.' }),
+  timeoutMs: z
+    .int()
+    .min(1)
+    .max(30 * day)
+    .default(day),
 })
 
 const WorkflowSpec = z.strictObject({
   kind: z.literal('workflow'),
   file: z.string().max(4096).meta({ description: 'Its file name, for messages.' }),
-  source: z.string().max(512 * 1024).meta({ description: 'The YAML text.' }),
+  source: z
+    .string()
+    .max(512 * 1024)
+    .meta({ description: 'The YAML text.' }),
   inputs: z.record(z.string(), z.unknown()).default({}),
   host: HostRef.optional().meta({ description: 'Where steps run that name no host; default local.' }),
   cwd: z.string().max(4096).optional().meta({ description: 'Working directory of steps that name none.' }),
-  timeoutMs: z.int().min(1).max(30 * day).default(day),
+  timeoutMs: z
+    .int()
+    .min(1)
+    .max(30 * day)
+    .default(day),
 })
 
 /** What is to run. The same id with the same spec is the same run. */
@@ -92,10 +114,10 @@ export const RunParent = z.object({ run: RunId, step: z.string(), index: z.int()
 
 export const Run = z.object({
   id: RunId,
-  host: z.string().meta({ description: 'The host\'s name at the hub that answers.' }),
+  host: z.string().meta({ description: "The host's name at the hub that answers." }),
   kind: RunKind,
   state: RunState,
-  title: z.string().meta({ description: 'The command line or the workflow\'s name, shortened, for lists.' }),
+  title: z.string().meta({ description: "The command line or the workflow's name, shortened, for lists." }),
   parent: RunParent.nullable(),
   createdAt: Time,
   startedAt: Time.nullable(),
@@ -103,60 +125,94 @@ export const Run = z.object({
   pid: z.int().nullable(),
   exit: Exit.nullable(),
   error: ErrorValue.nullable(),
-  output: z.object({ stdout: z.int().nonnegative(), stderr: z.int().nonnegative() })
+  output: z
+    .object({ stdout: z.int().nonnegative(), stderr: z.int().nonnegative() })
     .meta({ description: 'Bytes written so far; final once the run has ended.' }),
   lastEvent: z.int().nonnegative(),
-  unreachableSince: Time.nullable()
-    .meta({ description: 'Set while the run\'s host cannot be reached: the run goes on, this is what was last known.' }),
+  unreachableSince: Time.nullable().meta({
+    description: "Set while the run's host cannot be reached: the run goes on, this is what was last known.",
+  }),
 })
 export type Run = z.output<typeof Run>
 
 const ById = z.strictObject({ run: RunId })
 
 export const startRun = operation({
-  kind: 'call', name: 'run.start',
+  kind: 'call',
+  name: 'run.start',
   summary: 'Starts a run on this host. Idempotent by run id: the same spec again returns the same run.',
   input: z.strictObject({
-    run: RunId, spec: RunSpec, parent: RunParent.nullable().default(null),
-    fence: z.int().nonnegative().default(0)
-      .meta({ description: 'The claim\'s fencing number; a lower one than seen before is refused.' }),
+    run: RunId,
+    spec: RunSpec,
+    parent: RunParent.nullable().default(null),
+    fence: z
+      .int()
+      .nonnegative()
+      .default(0)
+      .meta({ description: "The claim's fencing number; a lower one than seen before is refused." }),
   }),
   output: Run,
   errors: ['run.conflict', 'run.kind_unsupported', 'policy.denied', 'claim.lost', 'host.not_ready', 'host.stopped'],
-  scope: 'operate', deferrable: true, http: 'POST /runs',
+  scope: 'operate',
+  deferrable: true,
+  http: 'POST /runs',
 })
 
 export const getRun = operation({
-  kind: 'call', name: 'run.get', summary: 'One run as it stands.',
-  input: ById, output: Run, errors: ['run.unknown'], scope: 'read', deferrable: false, http: 'GET /runs/:run',
+  kind: 'call',
+  name: 'run.get',
+  summary: 'One run as it stands.',
+  input: ById,
+  output: Run,
+  errors: ['run.unknown'],
+  scope: 'read',
+  deferrable: false,
+  http: 'GET /runs/:run',
 })
 
 export const listRuns = operation({
-  kind: 'call', name: 'run.list', summary: 'A host\'s runs, newest first.',
+  kind: 'call',
+  name: 'run.list',
+  summary: "A host's runs, newest first.",
   input: z.strictObject({
-    states: listOf(RunState).optional(), kind: RunKind.optional(), parent: RunId.optional(),
+    states: listOf(RunState).optional(),
+    kind: RunKind.optional(),
+    parent: RunId.optional(),
     before: z.string().optional().meta({ description: 'Cursor from an earlier page: only runs older than it.' }),
     limit: z.coerce.number().int().min(1).max(1000).default(50),
   }),
   output: z.object({ runs: z.array(Run), next: z.string().nullable() }),
-  errors: [], scope: 'read', deferrable: false, http: 'GET /runs',
+  errors: [],
+  scope: 'read',
+  deferrable: false,
+  http: 'GET /runs',
 })
 
 export const cancelRun = operation({
-  kind: 'call', name: 'run.cancel',
-  summary: 'Asks a run to end: SIGTERM to its group, then SIGKILL after the grace. Answers once that is durable, not once it has ended.',
+  kind: 'call',
+  name: 'run.cancel',
+  summary:
+    'Asks a run to end: SIGTERM to its group, then SIGKILL after the grace. Answers once that is durable, not once it has ended.',
   input: z.strictObject({ run: RunId, graceMs: z.int().min(0).max(600_000).default(10_000) }),
-  output: Run, errors: ['run.unknown', 'run.ended'], scope: 'operate', deferrable: true, http: 'POST /runs/:run/cancel',
+  output: Run,
+  errors: ['run.unknown', 'run.ended'],
+  scope: 'operate',
+  deferrable: true,
+  http: 'POST /runs/:run/cancel',
 })
 
 export const writeStdin = operation({
-  kind: 'upload', name: 'run.stdin',
+  kind: 'upload',
+  name: 'run.stdin',
   summary: 'Writes standard input from a byte offset on. What was written before is skipped, so a repeat is harmless.',
   input: z.strictObject({
-    run: RunId, offset: z.coerce.number().int().nonnegative().default(0),
+    run: RunId,
+    offset: z.coerce.number().int().nonnegative().default(0),
     end: Flag.default(true).meta({ description: 'Close standard input after these bytes.' }),
   }),
   output: z.object({ written: z.int().nonnegative().meta({ description: 'Bytes written in all.' }) }),
   errors: ['run.unknown', 'run.ended', 'run.stdin_closed', 'run.stdin_gap'],
-  scope: 'operate', deferrable: false, http: 'POST /runs/:run/stdin',
+  scope: 'operate',
+  deferrable: false,
+  http: 'POST /runs/:run/stdin',
 })

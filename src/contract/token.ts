@@ -13,23 +13,47 @@ export const roleScopes = {
 export type Role = keyof typeof roleScopes
 
 export const TokenRow = z.object({
-  id: z.string(), name: z.string(), role: z.enum(['operator', 'viewer']), createdAt: Time, lastUsedAt: Time.nullable(), revokedAt: Time.nullable(),
+  id: z.string(),
+  name: z.string(),
+  role: z.enum(['operator', 'viewer']),
+  createdAt: Time,
+  lastUsedAt: Time.nullable(),
+  revokedAt: Time.nullable(),
 })
 export type TokenRow = z.output<typeof TokenRow>
 
 export const createToken = operation({
-  kind: 'call', name: 'token.create', summary: 'Mints a token. It is shown this once; the hub keeps its SHA-256.',
+  kind: 'call',
+  name: 'token.create',
+  summary: 'Mints a token. It is shown this once; the hub keeps its SHA-256.',
   input: z.strictObject({ name: z.string().min(1).max(128), role: z.enum(['operator', 'viewer']) }),
-  output: TokenRow.extend({ token: z.string() }), errors: [], scope: 'admin', deferrable: false, http: 'POST /tokens',
+  output: TokenRow.extend({ token: z.string() }),
+  errors: [],
+  scope: 'admin',
+  deferrable: false,
+  http: 'POST /tokens',
 })
 
 export const listTokens = operation({
-  kind: 'call', name: 'token.list', summary: 'The tokens, without their values.',
-  input: z.strictObject({}), output: z.object({ tokens: z.array(TokenRow) }), errors: [], scope: 'admin', deferrable: false, http: 'GET /tokens',
+  kind: 'call',
+  name: 'token.list',
+  summary: 'The tokens, without their values.',
+  input: z.strictObject({}),
+  output: z.object({ tokens: z.array(TokenRow) }),
+  errors: [],
+  scope: 'admin',
+  deferrable: false,
+  http: 'GET /tokens',
 })
 
 export const revokeToken = operation({
-  kind: 'call', name: 'token.revoke', summary: 'Revokes a token at once and for good.',
-  input: z.strictObject({ token: z.string().min(1) }), output: TokenRow, errors: ['token.unknown'],
-  scope: 'admin', deferrable: false, http: 'DELETE /tokens/:token',
+  kind: 'call',
+  name: 'token.revoke',
+  summary: 'Revokes a token at once and for good.',
+  input: z.strictObject({ token: z.string().min(1) }),
+  output: TokenRow,
+  errors: ['token.unknown'],
+  scope: 'admin',
+  deferrable: false,
+  http: 'DELETE /tokens/:token',
 })

@@ -4,7 +4,6 @@
 import type { Condition } from './condition.ts'
 import type { Template, TemplateTree } from './template.ts'
 
-
 export const inputTypes = ['string', 'integer', 'boolean', 'list'] as const
 type InputType = (typeof inputTypes)[number]
 

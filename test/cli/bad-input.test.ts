@@ -40,6 +40,7 @@ const cases: readonly Case[] = [
   { args: ['hub', 'serve', '--bind', '0.0.0.0:0', '--token-stdin'], exit: usage, says: /is no token/, stdin: 'two words' },
   { args: ['hub', 'start', '--bind', '0.0.0.0:0'], exit: exitCode.refused, says: /no token was given/ },
   { args: ['hub', 'start', '--label', ''], exit: usage, says: /It is empty/ },
+  { args: ['hub', 'serve', '--store', 'nonsense'], exit: usage, says: /postgres:\/\// },
   { args: ['hub', 'stop', 'now'], exit: usage, says: /Too many arguments/ },
   { args: ['hub', 'status', '--bind', 'x'], exit: usage, says: /Unknown option '--bind'/ },
   // host

@@ -5,7 +5,11 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { joinNode, makeHome, muster, musterJson, rejoinNode, serveHub } from '../resources/muster.ts'
 
-interface Enrolled { readonly token: string; readonly host: string; readonly hubUrl: string }
+interface Enrolled {
+  readonly token: string
+  readonly host: string
+  readonly hubUrl: string
+}
 
 it('a token that a node has used is refused to another key, and the first node is not disturbed', async () => {
   await using home = await makeHome()
@@ -29,7 +33,9 @@ it.each([
   await using nodeHome = await makeHome()
   await using _hub = await serveHub(home)
   const { token, hubUrl } = await musterJson<Enrolled>(home.path, ['node', 'enroll', 'second'])
-  const refused = await muster(nodeHome.path, ['node', '--hub', hubUrl, '--token-stdin', '--allow', 'runs'], { input: spoil(token) })
+  const refused = await muster(nodeHome.path, ['node', '--hub', hubUrl, '--token-stdin', '--allow', 'runs'], {
+    input: spoil(token),
+  })
   expect(refused.code).toBeGreaterThan(0)
   expect(refused.stderr).toMatch(/token/)
   expect(refused.stderr).toMatch(/hint: /)
@@ -42,7 +48,11 @@ it('a token is never sent to a hub that cannot prove the key it names', async ()
   await using _hub = await serveHub(home)
   await using other = await serveHub(otherHome)
   const { token } = await musterJson<Enrolled>(home.path, ['node', 'enroll', 'second'])
-  const refused = await muster(nodeHome.path, ['node', '--hub', other.url.replace('http', 'ws'), '--token-stdin', '--allow', 'runs'], { input: token })
+  const refused = await muster(
+    nodeHome.path,
+    ['node', '--hub', other.url.replace('http', 'ws'), '--token-stdin', '--allow', 'runs'],
+    { input: token },
+  )
   expect(refused.code).toBe(3)
   expect(refused.stderr).toContain('was expected')
 })
@@ -68,7 +78,7 @@ it('a removed host is cut off at once and cannot come back', async () => {
   expect((await muster(home.path, ['exec', 'second', '--', 'true'])).stderr).toContain('There is no host second')
 })
 
-it('the token is kept nowhere: not at the hub, not at the node; the node\'s key is its owner\'s alone', async () => {
+it("the token is kept nowhere: not at the hub, not at the node; the node's key is its owner's alone", async () => {
   await using home = await makeHome()
   await using nodeHome = await makeHome()
   await using hub = await serveHub(home)

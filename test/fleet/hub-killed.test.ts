@@ -11,7 +11,13 @@ const appendLine = fileURLToPath(new URL('../programs/append-line.mjs', import.m
 const countUp = fileURLToPath(new URL('../programs/count-up.mjs', import.meta.url))
 
 describe('a hub killed while it submits', () => {
-  const crashpoints: Crashpoint[] = ['submit.after-commit', 'claim.after-commit', 'start.after-answer', 'accept.after-commit', 'spawn.after-spawn']
+  const crashpoints: Crashpoint[] = [
+    'submit.after-commit',
+    'claim.after-commit',
+    'start.after-answer',
+    'accept.after-commit',
+    'spawn.after-spawn',
+  ]
   it.each(crashpoints)('at %s: the run is there after the restart, and started once', async (crashpoint) => {
     await using home = await makeHome()
     const starts = join(home.path, 'starts')
@@ -20,7 +26,9 @@ describe('a hub killed while it submits', () => {
     {
       await using hub = await serveHub(home, { env: { MUSTER_CRASHPOINT: crashpoint } })
       await muster(home.path, ['exec', 'local', '--detach', ...key, '--', ...command])
-      await until('the hub has died at its crashpoint', async () => (hub.log().length >= 0 && !isAlive(hub.pid) ? true : undefined))
+      await until('the hub has died at its crashpoint', async () =>
+        hub.log().length >= 0 && !isAlive(hub.pid) ? true : undefined,
+      )
     }
     await using _again = await serveHub(home)
     const run = await execDetached(home.path, 'local', command, key)

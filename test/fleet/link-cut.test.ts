@@ -20,7 +20,9 @@ it('a reader that follows a run through three cuts reads every line once, in ord
 
   const reader = spawn(process.execPath, [bin, 'run', 'logs', '-f', run], { env: { ...process.env, MUSTER_HOME: home.path } })
   let read = ''
-  reader.stdout.on('data', (chunk) => { read += chunk })
+  reader.stdout.on('data', (chunk) => {
+    read += chunk
+  })
   const ended = once(reader, 'close')
   for (const line of ['10', '40', '70']) {
     await until(`the reader has line ${line}`, async () => (read.includes(`\n${line}\n`) ? true : undefined))

@@ -29,7 +29,10 @@ it('a run that goes on and one that ended meanwhile are both reported right', as
   expect(offline.stderr).toContain('second')
 
   await using _again = await rejoinNode(hub, 'second', nodeHome)
-  for (const [run, code, lines] of [[long, 4, 80], [short, 5, 10]] as const) {
+  for (const [run, code, lines] of [
+    [long, 4, 80],
+    [short, 5, 10],
+  ] as const) {
     const ended = await endOf(home.path, run)
     expect(ended).toMatchObject({ state: 'failed', exit: { code, signal: null }, unreachableSince: null })
     const { stdout } = await muster(home.path, ['run', 'logs', run])

@@ -17,7 +17,9 @@ it('twelve units over two hosts, the hub killed in the middle: each started once
   await using _node = await joinNode(hub, 'second', nodeHome)
   const starts = join(home.path, 'starts')
   const file = join(home.path, 'spread.yaml')
-  await writeFile(file, `
+  await writeFile(
+    file,
+    `
 name: spread
 steps:
   - id: work
@@ -25,8 +27,11 @@ steps:
     distribute: { hosts: [local, second] }
     max_parallel: 3
     run: [${process.execPath}, ${appendLine}, ${starts}, "{{ item }}", "150"]
-`)
-  const { run: { id: run } } = await musterJson<{ run: Run }>(home.path, ['workflow', 'run', file, '--detach'])
+`,
+  )
+  const {
+    run: { id: run },
+  } = await musterJson<{ run: Run }>(home.path, ['workflow', 'run', file, '--detach'])
   await until('four units have started', async () => {
     const lines = (await readFile(starts, 'utf8').catch(() => '')).split('\n')
     return lines.length > 4 ? true : undefined
@@ -44,17 +49,25 @@ it('a workflow that is cancelled cancels the units that are running, on every ho
   await using hub = await serveHub(home)
   await using _node = await joinNode(hub, 'second', nodeHome)
   const file = join(home.path, 'sleep.yaml')
-  await writeFile(file, `
+  await writeFile(
+    file,
+    `
 name: sleep
 steps:
   - id: sleep
     for_each: ["600", "601"]
     distribute: { hosts: [local, second] }
     run: [sleep, "{{ item }}"]
-`)
-  const { run: { id: run } } = await musterJson<{ run: Run }>(home.path, ['workflow', 'run', file, '--detach'])
-  const units = () => musterJson<{ runs: Run[] }>(home.path, ['run', 'list']).then(({ runs }) => runs.filter(({ parent }) => parent?.run === run))
-  await until('both units run', async () => ((await units()).filter(({ state }) => state === 'running').length === 2 ? true : undefined))
+`,
+  )
+  const {
+    run: { id: run },
+  } = await musterJson<{ run: Run }>(home.path, ['workflow', 'run', file, '--detach'])
+  const units = () =>
+    musterJson<{ runs: Run[] }>(home.path, ['run', 'list']).then(({ runs }) => runs.filter(({ parent }) => parent?.run === run))
+  await until('both units run', async () =>
+    (await units()).filter(({ state }) => state === 'running').length === 2 ? true : undefined,
+  )
   expect((await muster(home.path, ['run', 'cancel', run])).code).toBe(0)
   await until('all of it has ended', async () => {
     const states = [...(await units()).map(({ state }) => state), (await musterJson<Run>(home.path, ['run', 'show', run])).state]

@@ -17,12 +17,23 @@ export async function cuttingProxy(target: string): Promise<CuttingProxy> {
   const server = createServer((client) => {
     if (refusing) return void client.destroy()
     const upstream = connect(Number(port), hostname)
-    for (const [one, other] of [[client, upstream], [upstream, client]] as const) {
+    for (const [one, other] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
       open.add(one)
-      one.on('data', (chunk) => { if (!other.write(chunk)) { one.pause(); other.once('drain', () => one.resume()) } })
+      one.on('data', (chunk) => {
+        if (!other.write(chunk)) {
+          one.pause()
+          other.once('drain', () => one.resume())
+        }
+      })
       // A reset connection is what this proxy is for; the pair ends together.
       one.on('error', () => other.destroy())
-      one.on('close', () => { open.delete(one); other.destroy() })
+      one.on('close', () => {
+        open.delete(one)
+        other.destroy()
+      })
     }
   })
   server.listen(0, '127.0.0.1')
@@ -34,7 +45,9 @@ export async function cuttingProxy(target: string): Promise<CuttingProxy> {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     cut,
-    mend: () => { refusing = false },
+    mend: () => {
+      refusing = false
+    },
     async [Symbol.asyncDispose]() {
       cut()
       server.close()

@@ -20,12 +20,16 @@ export async function makeHome(): Promise<Home> {
 }
 
 /** Processes whose command line or environment names the home: hub, node, keeper and what they started. */
-export async function processesOf(home: string): Promise<number[]> {
+async function processesOf(home: string): Promise<number[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-  const named = await Promise.all(pids.map(async (pid) => {
-    const texts = await Promise.all(['cmdline', 'environ'].map((file) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '')))
-    return texts.some((text) => text.includes(home)) ? [Number(pid)] : []
-  }))
+  const named = await Promise.all(
+    pids.map(async (pid) => {
+      const texts = await Promise.all(
+        ['cmdline', 'environ'].map((file) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '')),
+      )
+      return texts.some((text) => text.includes(home)) ? [Number(pid)] : []
+    }),
+  )
   return named.flat()
 }
 

@@ -15,17 +15,30 @@ export interface Outcome {
 }
 
 /** Runs `muster ARGS` in a home; `input` is its standard input. */
-export async function muster(home: string, args: readonly string[], { input = '', env = {}, cwd }: {
-  input?: string | Uint8Array; env?: Record<string, string>; cwd?: string
-} = {}): Promise<Outcome> {
-  const child = spawn(process.execPath, [bin, ...args], { env: { ...process.env, ...env, MUSTER_HOME: home }, ...(cwd && { cwd }) })
+export async function muster(
+  home: string,
+  args: readonly string[],
+  {
+    input = '',
+    env = {},
+    cwd,
+  }: {
+    input?: string | Uint8Array
+    env?: Record<string, string>
+    cwd?: string
+  } = {},
+): Promise<Outcome> {
+  const child = spawn(process.execPath, [bin, ...args], {
+    env: { ...process.env, ...env, MUSTER_HOME: home },
+    ...(cwd && { cwd }),
+  })
   const stdout: Buffer[] = []
   const stderr: Buffer[] = []
   child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk))
   child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk))
   child.stdin.on('error', ignoreClosedPipe)
   child.stdin.end(input)
-  const [code] = await once(child, 'close') as [number | null]
+  const [code] = (await once(child, 'close')) as [number | null]
   return { code, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() }
 }
 
@@ -35,7 +48,11 @@ function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
 }
 
 /** `muster ARGS --json`, which must succeed; its answer. */
-export async function musterJson<T>(home: string, args: readonly string[], options: Parameters<typeof muster>[2] = {}): Promise<T> {
+export async function musterJson<T>(
+  home: string,
+  args: readonly string[],
+  options: Parameters<typeof muster>[2] = {},
+): Promise<T> {
   const end = args.includes('--') ? args.indexOf('--') : args.length
   const { code, stdout, stderr } = await muster(home, args.toSpliced(end, 0, '--json'), options)
   if (code !== 0) throw new Error(`muster ${args.join(' ')} exited ${code}: ${stderr}${stdout}`)
@@ -43,17 +60,27 @@ export async function musterJson<T>(home: string, args: readonly string[], optio
 }
 
 /** `muster exec --detach`; the run's id. */
-export async function execDetached(home: string, host: string, command: readonly string[], options: readonly string[] = []): Promise<string> {
+export async function execDetached(
+  home: string,
+  host: string,
+  command: readonly string[],
+  options: readonly string[] = [],
+): Promise<string> {
   const { runs } = await musterJson<{ runs: { run: string }[] }>(home, ['exec', host, '--detach', ...options, '--', ...command])
   return runs[0]?.run as string
 }
 
 /** The run once it has ended. */
 export function endOf(home: string, run: string, deadlineMs?: number): Promise<Run> {
-  return until(`${run} ends`, async () => {
-    const now = await musterJson<Run>(home, ['run', 'show', run])
-    return now.endedAt === null ? undefined : now
-  }, undefined, deadlineMs)
+  return until(
+    `${run} ends`,
+    async () => {
+      const now = await musterJson<Run>(home, ['run', 'show', run])
+      return now.endedAt === null ? undefined : now
+    },
+    undefined,
+    deadlineMs,
+  )
 }
 
 export interface Served extends AsyncDisposable {
@@ -72,12 +99,19 @@ export interface ServedHub extends Served {
 }
 
 /** Starts `muster hub serve` and waits until it answers. Disposing kills it; the home stays its owner's. */
-export async function serveHub(home: Home, { bind = '127.0.0.1:0', env = {} }: { bind?: string; env?: Record<string, string> } = {}): Promise<ServedHub> {
+export async function serveHub(
+  home: Home,
+  { bind = '127.0.0.1:0', env = {} }: { bind?: string; env?: Record<string, string> } = {},
+): Promise<ServedHub> {
   const served = start(home.path, ['hub', 'serve', '--bind', bind, '--no-open'], env)
-  const status = await until(`the hub answers\n${served.log()}`, async () => {
-    const { code, stdout } = await muster(home.path, ['hub', 'status', '--json'])
-    return code === 0 ? JSON.parse(stdout) as { urls: string[]; pid: number } : undefined
-  }, served)
+  const status = await until(
+    `the hub answers\n${served.log()}`,
+    async () => {
+      const { code, stdout } = await muster(home.path, ['hub', 'status', '--json'])
+      return code === 0 ? (JSON.parse(stdout) as { urls: string[]; pid: number }) : undefined
+    },
+    served,
+  )
   return { ...served, url: status.urls[0] as string }
 }
 
@@ -88,23 +122,48 @@ interface NodeOptions {
 }
 
 /** Starts `muster node` joined to a hub under a name; `via` is another address for the same hub, e.g. a proxy's. */
-export async function joinNode(hub: ServedHub, name: string, home: Home, { via = hub.url, ...options }: NodeOptions = {}): Promise<Served & { host: string }> {
-  const { token, host } = await musterJson<{ token: string; host: string }>(hub.home, ['node', 'enroll', name, '--hub-url', wsUrl(via)])
-  return { ...await rejoinNode(hub, name, home, { via, ...options, token }), host }
+export async function joinNode(
+  hub: ServedHub,
+  name: string,
+  home: Home,
+  { via = hub.url, ...options }: NodeOptions = {},
+): Promise<Served & { host: string }> {
+  const { token, host } = await musterJson<{ token: string; host: string }>(hub.home, [
+    'node',
+    'enroll',
+    name,
+    '--hub-url',
+    wsUrl(via),
+  ])
+  return { ...(await rejoinNode(hub, name, home, { via, ...options, token })), host }
 }
 
 /** Starts the node of a home that has joined before (or now, with a token), and waits until its hub sees it. */
-export async function rejoinNode(hub: ServedHub, name: string, home: Home, { via = hub.url, env = {}, allow = ['runs'], token }: NodeOptions & { token?: string } = {}): Promise<Served> {
-  const served = start(home.path, ['node', '--hub', wsUrl(via), ...allow.flatMap((family) => ['--allow', family]), ...(token ? ['--token-stdin'] : [])], env, token)
+export async function rejoinNode(
+  hub: ServedHub,
+  name: string,
+  home: Home,
+  { via = hub.url, env = {}, allow = ['runs'], token }: NodeOptions & { token?: string } = {},
+): Promise<Served> {
+  const served = start(
+    home.path,
+    ['node', '--hub', wsUrl(via), ...allow.flatMap((family) => ['--allow', family]), ...(token ? ['--token-stdin'] : [])],
+    env,
+    token,
+  )
   await untilOnline(hub, name, served)
   return served
 }
 
 export async function untilOnline(hub: ServedHub, name: string, served?: Served): Promise<void> {
-  await until(`${name} is online\n${served?.log()}`, async () => {
-    const { hosts } = await musterJson<{ hosts: { name: string; status: string }[] }>(hub.home, ['host', 'list'])
-    return hosts.find((host) => host.name === name)?.status === 'online' ? true : undefined
-  }, served)
+  await until(
+    `${name} is online\n${served?.log()}`,
+    async () => {
+      const { hosts } = await musterJson<{ hosts: { name: string; status: string }[] }>(hub.home, ['host', 'list'])
+      return hosts.find((host) => host.name === name)?.status === 'online' ? true : undefined
+    },
+    served,
+  )
 }
 
 function wsUrl(url: string): string {
@@ -128,7 +187,10 @@ function start(home: string, args: readonly string[], env: Record<string, string
 
 /** Asks again until there is an answer; fails with `what` after the deadline, or when the process it is about has ended. */
 export async function until<T>(
-  what: string, look: () => Promise<T | undefined>, served?: { child?: ChildProcess; log?: () => string }, deadlineMs = 30_000,
+  what: string,
+  look: () => Promise<T | undefined>,
+  served?: { child?: ChildProcess; log?: () => string },
+  deadlineMs = 30_000,
 ): Promise<T> {
   const end = Date.now() + deadlineMs
   for (;;) {

@@ -30,7 +30,21 @@ test(`no accepted run is lost and none starts twice (${seconds} s, seed ${seed})
     for (let n = 0; submitting; n++) {
       const key = `${worker}-${n}`
       const host = random() < 0.5 ? 'local' : 'second'
-      const args = ['exec', host, '--json', '--detach', '--queue', '--run-key', key, '--', process.execPath, appendLine, starts, key, '100']
+      const args = [
+        'exec',
+        host,
+        '--json',
+        '--detach',
+        '--queue',
+        '--run-key',
+        key,
+        '--',
+        process.execPath,
+        appendLine,
+        starts,
+        key,
+        '100',
+      ]
       // A lost answer is asked for again with the same key, as a script would.
       for (let tries = 0; tries < 50; tries++) {
         const { code, stdout } = await muster(home.path, args)
@@ -64,7 +78,8 @@ test(`no accepted run is lost and none starts twice (${seconds} s, seed ${seed})
   await Promise.all(workers)
   await untilOnline(hub, 'second')
   expect(accepted.size).toBeGreaterThan(0)
-  for (const [key, run] of accepted) expect(await endOf(home.path, run), key).toMatchObject({ state: 'succeeded', exit: { code: 0 } })
+  for (const [key, run] of accepted)
+    expect(await endOf(home.path, run), key).toMatchObject({ state: 'succeeded', exit: { code: 0 } })
   const started = (await readFile(starts, 'utf8')).trim().split('\n').sort()
   expect(started).toEqual([...new Set(started)])
   expect(started).toEqual(expect.arrayContaining([...accepted.keys()]))

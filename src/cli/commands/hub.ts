@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander'
 import { declareCommand, declareGroup } from '../declare.ts'
-import { bind, nonEmpty, repeated, single } from '../options.ts'
+import { bind, databaseUrl, nonEmpty, repeated, single } from '../options.ts'
 import type { Perform } from '../perform.ts'
 
 export function hubCommands(program: Command, perform: Perform): void {
@@ -27,7 +27,7 @@ function serveOptions(command: Command): Command {
     .option('--token-stdin', "read an operator's token from standard input; needed to listen beyond this machine")
     .option('--no-open', 'never open a browser (none is opened as yet: there is no page)')
     .addOption(
-      single('--store <url>', "keep the hub's records in PostgreSQL: postgres://… (default: SQLite in MUSTER_HOME)", nonEmpty),
+      single('--store <url>', "keep the hub's records in PostgreSQL: postgres://… (default: SQLite in MUSTER_HOME)", databaseUrl),
     )
     .addOption(single('--label <text>', "what the hub calls itself (default: the machine's name)", nonEmpty))
     .addOption(repeated('--allow-host <name>', 'a further name that browsers may reach it by; may be repeated', nonEmpty))

@@ -55,7 +55,7 @@ export const serveNode: Action<NodeOptions, []> = async (terminal, options) => {
         if (allow.length === 0) terminal.say('Without --allow, the hub can look at this host and start nothing.')
       },
     })
-    await Promise.race([linked, stopping])
+    await Promise.race([linked, stopping, host.shutDown])
   } finally {
     leaving.abort()
     await closeWithin(host)
