@@ -1,24 +1,29 @@
-// The routes that are not operations: health, metrics, and the documents that describe the API.
+// The routes that are not operations: the page at `/`, health, metrics, and the documents that describe the API.
 
 import { readFile } from 'node:fs/promises'
 import type { FastifyInstance } from 'fastify'
 import { failure, hasCode } from '../contract/errors.ts'
 import { apiBase } from '../contract/http.ts'
 import { type Principal, requireScope } from '../contract/implementation.ts'
+import { landingPage, landingPolicy } from './landing.ts'
 import type { HttpMetrics } from './metrics.ts'
 import { openApiDocument } from './openapi.ts'
 import { packageFile } from './package-root.ts'
 import type { HubPort } from './port.ts'
 
-/** Asked by load balancers and supervisors, which have no token; they say nothing but yes or no. */
-export const openPaths = ['/healthz', '/readyz'] as const
+/** Asked by browsers, load balancers and supervisors, which have no token; they say nothing of what the hub knows. */
+export const openPaths = ['/', '/healthz', '/readyz'] as const
 export const systemPaths = [...openPaths, '/metrics', `${apiBase}/openapi.json`, `${apiBase}/schemas/workflow.json`] as const
 
 const nobody: Principal = { kind: 'user', id: 'nobody', role: 'none', scopes: new Set() }
 
 export function addSystemRoutes(app: FastifyInstance, { hub, metrics }: { hub: HubPort; metrics: HttpMetrics }): void {
   const openApi = JSON.stringify(openApiDocument())
-  const answer: Record<(typeof systemPaths)[number], { type: string; text: () => Promise<string>; scope?: 'read' }> = {
+  const answer: Record<
+    (typeof systemPaths)[number],
+    { type: string; text: () => Promise<string>; scope?: 'read'; policy?: string }
+  > = {
+    '/': { type: 'text/html; charset=utf-8', text: async () => landingPage, policy: landingPolicy },
     '/healthz': { type: 'application/json', text: async () => '{"status":"ok"}' },
     '/readyz': { type: 'application/json', text: () => ready(hub) },
     '/metrics': {
@@ -29,9 +34,10 @@ export function addSystemRoutes(app: FastifyInstance, { hub, metrics }: { hub: H
     '/api/v1/openapi.json': { type: 'application/json', text: async () => openApi },
     '/api/v1/schemas/workflow.json': { type: 'application/schema+json', text: workflowSchema },
   }
-  for (const [path, { type, text, scope }] of Object.entries(answer)) {
+  for (const [path, { type, text, scope, policy }] of Object.entries(answer)) {
     app.get(path, { config: { operation: path } }, async (request, reply) => {
       if (scope) requireScope({ name: path, scope }, request.principal ?? nobody)
+      if (policy) reply.header('content-security-policy', policy)
       return reply.type(type).send(await text())
     })
   }

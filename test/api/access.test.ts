@@ -81,7 +81,7 @@ test('no header makes a TCP connection local', async () => {
   expect((await ask(server, { path: '/api/v1/hub', headers })).status).toBe(401)
 })
 
-test.each(['/api/v1/nothing', '/', '/api/v1/hosts/box/nothing', '/%zz', '/api/v1/../../etc/passwd'])(
+test.each(['/api/v1/nothing', '/api/v1/hosts/box/nothing', '/%zz', '/api/v1/../../etc/passwd'])(
   'a stranger is not told that %s does not exist',
   async (path) => {
     expect([400, 401]).toContain((await ask(server, { path })).status)
@@ -97,6 +97,15 @@ test.each(['/healthz', '/readyz'])('%s asks for no token and says nothing more',
 test.each(['/metrics', '/api/v1/openapi.json', '/api/v1/schemas/workflow.json'])('%s asks for one', async (path) => {
   expect((await ask(server, { path })).status).toBe(401)
   expect((await ask(server, { path, token: 'viewer' })).status).toBe(200)
+})
+
+test('the page at / needs no token, runs nothing and tells nothing about the hub', async () => {
+  const answer = await fetch(`http://127.0.0.1:${server.port}/`)
+  const page = await answer.text()
+  expect(answer.status).toBe(200)
+  expect(answer.headers.get('content-security-policy')).toContain("default-src 'none'")
+  expect(page).toContain('muster host list')
+  expect(page).not.toContain('<script')
 })
 
 test('metrics need the scope read', async () => {
