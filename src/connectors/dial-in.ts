@@ -18,7 +18,9 @@ const handshakeTimeoutMs = 10_000
 
 /** Carries out one handshake; resolves once the channel is in its connector's hands, rejects (channel closed) if it is refused. */
 export async function acceptDialIn(
-  channel: Channel, address: string, hub: { identity: Identity; version: string; gate: DialInGate },
+  channel: Channel,
+  address: string,
+  hub: { identity: Identity; version: string; gate: DialInGate },
 ): Promise<void> {
   const { principal, limits } = await acceptHandshake(channel, {
     identity: hub.identity,

@@ -11,10 +11,12 @@ test('what was made is read again', () => {
 })
 
 test('anything else is refused with one sentence that does not repeat it', () => {
-  fc.assert(fc.property(fc.string(), (value) => {
-    expect(() => parseEnrolmentToken(value)).toThrow(expect.objectContaining({ code: 'enroll.token_invalid' }))
-    if (value.length > 3) expect(() => parseEnrolmentToken(value)).not.toThrow(value)
-  }))
+  fc.assert(
+    fc.property(fc.string(), (value) => {
+      expect(() => parseEnrolmentToken(value)).toThrow(expect.objectContaining({ code: 'enroll.token_invalid' }))
+      if (value.length > 3) expect(() => parseEnrolmentToken(value)).not.toThrow(value)
+    }),
+  )
 })
 
 test('a token that was cut anywhere is refused', () => {

@@ -14,7 +14,9 @@ export function linkStateCell(initial: LinkState): LinkStateCell {
   let state = initial
   const listeners = new Set<(state: LinkState) => void>()
   return {
-    get state() { return state },
+    get state() {
+      return state
+    },
     set(next) {
       state = next
       for (const listener of [...listeners]) listener(next)

@@ -14,13 +14,15 @@ export type ConnectorConfig = z.output<typeof ConnectorConfig>
 /** `lastSeenAt`: when this host was last reached, from the store; null when it never was. */
 export function openConnector(config: ConnectorConfig, lastSeenAt: string | null): Connector {
   switch (config.kind) {
-    case 'tunnel': return connectTunnel(lastSeenAt)
+    case 'tunnel':
+      return connectTunnel(lastSeenAt)
   }
 }
 
 /** How a host list names the way to it. */
 export function connectorLabel(config: ConnectorConfig, host: string): string {
   switch (config.kind) {
-    case 'tunnel': return `tunnel:${host}`
+    case 'tunnel':
+      return `tunnel:${host}`
   }
 }

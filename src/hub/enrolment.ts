@@ -23,9 +23,7 @@ export async function mintEnrolment(store: Store, hubKey: string): Promise<NewEn
 }
 
 /** Which host a proven key is. Throws `enroll.token_invalid`, `enroll.token_used`, `node.unknown`. */
-export async function hostOfNode(
-  store: Store, node: Parameters<DialInGate['admit']>[0],
-): Promise<string> {
+export async function hostOfNode(store: Store, node: Parameters<DialInGate['admit']>[0]): Promise<string> {
   if (node.credential === undefined) {
     const known = await findNodeByKey(store, node.key)
     if (!known) throw failure('node.unknown')

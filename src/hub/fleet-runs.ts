@@ -20,7 +20,11 @@ export interface FleetRuns {
 export function fleetRuns({ store, fleet, door }: { store: Store; fleet: Fleet; door: HostDoor }): FleetRuns {
   return { list, find }
 
-  async function list({ host: ref, deadlineMs, ...filter }: ParsedOf<typeof listFleetRuns>): Promise<OutputOf<typeof listFleetRuns>> {
+  async function list({
+    host: ref,
+    deadlineMs,
+    ...filter
+  }: ParsedOf<typeof listFleetRuns>): Promise<OutputOf<typeof listFleetRuns>> {
     const hosts = ref === undefined ? fleet.all() : [fleet.find(ref)]
     const [waiting, ...answers] = await Promise.all([
       waitingRuns(hosts, filter),
@@ -43,8 +47,9 @@ export function fleetRuns({ store, fleet, door }: { store: Store; fleet: Fleet; 
     const owner = job && fleet.byId(job.host)
     if (owner) return door.caller(owner).call(getRun, { run })
     const deadlineMs = 2_000
-    const answers = await Promise.all(fleet.all().map((host) =>
-      ask(host, () => door.caller(host).call(getRun, { run }, { timeoutMs: deadlineMs }))))
+    const answers = await Promise.all(
+      fleet.all().map((host) => ask(host, () => door.caller(host).call(getRun, { run }, { timeoutMs: deadlineMs }))),
+    )
     const found = answers.find((answer) => 'answer' in answer)
     if (!found) throw failure('run.unknown', { run })
     return found.answer
@@ -71,7 +76,8 @@ async function ask<T>(host: FleetHost, question: () => Promise<T>): Promise<Answ
 /** Mirrored hosts answer from the copy; that it may be old is said all the same. */
 function absent(hosts: FleetHost[]): { host: string; reason: string; since: string | null }[] {
   return hosts.flatMap(({ name, connector: { traits, state } }) =>
-    traits.mirrored && state.status === 'offline' ? [{ host: name, reason: state.reason, since: state.since }] : [])
+    traits.mirrored && state.status === 'offline' ? [{ host: name, reason: state.reason, since: state.since }] : [],
+  )
 }
 
 function newestFirst(a: Run, b: Run): number {

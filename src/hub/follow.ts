@@ -38,9 +38,11 @@ export function followHost(host: FleetHost, to: Followed): AsyncDisposable {
 
   function startSession(state: LinkState, after: Promise<void> = Promise.resolve()) {
     const ending = new AbortController()
-    const work = state.status === 'online' ? () => whileOnline(host, state.caller, to, ending.signal) : () => noteAbsence(host, to)
+    const work =
+      state.status === 'online' ? () => whileOnline(host, state.caller, to, ending.signal) : () => noteAbsence(host, to)
     const done = after.then(work).catch((error) => {
-      if (!ending.signal.aborted) to.log.error({ host: host.name, error: asMusterError(error).toValue() }, 'a host could not be followed')
+      if (!ending.signal.aborted)
+        to.log.error({ host: host.name, error: asMusterError(error).toValue() }, 'a host could not be followed')
     })
     return { done, end: () => ending.abort() }
   }
@@ -81,7 +83,13 @@ async function readJournal(host: FleetHost, caller: Caller, to: Followed, signal
   for await (const entries of batches(journal)) await takeIn(host, entries, caller, to, signal)
 }
 
-async function takeIn(host: FleetHost, entries: JournalEntry[], caller: Caller, to: Followed, signal: AbortSignal): Promise<void> {
+async function takeIn(
+  host: FleetHost,
+  entries: JournalEntry[],
+  caller: Caller,
+  to: Followed,
+  signal: AbortSignal,
+): Promise<void> {
   if (host.connector.traits.mirrored) {
     for (const run of await mirrorEntries(to.store, host.id, entries)) {
       to.mirror.note(host.id, run, caller, signal)
@@ -94,7 +102,9 @@ async function takeIn(host: FleetHost, entries: JournalEntry[], caller: Caller, 
 }
 
 function changesIn(entries: JournalEntry[]): Pick<Run, 'id' | 'state' | 'error'>[] {
-  return entries.flatMap(({ run, event }) => (event.type === 'state' ? [{ id: run, state: event.state, error: event.error ?? null }] : []))
+  return entries.flatMap(({ run, event }) =>
+    event.type === 'state' ? [{ id: run, state: event.state, error: event.error ?? null }] : [],
+  )
 }
 
 /** Keeps what the host last said of itself, now and every minute. */
@@ -108,7 +118,9 @@ function askForInfo(host: FleetHost, caller: Caller, { store, log }: Followed): 
     }
   }
   let asking = ask()
-  const timer = setInterval(() => { asking = asking.then(ask) }, infoEveryMs)
+  const timer = setInterval(() => {
+    asking = asking.then(ask)
+  }, infoEveryMs)
   return {
     async [Symbol.asyncDispose]() {
       clearInterval(timer)

@@ -47,7 +47,10 @@ function forward(operation: Operation, to: ForwardTo): Bound {
     case 'call':
       return bind(operation, async (input, context) => {
         const caller = await source(input, context)
-        return named(to.host, await caller.call(operation as CallOperation, input as never, { ...options(context), timeoutMs: callDeadlineMs }))
+        return named(
+          to.host,
+          await caller.call(operation as CallOperation, input as never, { ...options(context), timeoutMs: callDeadlineMs }),
+        )
       })
     case 'upload':
       return bind(operation, async (input, context, body) => {

@@ -63,22 +63,46 @@ export async function openHub({ home, storeUrl, label = '', version, log }: HubO
   const mirror = opened.use(openMirror({ dir: join(dir, 'mirror'), store, log }))
   // The own host takes up its unfinished workflows as it opens; they wait here until there is a queue for their units.
   const ready = Promise.withResolvers<WorkflowParts>()
-  const local = opened.use(await openLocal({
-    home: join(home, 'host'), executors: { workflow: workflowExecutor(ready.promise) }, log,
-  }))
+  const local = opened.use(
+    await openLocal({
+      home: join(home, 'host'),
+      executors: { workflow: workflowExecutor(ready.promise) },
+      log,
+    }),
+  )
   const fleet = createFleet({ id: localHost, name: localHost, labels: {}, kind: localHost, label: localHost, connector: local })
   const queue = opened.use(await openQueue({ store, fleet, owner: `hub:${identity.fingerprint}`, log }))
   const door = openDoor({ queue, mirror })
-  const membership = opened.use(await openMembership({
-    registry: await openRegistry(join(home, 'hosts')), store, fleet, queue, mirror, identity, version, log,
-    hubUrl: () => (urls[0] ?? 'ws://127.0.0.1:7878').replace(/^http/, 'ws'),
-  }))
+  const membership = opened.use(
+    await openMembership({
+      registry: await openRegistry(join(home, 'hosts')),
+      store,
+      fleet,
+      queue,
+      mirror,
+      identity,
+      version,
+      log,
+      hubUrl: () => (urls[0] ?? 'ws://127.0.0.1:7878').replace(/^http/, 'ws'),
+    }),
+  )
   ready.resolve({ fleet, queue, door })
   const offers = hubOffers({
-    store, fleet, queue, membership, runs: fleetRuns({ store, fleet, door }),
+    store,
+    fleet,
+    queue,
+    membership,
+    runs: fleetRuns({ store, fleet, door }),
     info: () => ({
-      id: identity.fingerprint, label, version, protocol: protocolVersion, key: identity.fingerprint,
-      urls: [...urls], startedAt, store: store.engine, pid: process.pid,
+      id: identity.fingerprint,
+      label,
+      version,
+      protocol: protocolVersion,
+      key: identity.fingerprint,
+      urls: [...urls],
+      startedAt,
+      store: store.engine,
+      pid: process.pid,
     }),
   })
   const figures = hubMetrics({ store, fleet })
@@ -88,7 +112,9 @@ export async function openHub({ home, storeUrl, label = '', version, log }: HubO
     host: async (ref) => door.offers(fleet.find(ref)),
     authenticate: (token) => authenticate(store, token),
     acceptTunnel: membership.acceptTunnel,
-    listening: (now) => { urls = now },
+    listening: (now) => {
+      urls = now
+    },
     checkReady: () => pingStore(store),
     metrics: figures.text,
     [Symbol.asyncDispose]: () => closing[Symbol.asyncDispose](),

@@ -47,14 +47,20 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
     const lastSeenAt = (await healthOf(store, record.id))?.lastSeenAt ?? null
     const { id, name, labels, connector: config } = record
     const host: FleetHost = {
-      id, name, labels, kind: config.kind, label: connectorLabel(config, id), connector: openConnector(config, lastSeenAt),
+      id,
+      name,
+      labels,
+      kind: config.kind,
+      label: connectorLabel(config, id),
+      connector: openConnector(config, lastSeenAt),
     }
     fleet.add(host)
     following.set(host.id, followHost(host, of))
   }
 
   async function enroll({ name, labels, hubUrl = of.hubUrl() }: ParsedOf<typeof enrollNode>) {
-    if (sameName(name, localHost) || fleet.all().some((host) => sameName(host.name, name))) throw failure('host.name_taken', { name })
+    if (sameName(name, localHost) || fleet.all().some((host) => sameName(host.name, name)))
+      throw failure('host.name_taken', { name })
     const { host, token } = await mintEnrolment(store, of.identity.fingerprint)
     const connector: ConnectorConfig = { kind: 'tunnel' }
     const record = { id: host, name, labels, connector }

@@ -45,7 +45,9 @@ export function openMirror({ dir, store, log }: { dir: string; store: Store; log
         // The link broke, or the disk is full: the gap stays on record and the next link goes on with it.
         if (!signal.aborted) log.warn({ host, run, error: asMusterError(error).toValue() }, 'output could not be copied')
       })
-      .finally(() => { if (copying.get(address)?.work === work) copying.delete(address) })
+      .finally(() => {
+        if (copying.get(address)?.work === work) copying.delete(address)
+      })
     copying.set(address, { signal, work })
   }
 
@@ -64,12 +66,20 @@ export function openMirror({ dir, store, log }: { dir: string; store: Store; log
   }
 
   return {
-    readings: (host) => implementation(...readingOperations({
-      store, host, bells: bellsOf(host), outputDir: (run) => outputDir(host, run),
-    })),
+    readings: (host) =>
+      implementation(
+        ...readingOperations({
+          store,
+          host,
+          bells: bellsOf(host),
+          outputDir: (run) => outputDir(host, run),
+        }),
+      ),
     resume(host, caller, signal) {
       outputGaps(store, host).then(
-        (runs) => { for (const run of runs) copy(host, run, caller, signal) },
+        (runs) => {
+          for (const run of runs) copy(host, run, caller, signal)
+        },
         (error) => log.error({ host, error: asMusterError(error).toValue() }, 'the unfinished copies could not be found'),
       )
     },

@@ -45,7 +45,9 @@ export function hubOffers({ store, fleet, queue, runs, membership, info }: HubPa
       const health = await healthOf(store, host.id)
       if (host.connector.state.status !== 'online') return hostRow(host, health)
       // A host that is slow to answer is shown as it last was.
-      const now = await liveCaller(host).call(getHostInfo, {}, { timeoutMs: probeDeadlineMs }).catch(() => undefined)
+      const now = await liveCaller(host)
+        .call(getHostInfo, {}, { timeoutMs: probeDeadlineMs })
+        .catch(() => undefined)
       return hostRow(host, health, now)
     }),
 

@@ -11,7 +11,17 @@ import { crashpoint } from '../contract/crashpoint.ts'
 import { asMusterError, failure, type MusterError } from '../contract/errors.ts'
 import { isTerminal, type Run, type RunSpec, type RunState, runTitle, startRun } from '../contract/run.ts'
 import {
-  claimNext, endJob, findJobByKey, getJob, type Job, markStarted, releaseClaim, renewClaim, submitJob, sweepJobs, unfinishedJobs,
+  claimNext,
+  endJob,
+  findJobByKey,
+  getJob,
+  type Job,
+  markStarted,
+  releaseClaim,
+  renewClaim,
+  submitJob,
+  sweepJobs,
+  unfinishedJobs,
 } from '../store/jobs.ts'
 import { getRun } from '../store/runs.ts'
 import type { Store } from '../store/store.ts'
@@ -54,9 +64,17 @@ export interface Queue extends AsyncDisposable {
   abandon(host: string, error: MusterError): Promise<void>
 }
 
-export async function openQueue(
-  { store, fleet, owner, log }: { store: Store; fleet: Fleet; owner: string; log: Logger },
-): Promise<Queue> {
+export async function openQueue({
+  store,
+  fleet,
+  owner,
+  log,
+}: {
+  store: Store
+  fleet: Fleet
+  owner: string
+  log: Logger
+}): Promise<Queue> {
   const changed = createSignals()
   const closing = new AbortController()
   const starting = new Set<Promise<void>>()
@@ -73,12 +91,22 @@ export async function openQueue(
     const known = key === undefined ? undefined : await findJobByKey(store, key)
     const { state } = host.connector
     if (!known && !queue && state.status !== 'online') {
-      throw failure('host.offline', { host: host.name, reason: state.status === 'offline' ? state.reason : 'it has never dialled in' })
+      throw failure('host.offline', {
+        host: host.name,
+        reason: state.status === 'offline' ? state.reason : 'it has never dialled in',
+      })
     }
     const now = Date.now()
     const { job } = await submitJob(store, {
-      ...request, run: run ?? known?.run ?? `run_${ulid()}`, host: host.id, spec, parent, title: runTitle(spec), queue,
-      createdAt: new Date(now).toISOString(), expiresAt: new Date(now + expiresInMs).toISOString(),
+      ...request,
+      run: run ?? known?.run ?? `run_${ulid()}`,
+      host: host.id,
+      spec,
+      parent,
+      title: runTitle(spec),
+      queue,
+      createdAt: new Date(now).toISOString(),
+      expiresAt: new Date(now + expiresInMs).toISOString(),
     })
     crashpoint('submit.after-commit')
     claim()
@@ -89,29 +117,39 @@ export async function openQueue(
   function claim(): void {
     if (claimAgain || closing.signal.aborted) return
     claimAgain = true
-    claiming = claiming.then(async () => {
-      claimAgain = false
-      const hosts = fleet.all().filter(({ connector }) => connector.state.status === 'online').map(({ id }) => id)
-      const jobs = await claimNext(store, { owner, hosts, now: new Date().toISOString(), leaseMs, limit: claimsAtOnce })
-      if (jobs.length > 0) crashpoint('claim.after-commit')
-      for (const job of jobs) {
-        const start = startOnHost(job).finally(() => starting.delete(start))
-        starting.add(start)
-      }
-      if (jobs.length === claimsAtOnce) claim()
-    }).catch((error) => log.error({ error: asMusterError(error).toValue() }, 'jobs could not be claimed'))
+    claiming = claiming
+      .then(async () => {
+        claimAgain = false
+        const hosts = fleet
+          .all()
+          .filter(({ connector }) => connector.state.status === 'online')
+          .map(({ id }) => id)
+        const jobs = await claimNext(store, { owner, hosts, now: new Date().toISOString(), leaseMs, limit: claimsAtOnce })
+        if (jobs.length > 0) crashpoint('claim.after-commit')
+        for (const job of jobs) {
+          const start = startOnHost(job).finally(() => starting.delete(start))
+          starting.add(start)
+        }
+        if (jobs.length === claimsAtOnce) claim()
+      })
+      .catch((error) => log.error({ error: asMusterError(error).toValue() }, 'jobs could not be claimed'))
   }
 
   async function startOnHost(job: Job): Promise<void> {
     const claimed = { run: job.run, owner, fence: job.fence }
     const renewing = setInterval(() => {
-      renewClaim(store, { ...claimed, now: new Date().toISOString(), leaseMs })
-        .catch((error) => log.warn({ run: job.run, error: asMusterError(error).toValue() }, 'a claim could not be renewed'))
+      renewClaim(store, { ...claimed, now: new Date().toISOString(), leaseMs }).catch((error) =>
+        log.warn({ run: job.run, error: asMusterError(error).toValue() }, 'a claim could not be renewed'),
+      )
     }, renewEveryMs)
     try {
       const state = fleet.byId(job.host)?.connector.state
       if (state?.status !== 'online') throw failure('host.offline', { host: job.host, reason: 'its link closed' })
-      await state.caller.call(startRun, { run: job.run, spec: job.spec, parent: job.parent, fence: job.fence }, { timeoutMs: startDeadlineMs })
+      await state.caller.call(
+        startRun,
+        { run: job.run, spec: job.spec, parent: job.parent, fence: job.fence },
+        { timeoutMs: startDeadlineMs },
+      )
       crashpoint('start.after-answer')
       await readable(job)
       await markStarted(store, claimed)
@@ -139,7 +177,7 @@ export async function openQueue(
     try {
       // A host that is still starting, or a link that broke: the job waits its turn again. Anything else is the run's end.
       if (error.retryable) await releaseClaim(store, claimed)
-      else await endJob(store, { run: job.run, runState: 'failed', error: error.toValue() })
+      else await endJob(store, { run: job.run, runState: 'failed', error: error.toValue(), claim: claimed })
     } catch (failed) {
       // The lease lapses by itself, and the sweep takes the job back.
       log.error({ run: job.run, error: asMusterError(failed).toValue() }, 'a claim could not be given back')
@@ -166,8 +204,8 @@ export async function openQueue(
     }
   }
 
-  async function end(run: string, runState: RunState, error: Run['error']): Promise<void> {
-    await endJob(store, { run, runState, error })
+  async function end(run: string, runState: RunState, error: Run['error'], byHost: boolean): Promise<void> {
+    await endJob(store, { run, runState, error, byHost })
     changed.notify(run)
   }
 
@@ -186,12 +224,12 @@ export async function openQueue(
       return cancelled ? await getJob(store, run) : undefined
     },
     async note({ id, state, error }) {
-      if (isTerminal(state)) await end(id, state, error)
+      if (isTerminal(state)) await end(id, state, error, true)
       else changed.notify(id)
     },
     async abandon(host, error) {
       for (const job of await unfinishedJobs(store)) {
-        if (job.host === host) await end(job.run, 'failed', error.toValue())
+        if (job.host === host) await end(job.run, 'failed', error.toValue(), false)
       }
     },
     async [Symbol.asyncDispose]() {
@@ -204,11 +242,17 @@ export async function openQueue(
 }
 
 function fingerprint(request: unknown): string {
-  return createHash('sha256').update(JSON.stringify(sortKeys(request))).digest('hex')
+  return createHash('sha256')
+    .update(JSON.stringify(sortKeys(request)))
+    .digest('hex')
 }
 
 function sortKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sortKeys)
   if (value === null || typeof value !== 'object') return value
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, one]) => [key, sortKeys(one)]))
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, one]) => [key, sortKeys(one)]),
+  )
 }

@@ -13,7 +13,9 @@ test('a notify between taking the promise and awaiting it is not lost', async ()
 test('only waiters of the same name are woken', async () => {
   const signals = createSignals()
   let woken = false
-  void signals.next('one', never).then(() => { woken = true })
+  void signals.next('one', never).then(() => {
+    woken = true
+  })
   signals.notify('other')
   await Promise.resolve()
   expect(woken).toBe(false)

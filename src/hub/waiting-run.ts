@@ -13,7 +13,10 @@ import type { Queue } from './queue.ts'
 
 /** What answers for a run that is still the queue's, or that ended there. Undefined when its host is the one to ask. */
 export async function waitingRunOperations(
-  { host, queue }: { host: FleetHost; queue: Queue }, operation: Operation, run: string, signal: AbortSignal,
+  { host, queue }: { host: FleetHost; queue: Queue },
+  operation: Operation,
+  run: string,
+  signal: AbortSignal,
 ): Promise<Implementation | undefined> {
   if (operation === cancelRun) {
     const cancelled = await queue.cancelWaiting(run)
@@ -32,8 +35,12 @@ function answersFromJob(host: FleetHost, job: Job): Bound[] {
   const ended = () => failure('run.ended', { run: job.run, state: job.runState })
   return [
     implement(getRun, async () => runOfJob(host, job)),
-    implement(cancelRun, async () => { throw ended() }),
-    implement(writeStdin, async () => { throw ended() }),
+    implement(cancelRun, async () => {
+      throw ended()
+    }),
+    implement(writeStdin, async () => {
+      throw ended()
+    }),
     implement(followEvents, async function* ({ after }) {
       yield* eventsOfJob(job).filter(({ seq }) => seq > after)
     }),
@@ -46,9 +53,21 @@ function answersFromJob(host: FleetHost, job: Job): Bound[] {
 /** The run that a waiting, or never started, job is. */
 export function runOfJob(host: Pick<FleetHost, 'name'>, job: Job): Run {
   return {
-    id: job.run, host: host.name, kind: job.spec.kind, state: job.runState, title: job.title, parent: job.parent,
-    createdAt: job.createdAt, startedAt: null, endedAt: job.endedAt, pid: null, exit: null, error: job.error,
-    output: { stdout: 0, stderr: 0 }, lastEvent: eventsOfJob(job).length, unreachableSince: null,
+    id: job.run,
+    host: host.name,
+    kind: job.spec.kind,
+    state: job.runState,
+    title: job.title,
+    parent: job.parent,
+    createdAt: job.createdAt,
+    startedAt: null,
+    endedAt: job.endedAt,
+    pid: null,
+    exit: null,
+    error: job.error,
+    output: { stdout: 0, stderr: 0 },
+    lastEvent: eventsOfJob(job).length,
+    unreachableSince: null,
   }
 }
 

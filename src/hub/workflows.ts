@@ -34,9 +34,16 @@ export function workflowExecutor(parts: Promise<WorkflowParts>): Executor {
     if (spec.kind !== 'workflow') throw failure('run.kind_unsupported', { host: localHost, kind: spec.kind })
     const plan = checkWorkflow(spec.source, spec.file)
     return executeWorkflow({
-      plan, inputs: resolveInputs(plan, spec.inputs), run, defaultHost: spec.host ?? localHost,
+      plan,
+      inputs: resolveInputs(plan, spec.inputs),
+      run,
+      defaultHost: spec.host ?? localHost,
       ...(spec.cwd !== undefined && { cwd: spec.cwd }),
-      history, emit, write, signal, dispatcher: dispatcher(await parts),
+      history,
+      emit,
+      write,
+      signal,
+      dispatcher: dispatcher(await parts),
     })
   }
 }
@@ -45,7 +52,12 @@ function dispatcher({ fleet, queue, door }: WorkflowParts): Dispatcher {
   return {
     async submit({ run, host, spec, parent }) {
       await queue.submit({
-        host: fleet.find(host), spec: RunSpec.parse(spec), run, parent, queue: true, expiresInMs: unitExpiresInMs,
+        host: fleet.find(host),
+        spec: RunSpec.parse(spec),
+        run,
+        parent,
+        queue: true,
+        expiresInMs: unitExpiresInMs,
       })
     },
     async finished({ run, host }, signal) {

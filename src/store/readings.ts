@@ -8,6 +8,7 @@ import { followEvents, followJournal } from '../contract/event.ts'
 import { type Bound, implement } from '../contract/implementation.ts'
 import { feedOutput, followLog, type LogChunk, readOutput } from '../contract/output.ts'
 import { getRun as getRunOperation, isTerminal, listRuns as listRunsOperation, type Run } from '../contract/run.ts'
+import { outputSizes } from './output/files.ts'
 import { type OutputProgress, readBytes, readChunks } from './output/read.ts'
 import { type Chunk, encodeRecord } from './output/record.ts'
 import { watchOutput } from './output/watch.ts'
@@ -27,8 +28,11 @@ const pageSize = 500
 
 export function readingOperations(readings: Readings): Bound[] {
   return [
-    implement(getRunOperation, ({ run }) => requireRun(readings, run)),
-    implement(listRunsOperation, (filter) => listRuns(readings.store, { host: readings.host, ...filter })),
+    implement(getRunOperation, async ({ run }) => withOutputSoFar(readings, await requireRun(readings, run))),
+    implement(listRunsOperation, async (filter) => {
+      const { runs, next } = await listRuns(readings.store, { host: readings.host, ...filter })
+      return { runs: await Promise.all(runs.map((run) => withOutputSoFar(readings, run))), next }
+    }),
     implement(followEvents, (from, { signal }) => events(readings, from, signal)),
     implement(followJournal, (from, { signal }) => journal(readings, from, signal)),
     implement(readOutput, async function* ({ run, stream, ...from }, { signal }) {
@@ -52,6 +56,11 @@ async function requireRun({ store, host }: Readings, run: string): Promise<Run> 
   const found = await getRun(store, host, run)
   if (!found) throw failure('run.unknown', { run })
   return found
+}
+
+/** The row knows the sizes once the run has ended; until then the files do. */
+async function withOutputSoFar({ outputDir }: Readings, run: Run): Promise<Run> {
+  return isTerminal(run.state) ? run : { ...run, output: await outputSizes(outputDir(run.id)) }
 }
 
 async function* events(

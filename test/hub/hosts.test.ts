@@ -17,7 +17,10 @@ test('a name is taken whatever its case, and local cannot be enrolled or removed
   }
   await expect(hub.caller.call(removeHost, { host: 'local' })).rejects.toMatchObject({ code: 'host.local_stays' })
   const { hosts } = await hub.caller.call(listHosts, {})
-  expect(hosts.map(({ name, status }) => [name, status])).toEqual([['local', 'online'], ['Köln-1', 'never_seen']])
+  expect(hosts.map(({ name, status }) => [name, status])).toEqual([
+    ['local', 'online'],
+    ['Köln-1', 'never_seen'],
+  ])
 })
 
 test('a run whose host is away is shown as it was, with since when; it went on and is true again when the host is back', async () => {
@@ -27,12 +30,31 @@ test('a run whose host is away is shown as it was, with since when; it went on a
   const box = await hub.host('box')
   await until('it runs', async () => ((await box.call(getRun, { run: run.id })).state === 'running' ? true : undefined))
   await node.cut()
-  expect(await box.call(getRun, { run: run.id })).toMatchObject({ state: 'running', unreachableSince: expect.stringMatching(/^20/) })
+  expect(await box.call(getRun, { run: run.id })).toMatchObject({
+    state: 'running',
+    unreachableSince: expect.stringMatching(/^20/),
+  })
   await expect(box.call(cancelRun, { run: run.id })).rejects.toMatchObject({ code: 'host.offline' })
   await node.dial()
   expect(await box.call(getRun, { run: run.id })).toMatchObject({ state: 'running', unreachableSince: null })
   await box.call(cancelRun, { run: run.id })
   expect(await hub.endOf(run)).toMatchObject({ state: 'cancelled', exit: { code: null, signal: 'SIGTERM' } })
+})
+
+test('a run that goes on shows how much it has written so far, on its own host and through the mirror', async () => {
+  await using hub = await openTestHub()
+  await using _node = await hub.join('box')
+  for (const host of ['local', 'box']) {
+    const run = await hub.submit({ kind: 'command', argv: ['sh', '-c', 'printf 12345; printf 123 >&2; sleep 600'] }, { host })
+    const caller = await hub.host(host)
+    const sizes = await until(`${host} has written`, async () => {
+      const { state, output } = await caller.call(getRun, { run: run.id })
+      return state === 'running' && output.stdout > 0 && output.stderr > 0 ? output : undefined
+    })
+    expect(sizes).toEqual({ stdout: 5, stderr: 3 })
+    await caller.call(cancelRun, { run: run.id })
+    await hub.endOf(run)
+  }
 })
 
 test('a host with live runs is removed only by force, and its runs then end at the hub with the reason', async () => {

@@ -18,7 +18,7 @@ import { createPeer } from '../../src/wire/peer.ts'
 import { type Home, makeHome } from '../resources/home.ts'
 import { until } from '../resources/muster.ts'
 
-export const operator: Principal = { kind: 'user', id: 'test', role: 'operator', scopes: new Set(['read', 'operate', 'admin']) }
+const operator: Principal = { kind: 'user', id: 'test', role: 'operator', scopes: new Set(['read', 'operate', 'admin']) }
 const log = pino({ level: 'silent' })
 
 export interface TestHub extends AsyncDisposable {
@@ -40,9 +40,14 @@ export interface TestNode extends AsyncDisposable {
 export async function openTestHub(options: { storeUrl?: string; home?: Home } = {}): Promise<TestHub> {
   await using opened = new AsyncDisposableStack()
   const home = options.home ?? opened.use(await makeHome())
-  const hub = opened.use(await openHub({
-    home: home.path, version: '0.0.0-test', log, ...(options.storeUrl !== undefined && { storeUrl: options.storeUrl }),
-  }))
+  const hub = opened.use(
+    await openHub({
+      home: home.path,
+      version: '0.0.0-test',
+      log,
+      ...(options.storeUrl !== undefined && { storeUrl: options.storeUrl }),
+    }),
+  )
   const caller = direct(hub.offers, operator)
   const host = async (ref: string) => direct(await hub.host(ref), operator)
 
@@ -70,7 +75,9 @@ export async function openTestHub(options: { storeUrl?: string; home?: Home } = 
           return status === 'offline' ? true : undefined
         })
       },
-      async dial() { peer = await dial() },
+      async dial() {
+        peer = await dial()
+      },
       async [Symbol.asyncDispose]() {
         await peer[Symbol.asyncDispose]()
         await node.disposeAsync()
@@ -80,18 +87,26 @@ export async function openTestHub(options: { storeUrl?: string; home?: Home } = 
 
   const closing = opened.move()
   return {
-    home, caller, host, join: joinNode,
+    home,
+    caller,
+    host,
+    join: joinNode,
     submit: (spec, more) => caller.call(submitRun, { spec, ...more }),
-    endOf: (run) => until(`${run.id} ends`, async () => {
-      const now = await (await host(run.host)).call(getRun, { run: run.id })
-      return isTerminal(now.state) ? now : undefined
-    }),
+    endOf: (run) =>
+      until(`${run.id} ends`, async () => {
+        const now = await (await host(run.host)).call(getRun, { run: run.id })
+        return isTerminal(now.state) ? now : undefined
+      }),
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
   }
 }
 
 async function shakeHands(channel: Parameters<typeof dialHandshake>[0], identity: Identity, credential?: string): Promise<void> {
   await dialHandshake(channel, {
-    identity, role: 'node', software: '0.0.0-test', timeoutMs: 5_000, ...(credential !== undefined && { credential }),
+    identity,
+    role: 'node',
+    software: '0.0.0-test',
+    timeoutMs: 5_000,
+    ...(credential !== undefined && { credential }),
   })
 }

@@ -16,12 +16,16 @@ test('runs on local and on a tunnel host, a workflow over both, and a second hub
     await using hub = await openTestHub({ storeUrl, home })
     await using _node = await hub.join('box')
     expect(await hub.caller.call(getHubInfo, {})).toMatchObject({ store: 'postgres' })
-    const source = 'name: both\nsteps:\n  - { id: all, for_each: [a, b, c, d], distribute: { hosts: [local, box] }, run: [echo, "{{ item }}"] }'
+    const source =
+      'name: both\nsteps:\n  - { id: all, for_each: [a, b, c, d], distribute: { hosts: [local, box] }, run: [echo, "{{ item }}"] }'
     const ended = await hub.endOf(await hub.submit({ kind: 'workflow', file: 'both.yaml', source }, { key: 'once' }))
     expect(ended.state).toBe('succeeded')
     run = ended.id
   }
   await using again = await openTestHub({ storeUrl, home })
-  const source = 'name: both\nsteps:\n  - { id: all, for_each: [a, b, c, d], distribute: { hosts: [local, box] }, run: [echo, "{{ item }}"] }'
-  expect(await again.caller.call(submitRun, { spec: { kind: 'workflow', file: 'both.yaml', source }, key: 'once' })).toMatchObject({ id: run, state: 'succeeded' })
+  const source =
+    'name: both\nsteps:\n  - { id: all, for_each: [a, b, c, d], distribute: { hosts: [local, box] }, run: [echo, "{{ item }}"] }'
+  expect(
+    await again.caller.call(submitRun, { spec: { kind: 'workflow', file: 'both.yaml', source }, key: 'once' }),
+  ).toMatchObject({ id: run, state: 'succeeded' })
 })

@@ -25,6 +25,16 @@ test('the same key and request is the same run, also at the same moment; another
   await expect(hub.submit(sleep, { key: 'k' })).rejects.toMatchObject({ code: 'run.conflict' })
 })
 
+test("a run that ends before its start was noted is still the host's: its output and exit are there", async () => {
+  await using hub = await openTestHub()
+  const runs = await Promise.all(Array.from({ length: 40 }, () => hub.submit({ kind: 'command', argv: ['echo', 'fast'] })))
+  for (const run of runs) {
+    const local = await hub.host('local')
+    expect(await textOf(local.bytes(readOutput, { run: run.id, follow: true }))).toBe('fast\n')
+    expect(await hub.endOf(run)).toMatchObject({ state: 'succeeded', exit: { code: 0 } })
+  }
+})
+
 test('a host that is offline is an error at once; with `queue` the run waits and starts when the host is back', async () => {
   await using hub = await openTestHub()
   await using node = await hub.join('box')
@@ -48,7 +58,10 @@ test('a run that waits can be cancelled, and is then a run like any other: state
   expect((await box.call(cancelRun, { run: waiting.id })).state).toBe('cancelled')
   const events: RunEvent[] = []
   for await (const event of box.items(followEvents, { run: waiting.id, follow: true })) events.push(event)
-  expect(events).toMatchObject([{ seq: 1, type: 'accepted' }, { seq: 2, type: 'state', state: 'cancelled' }])
+  expect(events).toMatchObject([
+    { seq: 1, type: 'accepted' },
+    { seq: 2, type: 'state', state: 'cancelled' },
+  ])
   expect(await textOf(box.bytes(readOutput, { run: waiting.id, follow: true }))).toBe('')
   await node.dial()
   expect((await box.call(getRun, { run: waiting.id })).state).toBe('cancelled')
@@ -69,7 +82,9 @@ test('what cannot run is refused before it is queued', async () => {
   const workflow = { kind: 'workflow' as const, file: 'w.yaml', source: 'name: w\nsteps: [{ id: a, run: [echo, hi] }]' }
   await expect(hub.submit(workflow, { host: 'box' })).rejects.toMatchObject({ code: 'run.kind_unsupported' })
   await expect(hub.submit({ ...workflow, host: 'nowhere' })).rejects.toMatchObject({ code: 'host.unknown' })
-  await expect(hub.submit({ kind: 'workflow', file: 'w.yaml', source: 'name: w\nsteps: []' })).rejects.toMatchObject({ code: 'workflow.invalid' })
+  await expect(hub.submit({ kind: 'workflow', file: 'w.yaml', source: 'name: w\nsteps: []' })).rejects.toMatchObject({
+    code: 'workflow.invalid',
+  })
   await expect(hub.submit(echo, { host: 'nowhere' })).rejects.toMatchObject({ code: 'host.unknown' })
   expect((await hub.caller.call(listFleetRuns, {})).runs).toEqual([])
 })

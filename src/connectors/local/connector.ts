@@ -22,7 +22,9 @@ export async function openLocal(options: Omit<Parameters<typeof openHost>[0], 'n
   }
   return {
     traits: { mirrored: false },
-    get state() { return cell.state },
+    get state() {
+      return cell.state
+    },
     onChange: cell.onChange,
     close,
     [Symbol.asyncDispose]: close,

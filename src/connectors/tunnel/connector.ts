@@ -15,7 +15,8 @@ export function connectTunnel(lastSeenAt: string | null): Connector {
   const cell = linkStateCell(
     lastSeenAt === null
       ? { status: 'never_seen', since: null }
-      : { status: 'offline', since: lastSeenAt, reason: 'its node has not dialled in since the hub started' })
+      : { status: 'offline', since: lastSeenAt, reason: 'its node has not dialled in since the hub started' },
+  )
   let current: Peer | undefined
   let ended: MusterError | undefined
 
@@ -44,7 +45,9 @@ export function connectTunnel(lastSeenAt: string | null): Connector {
 
   return {
     traits: { mirrored: true },
-    get state() { return cell.state },
+    get state() {
+      return cell.state
+    },
     onChange: cell.onChange,
     attach,
     close,

@@ -90,7 +90,9 @@ interface JoinedPeer {
 }
 
 async function dial(
-  link: TunnelLink, known: KnownHub & { dir: string; identity: Identity }, signal: AbortSignal,
+  link: TunnelLink,
+  known: KnownHub & { dir: string; identity: Identity },
+  signal: AbortSignal,
 ): Promise<JoinedPeer> {
   const channel = await dialWebSocket(new URL('/api/v1/tunnel', link.hubUrl).href, { timeoutMs: dialTimeoutMs, signal })
   try {
@@ -126,6 +128,14 @@ function hubPrincipal(key: string): Principal {
 }
 
 function isFinal(error: MusterError): boolean {
-  const final = ['enroll.token_used', 'enroll.token_invalid', 'enroll.hub_key', 'node.unknown', 'wire.version', 'wire.proof', 'input.invalid'] as const
+  const final = [
+    'enroll.token_used',
+    'enroll.token_invalid',
+    'enroll.hub_key',
+    'node.unknown',
+    'wire.version',
+    'wire.proof',
+    'input.invalid',
+  ] as const
   return final.some((code) => hasCode(error, code))
 }

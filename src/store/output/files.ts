@@ -1,6 +1,7 @@
 // The files of one run's output: `stdout` and `stderr` hold the bytes, `order` the chunk records. Bytes that no record covers are
 // not output yet, and records whose bytes are not there do not count: a crash between the two writes can leave either.
 
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { failure } from '../../contract/errors.ts'
 import type { OutputStream } from '../../contract/output.ts'
@@ -24,6 +25,22 @@ export interface NumberedRecord extends ChunkRecord {
 
 export function outputFiles(dir: string): Record<OutputStream | 'order', string> {
   return { stdout: join(dir, 'stdout'), stderr: join(dir, 'stderr'), order: join(dir, 'order') }
+}
+
+/** How many bytes the streams' files hold now; 0 for a run that has not begun to write. */
+export async function outputSizes(dir: string): Promise<Sizes> {
+  const files = outputFiles(dir)
+  const [stdout, stderr] = await Promise.all([sizeOf(files.stdout), sizeOf(files.stderr)])
+  return { stdout, stderr }
+}
+
+async function sizeOf(file: string): Promise<number> {
+  try {
+    return (await stat(file)).size
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0
+    throw error
+  }
 }
 
 /**
