@@ -1,6 +1,6 @@
 // Where a host keeps its things: $MUSTER_HOME/host. The one place that knows the names of its files.
 
-import { mkdir } from 'node:fs/promises'
+import { chmod, mkdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { failure } from '../contract/errors.ts'
 
@@ -27,6 +27,8 @@ export function hostHome(dir: string): HostHome {
 export async function makeHome(home: HostHome): Promise<void> {
   try {
     for (const dir of [home.dir, join(home.dir, 'runs'), home.procsDir]) await mkdir(dir, { recursive: true, mode: 0o700 })
+    // One that was there before: sockets and database rely on the directory.
+    if (((await stat(home.dir)).mode & 0o077) !== 0) await chmod(home.dir, 0o700)
   } catch (error) {
     throw failure('home.unusable', { path: home.dir, problem: (error as Error).message }, { cause: error })
   }

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { findByEnvironment, identify, identifyChild, isAlive } from './process-identity.ts'
+import { findByEnvironment, groupLives, identify, identifyChild, isAlive } from './process-identity.ts'
 
 function sleeper(env: NodeJS.ProcessEnv = process.env) {
   const child = spawn('sleep', ['600'], { stdio: 'ignore', detached: true, env })
@@ -49,3 +49,18 @@ test.runIf(process.platform === 'linux')('a session leader is found by a variabl
   expect(found?.pid).toBe(child.pid)
   expect(await findByEnvironment([`MUSTER_TEST_MARK=${mark}x`])).toBeUndefined()
 })
+
+test.runIf(process.platform === 'linux')(
+  'a group lives as long as it has a member that has not ended; a zombie has',
+  async () => {
+    const living = sleeper()
+    expect(await groupLives(living.pid as number)).toBe(true)
+    // Leads a group of its own and ends; its parent, by then a sleep, never reaps it.
+    const parent = spawn('sh', ['-c', "setsid sh -c 'echo $$' & exec sleep 600"], { stdio: ['ignore', 'pipe', 'ignore'] })
+    onTestFinished(() => void parent.kill('SIGKILL'))
+    const [line] = await once(parent.stdout, 'data')
+    const leader = Number(line)
+    await vi.waitFor(async () => expect(await groupLives(leader)).toBe(false), 5_000)
+    expect(process.kill(-leader, 0)).toBe(true)
+  },
+)

@@ -57,8 +57,24 @@ export async function findByEnvironment(mark: readonly string[]): Promise<Proces
   return undefined
 }
 
+/**
+ * Whether a process group has a member that has not ended. The system still counts zombies, which an orphan stays until the first
+ * process of the machine reaps it: seconds in some containers, never in others. Where that cannot be told, the group lives.
+ */
+export async function groupLives(leader: number): Promise<boolean> {
+  if (process.platform !== 'linux') return true
+  for (const entry of await readdir('/proc')) {
+    if (!/^\d+$/.test(entry)) continue
+    const stat = await readFile(`/proc/${entry}/stat`, 'utf8').catch(noSuchProcess)
+    if (stat === undefined) continue
+    const fields = fieldsOf(stat)
+    if (fields[field.group] === String(leader) && fields[field.state] !== 'Z' && fields[field.state] !== 'X') return true
+  }
+  return false
+}
+
 /** Positions in /proc/PID/stat after the program's name, which may hold spaces and brackets (proc_pid_stat(5), minus 3). */
-const field = { state: 0, session: 3, startTime: 19 } as const
+const field = { state: 0, group: 2, session: 3, startTime: 19 } as const
 
 function fieldsOf(stat: string): string[] {
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ')

@@ -43,13 +43,14 @@ export type Found =
 export interface Processes {
   /** Starts it, unless it ever was started under this id. Throws `proc.keeper` if it was not started and now never will be. */
   start(request: SpawnRequest): Promise<Found>
-  /** What was started under this id; starts nothing. `mark` is what it carries in its environment and no other process does. */
+  /** What was started under this id; if that is nothing, nothing ever will be. `mark` is what it carries in its environment and no other process does. */
   find(id: string, mark: readonly string[]): Promise<Found>
   /** Lets go of the processes and of the keeper; both go on. */
   close(): void
 }
 
 const spawnTimeoutMs = 30_000
+const signalTimeoutMs = 2_000
 const startAttempts = 3
 
 export function openProcesses(home: HostHome, keeper: KeeperClient, log: Logger): Processes {
@@ -75,15 +76,19 @@ export function openProcesses(home: HostHome, keeper: KeeperClient, log: Logger)
     }
   }
 
-  /** Makes the claim that the keeper did not make, so that a late keeper cannot start what is now reported as not started. */
   async function giveUpStart(id: string, mark: readonly string[], error: MusterError): Promise<Found> {
-    await mkdir(dirOf(id), { recursive: true, mode: 0o700 })
-    if (!claimSpawn(dirOf(id), new Date().toISOString())) return find(id, mark)
+    const found = await find(id, mark)
+    if (found.found !== 'none') return found
     throw error.code === 'proc.keeper' ? error : failure('proc.keeper', { problem: error.message }, { cause: error })
   }
 
-  function find(id: string, mark: readonly string[]): Promise<Found> {
-    return follow(id, mark, readTrace(dirOf(id)))
+  /** Makes the claim that no keeper made, so that a late one cannot start what is now reported as not started. */
+  async function find(id: string, mark: readonly string[]): Promise<Found> {
+    const dir = dirOf(id)
+    const trace = readTrace(dir)
+    if (trace.found !== 'none') return follow(id, mark, trace)
+    await mkdir(dir, { recursive: true, mode: 0o700 })
+    return claimSpawn(dir, new Date().toISOString()) ? { found: 'none' } : follow(id, mark, readTrace(dir))
   }
 
   async function follow(id: string, mark: readonly string[], trace: Trace): Promise<Found> {
@@ -109,9 +114,8 @@ export function openProcesses(home: HostHome, keeper: KeeperClient, log: Logger)
       identity,
       startedAt,
       async signal(signal) {
-        const connection = await keeper.find()
-        if (connection?.holds(id)) await connection.caller.call(signalProcess, { id, signal })
-        else if (await isAlive(identity)) signalGroup(identity.pid, signal)
+        if (await signalThroughKeeper(id, signal)) return
+        if (await isAlive(identity)) signalGroup(identity.pid, signal)
       },
       async writeStdin({ signal, ...part }, body) {
         const connection = await keeper.find()
@@ -120,6 +124,19 @@ export function openProcesses(home: HostHome, keeper: KeeperClient, log: Logger)
         return written
       },
       ended: untilEnded(id, identity),
+    }
+  }
+
+  /** False when no keeper that answers holds it: one that is hung, or is killed just now, must not keep a process alive. */
+  async function signalThroughKeeper(id: string, signal: 'SIGTERM' | 'SIGKILL'): Promise<boolean> {
+    try {
+      const connection = await keeper.find()
+      if (!connection?.holds(id)) return false
+      await connection.caller.call(signalProcess, { id, signal }, { timeoutMs: signalTimeoutMs })
+      return true
+    } catch (error) {
+      log.warn({ id, signal, error }, 'the keeper did not carry out a signal')
+      return false
     }
   }
 

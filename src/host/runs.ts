@@ -51,13 +51,21 @@ export function openRuns({ host, home, log, processes, executors, logger }: Runs
   async function start({ run: id, spec, parent, fence }: ParsedOf<typeof startRun>): Promise<Run> {
     refuseWhenClosing()
     if (!kinds.includes(spec.kind)) throw failure('run.kind_unsupported', { host, kind: spec.kind })
+    // Before it is accepted: its output can be watched from then on, and nothing that can fail is left between accepting and carrying.
+    await makeRunDir(id)
     const { run, created } = await log.accept({ run: id, spec, parent, title: runTitle(spec), fence })
     crashpoint('accept.after-commit')
-    // Before anybody can ask for its output: a directory that is there can be watched.
-    await mkdir(home.runDir(id), { recursive: true, mode: 0o700 })
     // A repeat that comes while the first is being accepted finds it live already.
     if (created) carry(run, spec, undefined)
     return run
+  }
+
+  async function makeRunDir(id: string): Promise<void> {
+    try {
+      await mkdir(home.runDir(id), { recursive: true, mode: 0o700 })
+    } catch (error) {
+      throw failure('store.unavailable', { problem: (error as Error).message }, { cause: error })
+    }
   }
 
   function carry(run: Run, spec: RunSpec, stopped: StopRequest | undefined): void {

@@ -76,6 +76,10 @@ export function openKeeper(home: HostHome, log: Logger): KeeperClient {
       throw asMusterError(error)
     })
     if (!channel) return undefined
+    if (closed) {
+      channel.close(failure('host.stopped'))
+      throw failure('host.stopped')
+    }
     const peer = createPeer(channel, { offers: new Map(), principal: keeper, limits: keeperLimits, name: 'keeper' })
     void peer.closed.then((reason) => {
       if (!closed) log.warn({ reason: reason.message }, 'the connection to the keeper closed')

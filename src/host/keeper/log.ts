@@ -15,5 +15,9 @@ export const keeperLog: KeeperLog = {
 
 function write(level: string, message: string, details: Readonly<Record<string, unknown>> = {}): void {
   const line = { time: new Date().toISOString(), level, message, ...details }
-  writeSync(2, `${JSON.stringify(line, (_, value) => (value instanceof Error ? value.message : value))}\n`)
+  try {
+    writeSync(2, `${JSON.stringify(line, (_, value) => (value instanceof Error ? value.message : value))}\n`)
+  } catch {
+    // A full disk costs the line and not the keeper, which holds every process's exit.
+  }
 }

@@ -6,7 +6,7 @@ import { closeSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Exit } from '../../contract/run.ts'
-import { identify, identifyChild, type ProcessIdentity } from '../process-identity.ts'
+import { groupLives, identify, identifyChild, type ProcessIdentity } from '../process-identity.ts'
 import { type ExitRecord, writeExitRecord } from './exit-record.ts'
 import { signalGroup } from './group.ts'
 import { noteGrowth } from './growth.ts'
@@ -92,7 +92,7 @@ function hold(
 
   async function end(): Promise<ExitRecord> {
     const exit = await exited
-    while (told === 'SIGTERM' && signalGroup(identity.pid, 0)) await delay(groupCheckMs)
+    while (told === 'SIGTERM' && signalGroup(identity.pid, 0) && (await groupLives(identity.pid))) await delay(groupCheckMs)
     // From here on the group's number may become another's.
     over = true
     const endedAt = new Date().toISOString()

@@ -29,9 +29,16 @@ export function openStdin(pipe: Writable): Stdin {
   pipe.on('close', () => gone.abort())
 
   async function put({ run, signal }: StdinPart, bytes: Uint8Array): Promise<void> {
+    // Before the write too: a writer that left did not wait for its own bytes, and each that comes would add more.
+    await room({ run, signal })
     if (gone.signal.aborted) throw failure('run.stdin_closed', { run })
     written += bytes.length
-    if (pipe.write(bytes)) return
+    pipe.write(bytes)
+    await room({ run, signal })
+  }
+
+  async function room({ run, signal }: Pick<StdinPart, 'run' | 'signal'>): Promise<void> {
+    if (!pipe.writableNeedDrain) return
     await once(pipe, 'drain', { signal: AbortSignal.any([gone.signal, signal]) }).catch(() => {
       throw signal.aborted ? failure('call.cancelled') : failure('run.stdin_closed', { run })
     })

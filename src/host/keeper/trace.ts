@@ -48,8 +48,16 @@ export function recordSpawned(dir: string, claimedAt: string, spawned: ProcessId
   replaceDurably(fileIn(dir), JSON.stringify({ claimedAt, spawned }))
 }
 
-/** A claim is created before its text is written; one whose writer was killed in between is a claim all the same. */
+/** A claim is created before its text is written; one whose writer or machine died in between is a claim all the same. */
 function parseSpawnRecord(text: string, file: string): z.output<typeof SpawnRecord> {
-  if (text === '') return { claimedAt: statSync(file).mtime.toISOString(), spawned: null }
-  return SpawnRecord.parse(JSON.parse(text))
+  const whole = SpawnRecord.safeParse(jsonIn(text))
+  return whole.success ? whole.data : { claimedAt: statSync(file).mtime.toISOString(), spawned: null }
+}
+
+function jsonIn(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }

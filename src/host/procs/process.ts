@@ -193,8 +193,9 @@ export function openProc(first: ProcRecord, secret: string | undefined, house: P
     async stop(graceMs) {
       if (!isLive({ status })) return state()
       if (!record.stopAsked) {
-        record = { ...record, stopAsked: true }
-        saveProcRecord(home, record)
+        const asked = { ...record, stopAsked: true }
+        saveProcRecord(home, asked)
+        record = asked
         climbDown(graceMs)
       }
       return ended.promise
