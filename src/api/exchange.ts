@@ -35,6 +35,11 @@ export function inFlight(): InFlight {
   return {
     enter(reply, kind) {
       const ending = new AbortController()
+      // It may have gone while it was found out who it is; then no `close` comes any more.
+      if (reply.raw.destroyed) {
+        ending.abort(failure('call.cancelled'))
+        return ending
+      }
       live.set(ending, kind)
       reply.raw.once('close', () => {
         live.delete(ending)

@@ -9,6 +9,8 @@ import { toProblem } from './problem.ts'
 import { breakOff, openStream, write } from './stream.ts'
 
 const arrayLimit = 10_000
+/** An array is held whole: so much of it, in characters, or one item that is larger. */
+const arraySize = 16 * 1024 * 1024
 const heartbeatMs = 15_000
 /** A stream's headers go out at once, but for this moment in which a refusal can still be a status. */
 const refusalWaitMs = 250
@@ -33,15 +35,18 @@ async function sendArray({ operation, input, caller, reply, signal }: Exchange):
       problem: 'follow needs a stream: send "Accept: text/event-stream" or "Accept: application/x-ndjson"',
     })
   }
-  const items: unknown[] = []
+  const items: string[] = []
+  let size = 0
   for await (const item of caller.items(operation as ItemsOperation, input, { signal })) {
-    if (items.length === arrayLimit) {
+    const text = JSON.stringify(item)
+    size += text.length
+    if (items.length === arrayLimit || (items.length > 0 && size > arraySize)) {
       reply.header('Muster-Truncated', 'true')
       break
     }
-    items.push(item)
+    items.push(text)
   }
-  return reply.type('application/json').send(JSON.stringify(items))
+  return reply.type('application/json').send(`[${items.join(',')}]`)
 }
 
 async function sendEvents(exchange: Exchange): Promise<void> {

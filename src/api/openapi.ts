@@ -125,7 +125,10 @@ function successOf({ kind, output, input, numberedBy }: Operation): Json {
     200: {
       description: `The items. As events: \`event: item\` with \`id:\` = ${numberedBy ?? 'none'}, then \`event: end\`, or \`event: error\` with a Problem.`,
       headers: {
-        'Muster-Truncated': { description: '`true` when an array was cut at 10,000 items.', schema: { type: 'string' } },
+        'Muster-Truncated': {
+          description: '`true` when an array was cut at 10,000 items or 16 MiB.',
+          schema: { type: 'string' },
+        },
       },
       content: {
         'application/json': { schema: { type: 'array', items: schema } },
@@ -186,6 +189,7 @@ const answersText = (summary: string, operationId: string, type: string, open: b
 })
 
 const systemDocument: Record<string, Json> = {
+  '/': answersText('A page that says how to drive the hub.', 'system.page', 'text/html', true),
   '/healthz': answersText('Whether the process answers.', 'system.health', 'application/json', true),
   '/readyz': answersText('Whether the hub can do its work.', 'system.ready', 'application/json', true),
   '/metrics': answersText('Figures for Prometheus; needs the scope read.', 'system.metrics', 'text/plain', false),

@@ -76,6 +76,8 @@ export function tunnelDoor({
     const body = JSON.stringify(toProblem(error))
     // A client that is gone already needs no refusal.
     socket.on('error', () => socket.destroy())
+    // Nobody watches it any more: a client that keeps its half open would keep it for ever.
+    socket.once('finish', () => socket.destroy())
     socket.end(
       [
         `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? 'Refused'}`,

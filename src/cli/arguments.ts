@@ -28,15 +28,17 @@ export function uniquePairs<V>(option: string, pairs: readonly (readonly [string
   return Object.fromEntries(pairs)
 }
 
-export function check<S extends z.ZodType>(schema: S, value: string, what: string): z.output<S> {
+const shownByLists = 'Names and ids are shown by `muster host list` and `muster run list`.'
+
+export function check<S extends z.ZodType>(schema: S, value: string, what: string, hint = shownByLists): z.output<S> {
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
-  throw invalid(what, value, parsed.error.issues.map(describeIssue).join('; '))
+  throw invalid(what, value, parsed.error.issues.map(describeIssue).join('; '), hint)
 }
 
-function invalid(what: string, value: string, problem: string) {
+function invalid(what: string, value: string, problem: string, hint = shownByLists) {
   return failure('cli.usage', {
     problem: `${what} "${shorten(printable(value), 80)}" is not valid: ${problem}.`,
-    hint: 'Names and ids are shown by `muster host list` and `muster run list`.',
+    hint,
   })
 }

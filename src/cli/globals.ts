@@ -1,12 +1,13 @@
 // The options that every command has. Declared on each, and read by hand where the command line itself could not be parsed.
 
 import type { Command, Option } from 'commander'
+import { fileName, single } from './options.ts'
 import type { GlobalOptions } from './perform.ts'
 
 export function addGlobals(command: Command): Command {
   return command
     .option('--json', 'print the result as JSON on standard output')
-    .option('--output <file>', 'write the JSON result to FILE too, whatever the exit code')
+    .addOption(single('--output <file>', 'write the JSON result to FILE too, whatever the exit code', fileName))
     .helpOption('-h, --help', 'show this')
 }
 
@@ -22,5 +23,5 @@ export function readGlobals(argv: readonly string[]): GlobalOptions {
   const ours = end === -1 ? argv : argv.slice(0, end)
   const at = ours.lastIndexOf('--output')
   const file = at === -1 ? ours.findLast((one) => one.startsWith('--output='))?.slice('--output='.length) : ours[at + 1]
-  return { ...(ours.includes('--json') && { json: true }), ...(file && { output: file }) }
+  return { ...(ours.includes('--json') && { json: true }), ...(file && !file.startsWith('-') && { output: file }) }
 }

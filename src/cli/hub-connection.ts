@@ -2,17 +2,19 @@
 
 import { existsSync } from 'node:fs'
 import { isLoopback } from '../api/loopback.ts'
-import { failure } from '../contract/errors.ts'
+import { failure, type MusterError } from '../contract/errors.ts'
 import { connectHub, type HubClient } from '../sdk/client.ts'
 import { socketPath } from '../wire/channels/unix.ts'
 import { homeAt } from './home.ts'
+import { isToken } from './stdin-secret.ts'
 import type { Terminal } from './terminal.ts'
 
-/** Throws `hub.not_running`, `link.insecure`, or `cli.usage` for an address that is none. */
+/** Throws `hub.not_running`, `link.insecure`, or `cli.usage` for an address or a token that is none. */
 export function connect({ env }: Pick<Terminal, 'env'>): HubClient & Disposable {
   const url = env.MUSTER_HUB
   if (url) {
     const token = env.MUSTER_TOKEN
+    if (token && !isToken(token)) throw unusableToken()
     return closing(connectHub({ url: hubAddress(url, env), ...(token && { token }) }))
   }
   const socket = socketPath(homeAt(env).hubDir, 'hub.sock')
@@ -23,6 +25,13 @@ export function connect({ env }: Pick<Terminal, 'env'>): HubClient & Disposable 
 
 function closing(client: HubClient): HubClient & Disposable {
   return { ...client, [Symbol.dispose]: client.close }
+}
+
+function unusableToken(): MusterError {
+  return failure('cli.usage', {
+    problem: 'MUSTER_TOKEN is no token: it must be one line without spaces.',
+    hint: 'Set it to what `muster token create` printed.',
+  })
 }
 
 /** An address may have a path, where the hub is behind a proxy. */

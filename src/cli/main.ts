@@ -1,9 +1,7 @@
 // The command line's entry point, called by bin/muster.js: builds the program, runs one command, exits with its code.
 // It stays light on purpose: no schema, server or store is loaded before a command that needs it runs (90 ms for `--help`).
 
-import { exitCode } from '../contract/errors.ts'
 import { readGlobals } from './globals.ts'
-import { Leaving } from './leaving.ts'
 import { performWith } from './perform.ts'
 import { buildProgram } from './program.ts'
 import { reportFailure, reportOutcome } from './report.ts'
@@ -22,9 +20,11 @@ export async function main(argv = process.argv.slice(2)): Promise<void> {
   } catch (thrown) {
     exit = await reportFailure(terminal, thrown, readGlobals(argv))
   }
-  await terminal.out(help.join('')).catch((closed) => {
-    exit = closed instanceof Leaving ? closed.exit : exitCode.internal
-  })
+  if (help.length > 0) {
+    await terminal.out(help.join('')).catch(async (unshown) => {
+      exit = await reportFailure(terminal, unshown, {})
+    })
+  }
   await terminal.flushed()
   // An open stdin or a kept-alive connection must not keep a finished command; all output has been taken by now.
   process.exit(exit)

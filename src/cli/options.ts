@@ -23,6 +23,12 @@ export function nonEmpty(value: string): string {
   return value
 }
 
+/** What begins with a dash is rather the next option, after a forgotten name. */
+export function fileName(value: string): string {
+  if (/^(-|$)/.test(value)) throw wrongValue('It is the name of a file (./NAME where that begins with a dash)')
+  return value
+}
+
 export function oneOf(...allowed: readonly string[]): (value: string) => string {
   return (value) => {
     if (!allowed.includes(value)) throw wrongValue(`It is one of ${allowed.join(', ')}`)

@@ -31,7 +31,7 @@ export async function reportFailure(terminal: Terminal, thrown: unknown, options
     if (options.json) await terminal.out(asJson(json))
   } catch (closed) {
     // The reader of stdout has gone; the failure was told on stderr and stays the command's result.
-    if (!(closed instanceof Leaving)) tell(terminal, asMusterError(closed))
+    if (!(closed instanceof Leaving) && error.code !== 'file.unwritable') tell(terminal, asMusterError(closed))
   }
   return thrown instanceof CommandFailed ? thrown.exit : error.exit
 }

@@ -2,9 +2,14 @@
 // and never touch `process` themselves, so that tests can look on.
 
 import type { Readable, Writable } from 'node:stream'
+import { failure } from '../contract/errors.ts'
+import { describeFileProblem } from './file-problem.ts'
 import { OutputClosed } from './leaving.ts'
 
-/** Takes data and resolves once the reader has: a slow reader slows the writer. Rejects with `OutputClosed` when the reader is gone. */
+/**
+ * Takes data and resolves once the reader has: a slow reader slows the writer. Rejects with `OutputClosed` when the reader is gone,
+ * with `file.unwritable` when what is behind it takes no more.
+ */
 export type Sink = (data: string | Uint8Array) => Promise<void>
 
 export interface Terminal {
@@ -27,7 +32,7 @@ export interface Terminal {
 
 export function processTerminal(argv: readonly string[]): Terminal {
   const { stdout, stderr, stdin, env } = process
-  const err = sinkOf(stderr)
+  const err = sinkOf(stderr, 'standard error')
   let said: Promise<void> = Promise.resolve()
   return {
     argv,
@@ -36,7 +41,7 @@ export function processTerminal(argv: readonly string[]): Terminal {
     get stdin() {
       return stdin
     },
-    out: sinkOf(stdout),
+    out: sinkOf(stdout, 'standard output'),
     err,
     say(line) {
       const taken = err(`${line}\n`)
@@ -56,14 +61,15 @@ export function processTerminal(argv: readonly string[]): Terminal {
   }
 }
 
-function sinkOf(stream: Writable): Sink {
+function sinkOf(stream: Writable, file: string): Sink {
   // The failure of a write is reported to that write; without a listener the stream would throw it a second time.
   stream.on('error', () => undefined)
   return (data) =>
     new Promise((resolve, reject) => {
       stream.write(data, (error) => {
         if (!error) resolve()
-        else reject(isClosed(error) ? new OutputClosed() : error)
+        else if (isClosed(error)) reject(new OutputClosed())
+        else reject(failure('file.unwritable', { file, problem: describeFileProblem(error) }, { cause: error }))
       })
     })
 }

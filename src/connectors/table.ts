@@ -2,7 +2,9 @@
 // nothing else names one by kind.
 
 import { z } from 'zod'
+
 export { type Executor, openLocal } from './local/connector.ts'
+
 import type { Connector } from './port.ts'
 import { TunnelConfig } from './tunnel/config.ts'
 import { connectTunnel } from './tunnel/connector.ts'

@@ -1,7 +1,7 @@
 // The carrier that is a function call: a Caller over an Implementation in this process.
 // Same door, same cancelling and deadline rules as the wire, so that what works here works over a socket.
 
-import type { CallOptions, Caller } from './caller.ts'
+import type { Caller, CallOptions } from './caller.ts'
 import { failure } from './errors.ts'
 import { admit, type CallContext, type Implementation, type Principal } from './implementation.ts'
 import type { Operation } from './operation.ts'
@@ -48,7 +48,7 @@ export function direct(offered: Implementation, principal: Principal): Caller {
     } finally {
       release()
       ending.abort(failure('call.cancelled'))
-      // Not awaited: a source that is stuck in a read must not keep its reader.
+      // Not awaited: a source that is stuck in a read must not keep its reader, who has left and wants no failure of it either.
       iterator?.return?.()?.catch(() => {})
     }
   }

@@ -53,14 +53,23 @@ export const followLog = operation({
   http: 'GET /runs/:run/log',
 })
 
+const CopiedBytes = z.coerce.number().int().nonnegative().optional().meta({
+  description: 'Bytes of this stream in the chunks up to `after`, as they were copied; `output.changed` if they are not so here.',
+})
+
 export const feedOutput = operation({
   kind: 'bytes',
   name: 'run.feed',
   summary:
     'Both streams as binary chunk records (docs/protocol.md, "Chunk records") after a chunk number, until the run has ended: what a mirror copies.',
-  input: z.strictObject({ run: RunId, after: z.coerce.number().int().nonnegative().default(0) }),
+  input: z.strictObject({
+    run: RunId,
+    after: z.coerce.number().int().nonnegative().default(0),
+    stdout: CopiedBytes,
+    stderr: CopiedBytes,
+  }),
   output: z.unknown(),
-  errors: ['run.unknown'],
+  errors: ['run.unknown', 'output.changed'],
   scope: 'read',
   deferrable: false,
   http: 'GET /runs/:run/feed',

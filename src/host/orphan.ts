@@ -13,7 +13,7 @@ export async function watchOrphan(
   identity: ProcessIdentity,
   signal: AbortSignal,
 ): Promise<{ stdout: number; stderr: number }> {
-  const observer = observeOutput(dir)
+  const observer = await observeOutput(dir)
   try {
     while (await isAlive(identity)) {
       await observer.note()

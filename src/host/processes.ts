@@ -104,7 +104,7 @@ export function openProcesses(home: HostHome, keeper: KeeperClient, log: Logger)
         if (identity) return { found: 'process', process: open(id, identity, trace.startedAt) }
         const again = readTrace(dirOf(id))
         if (again.found !== 'claimed') return follow(id, mark, again)
-        return { found: 'ended', ended: { how: 'gone', output: await observeOutput(dirOf(id)).close() } }
+        return { found: 'ended', ended: { how: 'gone', output: await (await observeOutput(dirOf(id))).close() } }
       }
     }
   }

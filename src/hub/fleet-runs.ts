@@ -26,12 +26,13 @@ export function fleetRuns({ store, fleet, door }: { store: Store; fleet: Fleet; 
     ...filter
   }: ParsedOf<typeof listFleetRuns>): Promise<OutputOf<typeof listFleetRuns>> {
     const hosts = ref === undefined ? fleet.all() : [fleet.find(ref)]
-    const [waiting, ...answers] = await Promise.all([
-      waitingRuns(hosts, filter),
-      ...hosts.map((host) => ask(host, () => door.caller(host).call(listRuns, filter, { timeoutMs: deadlineMs }))),
-    ])
+    // The queue first: what leaves it meanwhile is then on both lists, where it counts once, and not on neither.
+    const waiting = await waitingRuns(hosts, filter)
+    const answers = await Promise.all(
+      hosts.map((host) => ask(host, () => door.caller(host).call(listRuns, filter, { timeoutMs: deadlineMs }))),
+    )
     const reached = answers.flatMap((answer) => ('answer' in answer ? [answer.answer] : []))
-    const known = [...waiting, ...reached.flatMap(({ runs }) => runs)].sort(newestFirst)
+    const known = onceEach([...waiting, ...reached.flatMap(({ runs }) => runs)]).sort(newestFirst)
     const runs = known.slice(0, filter.limit)
     const more = known.length > runs.length || reached.some(({ next }) => next !== null)
     const last = runs.at(-1)
@@ -55,10 +56,10 @@ export function fleetRuns({ store, fleet, door }: { store: Store; fleet: Fleet; 
     return found.answer
   }
 
-  /** Runs that only the queue knows: waiting, or ended before any host had them. */
+  /** Runs that only the queue knows: waiting, or ended before any host had them. One more than a page, which tells that there is a next. */
   async function waitingRuns(hosts: FleetHost[], filter: Omit<RunFilter, 'host'>): Promise<Run[]> {
     const byId = new Map(hosts.map((host) => [host.id, host]))
-    const jobs: Job[] = await listWaitingJobs(store, { ...filter, hosts: [...byId.keys()] })
+    const jobs: Job[] = await listWaitingJobs(store, { ...filter, limit: filter.limit + 1, hosts: [...byId.keys()] })
     return jobs.map((job) => runOfJob(byId.get(job.host) as FleetHost, job))
   }
 }
@@ -78,6 +79,11 @@ function absent(hosts: FleetHost[]): { host: string; reason: string; since: stri
   return hosts.flatMap(({ name, connector: { traits, state } }) =>
     traits.mirrored && state.status === 'offline' ? [{ host: name, reason: state.reason, since: state.since }] : [],
   )
+}
+
+/** The later of two with the same address wins: what the host says, over what its job says. */
+function onceEach(runs: Run[]): Run[] {
+  return [...new Map(runs.map((run) => [`${run.host}/${run.id}`, run])).values()]
 }
 
 function newestFirst(a: Run, b: Run): number {

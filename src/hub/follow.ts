@@ -8,12 +8,14 @@ import { asMusterError } from '../contract/errors.ts'
 import { followJournal, type JournalEntry } from '../contract/event.ts'
 import { getHostInfo } from '../contract/host.ts'
 import type { Run } from '../contract/run.ts'
+import { endedUnnoticed } from '../store/ended-unnoticed.ts'
 import { saveHealth } from '../store/health.ts'
 import { advanceCursor, mirrorCursor, mirrorEntries } from '../store/runs.ts'
 import type { Store } from '../store/store.ts'
 import { batches } from './batches.ts'
 import type { FleetHost } from './fleet.ts'
 import type { Mirror } from './mirror.ts'
+import { pause } from './pause.ts'
 import type { Queue } from './queue.ts'
 
 const infoEveryMs = 60_000
@@ -56,8 +58,10 @@ export function followHost(host: FleetHost, to: Followed): AsyncDisposable {
   }
 }
 
-async function noteAbsence(host: FleetHost, { store }: Followed): Promise<void> {
+async function noteAbsence(host: FleetHost, to: Followed): Promise<void> {
+  const { store } = to
   const { state } = host.connector
+  await noteEnded(host, to)
   if (state.status === 'offline') await saveHealth(store, host.id, { lastSeenAt: state.since })
 }
 
@@ -72,15 +76,28 @@ async function whileOnline(host: FleetHost, caller: Caller, to: Followed, signal
     } catch (error) {
       if (signal.aborted) return
       to.log.warn({ host: host.name, error: asMusterError(error).toValue() }, 'the journal broke off')
-      await new Promise((resolve) => setTimeout(resolve, againAfterMs))
     }
+    await pause(againAfterMs, signal)
   }
 }
 
 async function readJournal(host: FleetHost, caller: Caller, to: Followed, signal: AbortSignal): Promise<void> {
+  await noteEnded(host, to)
   const after = await mirrorCursor(to.store, host.id)
-  const journal = caller.items(followJournal, { after, follow: true }, { signal })
-  for await (const entries of batches(journal)) await takeIn(host, entries, caller, to, signal)
+  // Of this reading alone: an entry that cannot be taken in ends it at the host too, before the journal is asked for again.
+  const reading = new AbortController()
+  try {
+    const journal = caller.items(followJournal, { after, follow: true }, { signal: AbortSignal.any([signal, reading.signal]) })
+    for await (const entries of batches(journal)) await takeIn(host, entries, caller, to, signal)
+  } finally {
+    reading.abort()
+  }
+}
+
+/** The mirror takes in a run's end before its job does: a hub that was killed, or a store that failed, between the two makes up for it. */
+async function noteEnded(host: FleetHost, { store, queue }: Followed): Promise<void> {
+  if (!host.connector.traits.mirrored) return
+  for (const run of await endedUnnoticed(store, host.id)) await queue.note(host.id, run)
 }
 
 async function takeIn(
@@ -91,13 +108,12 @@ async function takeIn(
   signal: AbortSignal,
 ): Promise<void> {
   if (host.connector.traits.mirrored) {
-    for (const run of await mirrorEntries(to.store, host.id, entries)) {
-      to.mirror.note(host.id, run, caller, signal)
-      await to.queue.note(run)
-    }
+    const runs = await mirrorEntries(to.store, host.id, entries)
+    for (const run of runs) to.mirror.note(host.id, run, caller, signal)
+    await Promise.all(runs.map((run) => to.queue.note(host.id, run)))
     return
   }
-  for (const run of changesIn(entries)) await to.queue.note(run)
+  await Promise.all(changesIn(entries).map((run) => to.queue.note(host.id, run)))
   await advanceCursor(to.store, host.id, entries.at(-1)?.position ?? 0)
 }
 

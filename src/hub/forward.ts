@@ -10,13 +10,15 @@ import { implementation } from '../contract/implementation.ts'
 import type { BytesOperation, CallOperation, ItemsOperation, Operation, UploadOperation } from '../contract/operation.ts'
 import { hostOperations } from '../contract/operations.ts'
 import { feedOutput, followLog, readOutput } from '../contract/output.ts'
-import { cancelRun, getRun, isTerminal, listRuns, type Run, writeStdin } from '../contract/run.ts'
+import { cancelRun, getRun, isTerminal, listRuns, type Run, startRun, writeStdin } from '../contract/run.ts'
 import type { FleetHost } from './fleet.ts'
-import { waitingRunOperations } from './waiting-run.ts'
+import type { Mirror } from './mirror.ts'
 import type { Queue } from './queue.ts'
+import { type AboutOneRun, waitingRunOperations } from './waiting-run.ts'
 
 /** Longer than any operation may take by its own limits; a link that dies ends its calls at once anyway. */
 const callDeadlineMs = 11 * 60_000
+const readableDeadlineMs = 5_000
 
 const readings = new Set<Operation>([getRun, listRuns, followEvents, followJournal, readOutput, followLog, feedOutput])
 const aboutOneRun = new Set<Operation>([getRun, followEvents, readOutput, followLog, feedOutput, cancelRun, writeStdin])
@@ -26,31 +28,36 @@ const hubItself: Principal = { kind: 'self', id: 'hub', role: 'operator', scopes
 export interface ForwardTo {
   readonly host: FleetHost
   readonly queue: Queue
-  /** What the hub has copied of this host's runs. */
-  readonly mirror: Implementation
+  readonly mirror: Mirror
+  /** Aborts, with why, once nobody can be answered any more. */
+  readonly gone: AbortSignal
 }
 
 export function forwardTo(to: ForwardTo): Implementation {
-  return implementation(...hostOperations.map((operation) => forward(operation, to)))
+  const copy = to.mirror.readings(to.host.id)
+  const bound = hostOperations.map((operation) => forward(operation, to, copy))
+  // The others end with the link that carries them.
+  return implementation(...bound.map((one) => (mayWait(one.operation) ? endedBy(to.gone, one) : one)))
 }
 
-function forward(operation: Operation, to: ForwardTo): Bound {
+function forward(operation: Operation, to: ForwardTo, copy: Implementation): Bound {
   const source = async (input: unknown, context: CallContext): Promise<Caller> => {
     if (aboutOneRun.has(operation)) {
-      const { run } = input as { run: string }
-      const waiting = await waitingRunOperations(to, operation, run, context.signal)
+      const waiting = await waitingRunOperations(to, operation, input as AboutOneRun, context.signal)
       if (waiting) return direct(waiting, hubItself)
     }
-    return readings.has(operation) && to.host.connector.traits.mirrored ? direct(to.mirror, hubItself) : liveCaller(to.host)
+    return readings.has(operation) && to.host.connector.traits.mirrored ? direct(copy, hubItself) : liveCaller(to.host)
   }
   switch (operation.kind) {
     case 'call':
       return bind(operation, async (input, context) => {
         const caller = await source(input, context)
-        return named(
-          to.host,
-          await caller.call(operation as CallOperation, input as never, { ...options(context), timeoutMs: callDeadlineMs }),
-        )
+        const answer = await caller.call(operation as CallOperation, input as never, {
+          ...options(context),
+          timeoutMs: callDeadlineMs,
+        })
+        if (operation === startRun) await readable(to, input as AboutOneRun, context.signal)
+        return named(to.host, answer)
       })
     case 'upload':
       return bind(operation, async (input, context, body) => {
@@ -68,6 +75,43 @@ function forward(operation: Operation, to: ForwardTo): Bound {
         yield* caller.bytes(operation as BytesOperation, input as never, options(context))
       })
   }
+}
+
+/** Who has started a run may read it: where runs are read from the mirror, the answer waits until it is there, or for a while. */
+async function readable({ host, mirror }: ForwardTo, { run }: AboutOneRun, signal: AbortSignal): Promise<void> {
+  if (!host.connector.traits.mirrored) return
+  try {
+    await mirror.holds(host.id, run, AbortSignal.any([signal, AbortSignal.timeout(readableDeadlineMs)]))
+  } catch {
+    // It was started, which is what was asked for; a copy that is late, or a link that broke meanwhile, does not undo that.
+  }
+}
+
+/** For more than the host's answer: for a job to begin, or for news in the mirror. */
+function mayWait(operation: Operation): boolean {
+  return aboutOneRun.has(operation) || readings.has(operation)
+}
+
+/** The same answers until `gone` aborts; then every call and stream ends with its reason. */
+function endedBy(gone: AbortSignal, { operation, handle }: Bound): Bound {
+  const reason = (error: unknown) => (gone.aborted ? gone.reason : error)
+  const within = (context: CallContext) => ({ ...context, signal: AbortSignal.any([context.signal, gone]) })
+  if (operation.kind === 'call' || operation.kind === 'upload') {
+    return bind(operation, async (input, context, body) => {
+      try {
+        return await handle(input, within(context), body)
+      } catch (error) {
+        throw reason(error)
+      }
+    })
+  }
+  return bind(operation, async function* (input, context, body) {
+    try {
+      yield* handle(input, within(context), body) as AsyncIterable<unknown>
+    } catch (error) {
+      throw reason(error)
+    }
+  })
 }
 
 function bind(operation: Operation, handle: Bound['handle']): Bound {
@@ -92,7 +136,7 @@ function named(host: FleetHost, answer: unknown): unknown {
   return answer
 }
 
-export function nameRun(host: FleetHost, run: Run): Run {
+function nameRun(host: FleetHost, run: Run): Run {
   const { state } = host.connector
   const unreachableSince = state.status === 'online' || isTerminal(run.state) ? null : state.since
   return { ...run, host: host.name, unreachableSince }

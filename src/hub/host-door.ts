@@ -2,6 +2,7 @@
 
 import type { Caller } from '../contract/caller.ts'
 import { direct } from '../contract/direct.ts'
+import type { MusterError } from '../contract/errors.ts'
 import type { Implementation, Principal } from '../contract/implementation.ts'
 import type { FleetHost } from './fleet.ts'
 import { forwardTo } from './forward.ts'
@@ -11,16 +12,27 @@ import type { Queue } from './queue.ts'
 export interface HostDoor {
   offers(host: FleetHost): Implementation
   caller(host: FleetHost): Caller
+  /** Ends whatever is still being asked of a host that is being forgotten, also by readers who would wait for it. */
+  forget(host: FleetHost, reason: MusterError): void
 }
 
 const hubItself: Principal = { kind: 'self', id: 'hub', role: 'operator', scopes: new Set(['read', 'operate', 'admin']) }
 
-export function openDoor({ queue, mirror }: { queue: Queue; mirror: Mirror }): HostDoor {
-  const opened = new WeakMap<FleetHost, Implementation>()
-  const offers = (host: FleetHost) => {
-    const known = opened.get(host) ?? forwardTo({ host, queue, mirror: mirror.readings(host.id) })
+/** `closing`: ends, with its reason, whatever is still being asked. */
+export function openDoor({ queue, mirror, closing }: { queue: Queue; mirror: Mirror; closing: AbortSignal }): HostDoor {
+  const opened = new WeakMap<FleetHost, { offers: Implementation; forgotten: AbortController }>()
+  const open = (host: FleetHost) => {
+    const known = opened.get(host) ?? doorOf(host)
     opened.set(host, known)
     return known
   }
-  return { offers, caller: (host) => direct(offers(host), hubItself) }
+  const doorOf = (host: FleetHost) => {
+    const forgotten = new AbortController()
+    return { offers: forwardTo({ host, queue, mirror, gone: AbortSignal.any([closing, forgotten.signal]) }), forgotten }
+  }
+  return {
+    offers: (host) => open(host).offers,
+    caller: (host) => direct(open(host).offers, hubItself),
+    forget: (host, reason) => open(host).forgotten.abort(reason),
+  }
 }

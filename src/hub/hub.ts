@@ -5,6 +5,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { openLocal } from '../connectors/table.ts'
+import { failure } from '../contract/errors.ts'
 import type { Implementation, Principal } from '../contract/implementation.ts'
 import { localHost } from '../contract/names.ts'
 import { lockHome } from '../store/lock.ts'
@@ -22,7 +23,7 @@ import { openMirror } from './mirror.ts'
 import { hubOffers } from './operations.ts'
 import { openQueue } from './queue.ts'
 import { openRegistry } from './registry.ts'
-import { workflowExecutor, type WorkflowParts } from './workflows.ts'
+import { type WorkflowParts, workflowExecutor } from './workflows.ts'
 
 export interface HubOptions {
   /** $MUSTER_HOME, which exists and is this user's own. */
@@ -60,6 +61,9 @@ export async function openHub({ home, storeUrl, label = '', version, log }: HubO
   const startedAt = new Date().toISOString()
   let urls: readonly string[] = []
 
+  // After the own host has let go of its workflows, which read too, and before the store closes.
+  const closingReaders = new AbortController()
+  opened.defer(() => closingReaders.abort(failure('wire.closed', { reason: 'the hub is closing' })))
   const mirror = opened.use(openMirror({ dir: join(dir, 'mirror'), store, log }))
   // The own host takes up its unfinished workflows as it opens; they wait here until there is a queue for their units.
   const ready = Promise.withResolvers<WorkflowParts>()
@@ -71,8 +75,8 @@ export async function openHub({ home, storeUrl, label = '', version, log }: HubO
     }),
   )
   const fleet = createFleet({ id: localHost, name: localHost, labels: {}, kind: localHost, label: localHost, connector: local })
-  const queue = opened.use(await openQueue({ store, fleet, owner: `hub:${identity.fingerprint}`, log }))
-  const door = openDoor({ queue, mirror })
+  const queue = opened.use(await openQueue({ store, fleet, mirror, owner: `hub:${identity.fingerprint}`, log }))
+  const door = openDoor({ queue, mirror, closing: closingReaders.signal })
   const membership = opened.use(
     await openMembership({
       registry: await openRegistry(join(home, 'hosts')),
@@ -80,6 +84,7 @@ export async function openHub({ home, storeUrl, label = '', version, log }: HubO
       fleet,
       queue,
       mirror,
+      door,
       identity,
       version,
       log,

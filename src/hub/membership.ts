@@ -1,13 +1,13 @@
 // Hosts coming and going: enrolment, the door for those that dial in, and forgetting one.
 // It keeps registry (what a person edits), store (credentials) and fleet (open connectors) saying the same.
 
+import type { Logger } from 'pino'
 import { acceptDialIn } from '../connectors/dial-in.ts'
 import { type ConnectorConfig, connectorLabel, openConnector } from '../connectors/table.ts'
 import { asMusterError, failure } from '../contract/errors.ts'
 import type { enrollNode } from '../contract/host.ts'
 import { localHost } from '../contract/names.ts'
 import type { OutputOf, ParsedOf } from '../contract/operation.ts'
-import type { Logger } from 'pino'
 import { healthOf } from '../store/health.ts'
 import { removeNode } from '../store/nodes.ts'
 import type { Channel } from '../wire/channel.ts'
@@ -15,6 +15,7 @@ import type { Identity } from '../wire/identity.ts'
 import { hostOfNode, mintEnrolment } from './enrolment.ts'
 import { type Fleet, type FleetHost, sameName } from './fleet.ts'
 import { type Followed, followHost } from './follow.ts'
+import type { HostDoor } from './host-door.ts'
 import type { CorruptRecord, HostRecord, Registry } from './registry.ts'
 
 export interface Membership extends AsyncDisposable {
@@ -28,6 +29,7 @@ export interface Membership extends AsyncDisposable {
 export interface MembershipOf extends Followed {
   readonly registry: Registry
   readonly fleet: Fleet
+  readonly door: HostDoor
   readonly identity: Identity
   readonly version: string
   /** This hub's own address, for the command that enrolment prints. */
@@ -36,9 +38,10 @@ export interface MembershipOf extends Followed {
 }
 
 export async function openMembership(of: MembershipOf): Promise<Membership> {
-  const { registry, store, fleet, queue, log } = of
+  const { registry, store, fleet, queue, door, log } = of
   const following = new Map<string, AsyncDisposable>()
-  const admitting = new Set<Promise<void>>()
+  const admitting = new Map<Promise<void>, Channel>()
+  let enrolling: Promise<unknown> = Promise.resolve()
 
   for (const host of fleet.all()) following.set(host.id, followHost(host, of))
   for (const record of (await registry.read()).records) await open(record)
@@ -58,7 +61,15 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
     following.set(host.id, followHost(host, of))
   }
 
-  async function enroll({ name, labels, hubUrl = of.hubUrl() }: ParsedOf<typeof enrollNode>) {
+  /** One at a time, so that of two with the same name the second is told. */
+  function enroll(input: ParsedOf<typeof enrollNode>): ReturnType<Membership['enroll']> {
+    const enrolled = enrolling.then(() => enrollNow(input))
+    // Whoever enrolled is told; the next one is judged by itself.
+    enrolling = enrolled.catch(() => undefined)
+    return enrolled
+  }
+
+  async function enrollNow({ name, labels, hubUrl = of.hubUrl() }: ParsedOf<typeof enrollNode>) {
     if (sameName(name, localHost) || fleet.all().some((host) => sameName(host.name, name)))
       throw failure('host.name_taken', { name })
     const { host, token } = await mintEnrolment(store, of.identity.fingerprint)
@@ -71,14 +82,16 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
   }
 
   async function forget(host: FleetHost): Promise<void> {
-    const reason = failure('node.unknown')
+    const unknown = failure('host.unknown', { host: host.name })
     await removeNode(store, host.id)
-    await registry.remove(host.id)
     fleet.remove(host.id)
-    await host.connector.close(reason)
+    await host.connector.close(failure('node.unknown'))
     await following.get(host.id)?.[Symbol.asyncDispose]()
     following.delete(host.id)
-    await queue.abandon(host.id, failure('host.unknown', { host: host.name }))
+    await queue.abandon(host.id, unknown)
+    door.forget(host, unknown)
+    // Last: a hub that is killed before this still lists the host, so that removing it can be asked for again.
+    await registry.remove(host.id)
   }
 
   function acceptTunnel(channel: Channel, { address }: { address: string }): Promise<void> {
@@ -93,7 +106,7 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
     const admitted = acceptDialIn(channel, address, { identity: of.identity, version: of.version, gate })
       .catch((error) => log.warn({ address, error: asMusterError(error).toValue() }, 'a node was refused'))
       .finally(() => admitting.delete(admitted))
-    admitting.add(admitted)
+    admitting.set(admitted, channel)
     return admitted
   }
 
@@ -104,9 +117,10 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
     corrupt: async () => (await registry.read()).corrupt,
     async [Symbol.asyncDispose]() {
       const closing = failure('wire.closed', { reason: 'the hub is closing' })
+      for (const channel of admitting.values()) channel.close(closing)
       await Promise.all(fleet.all().map(({ connector }) => connector.close(closing)))
       await Promise.all([...following.values()].map((one) => one[Symbol.asyncDispose]()))
-      await Promise.all(admitting)
+      await Promise.all(admitting.keys())
     },
   }
 }

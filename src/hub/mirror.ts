@@ -4,7 +4,7 @@
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Caller } from '../contract/caller.ts'
-import { asMusterError } from '../contract/errors.ts'
+import { asMusterError, hasCode } from '../contract/errors.ts'
 import { type Implementation, implementation } from '../contract/implementation.ts'
 import { feedOutput } from '../contract/output.ts'
 import { isTerminal, type Run } from '../contract/run.ts'
@@ -12,14 +12,20 @@ import { openAppender } from '../store/output/append.ts'
 import { decodeChunks } from '../store/output/record.ts'
 import { readingOperations } from '../store/readings.ts'
 import { makeRunBells, type RunBells } from '../store/run-bells.ts'
-import { closeOutputGap, outputGaps } from '../store/runs.ts'
+import { closeOutputGap, getRun, outputGaps } from '../store/runs.ts'
 import type { Store } from '../store/store.ts'
+import { pause } from './pause.ts'
+
+const firstAgainMs = 1_000
+const lastAgainMs = 30_000
 
 export interface Mirror extends AsyncDisposable {
   /** The reading operations of one host, answered from the copy. */
   readings(host: string): Implementation
   /** A link is up: goes on with every run whose output is not here whole. */
   resume(host: string, caller: Caller, signal: AbortSignal): void
+  /** Resolves once the copy has this run; rejects with the signal's reason. */
+  holds(host: string, run: string, signal: AbortSignal): Promise<void>
   /** The copy has new events of a run: wakes its readers, and copies its output. */
   note(host: string, run: Run, caller: Caller, signal: AbortSignal): void
 }
@@ -40,25 +46,39 @@ export function openMirror({ dir, store, log }: { dir: string; store: Store; log
     if (former?.signal === signal || signal.aborted) return
     // A copy over a link that has ended may still be closing its files: one writer at a time.
     const work = Promise.resolve(former?.work)
-      .then(() => copyOutput(host, run, caller, signal))
-      .catch((error) => {
-        // The link broke, or the disk is full: the gap stays on record and the next link goes on with it.
-        if (!signal.aborted) log.warn({ host, run, error: asMusterError(error).toValue() }, 'output could not be copied')
-      })
+      .then(() => copyWhileLinked(host, run, caller, signal))
       .finally(() => {
         if (copying.get(address)?.work === work) copying.delete(address)
       })
     copying.set(address, { signal, work })
   }
 
+  /** A link that ends leaves the gap on record, for the next link; a full disk, say, is tried again over this one. */
+  async function copyWhileLinked(host: string, run: string, caller: Caller, signal: AbortSignal): Promise<void> {
+    for (let againMs = firstAgainMs; !signal.aborted; againMs = Math.min(2 * againMs, lastAgainMs)) {
+      try {
+        return await copyOutput(host, run, caller, signal)
+      } catch (error) {
+        if (signal.aborted) return
+        log.warn({ host, run, error: asMusterError(error).toValue() }, 'output could not be copied; trying again')
+        await pause(againMs, signal)
+      }
+    }
+  }
+
   async function copyOutput(host: string, run: string, caller: Caller, signal: AbortSignal): Promise<void> {
     const appender = await openAppender(outputDir(host, run))
     try {
-      const feed = caller.bytes(feedOutput, { run, after: appender.position.chunk }, { signal })
+      const { chunk: after, stdout, stderr } = appender.position
+      const feed = caller.bytes(feedOutput, { run, after, stdout, stderr }, { signal })
       for await (const chunk of decodeChunks(feed)) {
         await appender.append(chunk)
         bellsOf(host).of(run).ring()
       }
+    } catch (error) {
+      // Its host lost power and has numbered its chunks anew: the copy is begun again.
+      if (hasCode(error, 'output.changed')) await appender.clear()
+      throw error
     } finally {
       await appender.close()
     }
@@ -82,6 +102,15 @@ export function openMirror({ dir, store, log }: { dir: string; store: Store; log
         },
         (error) => log.error({ host, error: asMusterError(error).toValue() }, 'the unfinished copies could not be found'),
       )
+    },
+    async holds(host, run, signal) {
+      using bell = bellsOf(host).listen(run)
+      for (;;) {
+        signal.throwIfAborted()
+        const seen = bell.rings
+        if (await getRun(store, host, run)) return
+        await bell.after(seen, signal)
+      }
     },
     note(host, run, caller, signal) {
       bellsOf(host).ring(run)

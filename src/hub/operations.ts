@@ -1,11 +1,11 @@
 // What only a hub can be asked, bound to the parts that do it. Each handler is short because its work has an owner.
 
-import { enrollNode, listHosts, removeHost, showHost, getHostInfo } from '../contract/host.ts'
 import { failure } from '../contract/errors.ts'
 import { findRun, getHubInfo, listFleetRuns, submitRun } from '../contract/fleet.ts'
+import { enrollNode, getHostInfo, listHosts, removeHost, showHost } from '../contract/host.ts'
 import { type Implementation, implement, implementation } from '../contract/implementation.ts'
 import type { OutputOf } from '../contract/operation.ts'
-import { isTerminal, type Run, runStates, type RunState } from '../contract/run.ts'
+import { isTerminal, type Run, type RunState, runStates } from '../contract/run.ts'
 import { createToken, listTokens, revokeToken } from '../contract/token.ts'
 import { allHealth, healthOf } from '../store/health.ts'
 import type { Store } from '../store/store.ts'

@@ -9,7 +9,7 @@ import type { Logger } from 'pino'
 import { ulid } from 'ulidx'
 import { crashpoint } from '../contract/crashpoint.ts'
 import { asMusterError, failure, type MusterError } from '../contract/errors.ts'
-import { isTerminal, type Run, type RunSpec, type RunState, runTitle, startRun } from '../contract/run.ts'
+import { cancelRun, isTerminal, type Run, type RunSpec, type RunState, runTitle, startRun } from '../contract/run.ts'
 import {
   claimNext,
   endJob,
@@ -23,9 +23,9 @@ import {
   sweepJobs,
   unfinishedJobs,
 } from '../store/jobs.ts'
-import { getRun } from '../store/runs.ts'
 import type { Store } from '../store/store.ts'
 import type { Fleet, FleetHost } from './fleet.ts'
+import type { Mirror } from './mirror.ts'
 import { createSignals } from './signals.ts'
 
 const leaseMs = 30_000
@@ -56,10 +56,10 @@ export interface Queue extends AsyncDisposable {
   begun(run: string, signal: AbortSignal): Promise<Job | undefined>
   /** The job once its run has ended. */
   ended(run: string, signal: AbortSignal): Promise<Job | undefined>
-  /** Ends a job that has not been started. Undefined when it has: its host must be asked. */
+  /** Ends a job that waits. Undefined when it does not: its host must be asked. */
   cancelWaiting(run: string): Promise<Job | undefined>
-  /** What a host reported of a run: its end ends the job. Durable when it resolves. */
-  note(run: Pick<Run, 'id' | 'state' | 'error'>): Promise<void>
+  /** What a host, by its id, reported of a run: its end ends that host's job. Durable when it resolves. */
+  note(host: string, run: Pick<Run, 'id' | 'state' | 'error'>): Promise<void>
   /** Ends every job of a host that is being forgotten. */
   abandon(host: string, error: MusterError): Promise<void>
 }
@@ -67,11 +67,13 @@ export interface Queue extends AsyncDisposable {
 export async function openQueue({
   store,
   fleet,
+  mirror,
   owner,
   log,
 }: {
   store: Store
   fleet: Fleet
+  mirror: Mirror
   owner: string
   log: Logger
 }): Promise<Queue> {
@@ -88,7 +90,7 @@ export async function openQueue({
 
   async function submit({ host, spec, run, key, parent, queue, expiresInMs }: Submission): Promise<Job> {
     const request = { key: key ?? null, fingerprint: fingerprint({ host: host.id, spec, parent }) }
-    const known = key === undefined ? undefined : await findJobByKey(store, key)
+    const known = await earlier(key, run)
     const { state } = host.connector
     if (!known && !queue && state.status !== 'online') {
       throw failure('host.offline', {
@@ -109,8 +111,21 @@ export async function openQueue({
       expiresAt: new Date(now + expiresInMs).toISOString(),
     })
     crashpoint('submit.after-commit')
+    // Its run id came with another key, or with none: this key would not find it again.
+    if (key !== undefined && job.key !== key) throw failure('run.conflict', { run: job.run })
+    if (!fleet.byId(host.id)) {
+      // Forgotten since the caller looked it up, and its jobs with it: this one may have come too late for that.
+      const unknown = failure('host.unknown', { host: host.name })
+      await end(job.run, 'failed', unknown.toValue(), false)
+      throw unknown
+    }
     claim()
     return job
+  }
+
+  async function earlier(key: string | undefined, run: string | undefined): Promise<Job | undefined> {
+    const byKey = key === undefined ? undefined : await findJobByKey(store, key)
+    return byKey ?? (run === undefined ? undefined : await getJob(store, run))
   }
 
   /** Claims what can be started now. Calls while one is under way are folded into one more round. */
@@ -148,7 +163,7 @@ export async function openQueue({
       await state.caller.call(
         startRun,
         { run: job.run, spec: job.spec, parent: job.parent, fence: job.fence },
-        { timeoutMs: startDeadlineMs },
+        { timeoutMs: startDeadlineMs, signal: closing.signal },
       )
       crashpoint('start.after-answer')
       await readable(job)
@@ -161,22 +176,34 @@ export async function openQueue({
     }
   }
 
-  /** Where runs are read from the mirror, a run has begun for its readers only once the mirror has it. */
+  /**
+   * Where runs are read from the mirror, a run has begun for its readers only once the mirror has it. Rejects with `host.offline`
+   * when it does not come: the run is then started once more, which changes nothing.
+   */
   async function readable(job: Job): Promise<void> {
-    if (!fleet.byId(job.host)?.connector.traits.mirrored) return
-    const deadline = AbortSignal.any([closing.signal, AbortSignal.timeout(startDeadlineMs)])
-    for (;;) {
-      const next = changed.next(job.run, deadline)
-      if (await getRun(store, job.host, job.run)) return
-      await next
+    const connector = fleet.byId(job.host)?.connector
+    if (!connector?.traits.mirrored) return
+    const broken = new AbortController()
+    const stopWatching = connector.onChange(() => broken.abort())
+    try {
+      await mirror.holds(
+        job.host,
+        job.run,
+        AbortSignal.any([closing.signal, broken.signal, AbortSignal.timeout(startDeadlineMs)]),
+      )
+    } catch (error) {
+      throw failure('host.offline', { host: job.host, reason: 'its journal has not told of the run' }, { cause: error })
+    } finally {
+      stopWatching()
     }
   }
 
   async function giveBack(job: Job, claimed: { run: string; owner: string; fence: number }, error: MusterError): Promise<void> {
     log.info({ run: job.run, host: job.host, error: error.toValue() }, 'a run could not be started')
     try {
-      // A host that is still starting, or a link that broke: the job waits its turn again. Anything else is the run's end.
-      if (error.retryable) await releaseClaim(store, claimed)
+      // A host that is starting or stopping, a link that broke, this hub closing: the job waits its turn again. Anything else is the
+      // run's end.
+      if (error.retryable || error.code === 'host.stopped' || closing.signal.aborted) await releaseClaim(store, claimed)
       else await endJob(store, { run: job.run, runState: 'failed', error: error.toValue(), claim: claimed })
     } catch (failed) {
       // The lease lapses by itself, and the sweep takes the job back.
@@ -209,6 +236,17 @@ export async function openQueue({
     changed.notify(run)
   }
 
+  /** A start whose answer was lost may have reached the host all the same, and the job may have ended here before that was told. */
+  function stopOnHost({ run, host }: Job): void {
+    const state = fleet.byId(host)?.connector.state
+    if (state?.status !== 'online') return
+    state.caller
+      .call(cancelRun, { run }, { timeoutMs: startDeadlineMs })
+      .catch((error) =>
+        log.warn({ run, error: asMusterError(error).toValue() }, 'a run that was given up could not be cancelled'),
+      )
+  }
+
   claim()
   return {
     submit,
@@ -218,14 +256,17 @@ export async function openQueue({
     ended: (run, signal) => until(run, (job) => job.state === 'ended', signal),
     async cancelWaiting(run) {
       const job = await getJob(store, run)
-      if (!job || job.state !== 'queued') return undefined
+      if (job?.state !== 'queued') return undefined
       const cancelled = await endJob(store, { run, runState: 'cancelled', error: null, onlyIf: 'queued' })
       changed.notify(run)
       return cancelled ? await getJob(store, run) : undefined
     },
-    async note({ id, state, error }) {
+    async note(host, { id, state, error }) {
+      const job = await getJob(store, id)
+      // The id of another host's run is not this host's to end.
+      if (job?.host !== host) return
       if (isTerminal(state)) await end(id, state, error, true)
-      else changed.notify(id)
+      else if (wasGivenUp(job)) stopOnHost(job)
     },
     async abandon(host, error) {
       for (const job of await unfinishedJobs(store)) {
@@ -239,6 +280,11 @@ export async function openQueue({
       await Promise.all(starting)
     },
   }
+}
+
+/** Ended while it waited, after an attempt to start it. */
+function wasGivenUp({ state, startedAt, fence, runState, error }: Job): boolean {
+  return state === 'ended' && startedAt === null && fence > 0 && (runState === 'cancelled' || error?.code === 'run.expired')
 }
 
 function fingerprint(request: unknown): string {

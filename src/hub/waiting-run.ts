@@ -1,5 +1,5 @@
 // A run whose job has not reached its host: answered from the job, since its host knows nothing of it.
-// Readers that follow wait here until it has begun; a job that ended in the queue has two events and no output.
+// Readers that follow wait here until it has begun, others find nothing yet; a job that ended in the queue has two events and no output.
 
 import { failure } from '../contract/errors.ts'
 import { followEvents, type RunEvent } from '../contract/event.ts'
@@ -11,19 +11,28 @@ import type { Job } from '../store/jobs.ts'
 import type { FleetHost } from './fleet.ts'
 import type { Queue } from './queue.ts'
 
+/** The input of an operation about one run; `follow` where it has that choice. */
+export interface AboutOneRun {
+  readonly run: string
+  readonly follow?: boolean
+}
+
 /** What answers for a run that is still the queue's, or that ended there. Undefined when its host is the one to ask. */
 export async function waitingRunOperations(
   { host, queue }: { host: FleetHost; queue: Queue },
   operation: Operation,
-  run: string,
+  { run, follow }: AboutOneRun,
   signal: AbortSignal,
 ): Promise<Implementation | undefined> {
+  const found = await queue.look(run)
+  if (found?.host !== host.id) return undefined
   if (operation === cancelRun) {
     const cancelled = await queue.cancelWaiting(run)
     if (cancelled) return implementation(implement(cancelRun, async () => runOfJob(host, cancelled)))
   }
-  const job = operation === getRun ? await queue.look(run) : await queue.begun(run, signal)
-  if (!job || job.host !== host.id || hasReachedHost(job)) return undefined
+  const readsOnce = operation === getRun || follow === false
+  const job = readsOnce ? found : await queue.begun(run, signal)
+  if (!job || hasReachedHost(job)) return undefined
   return implementation(...answersFromJob(host, job))
 }
 

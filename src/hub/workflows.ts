@@ -1,15 +1,15 @@
 // Carries runs of kind workflow on the hub's own host: the engine (src/workflow) with this hub's queue and fleet as its dispatcher.
 // A workflow's units are runs of their own, with ids made from the workflow's, so that a restarted hub finds the ones it had started.
 
+import type { Executor } from '../connectors/table.ts'
 import { failure } from '../contract/errors.ts'
 import { localHost } from '../contract/names.ts'
 import { readOutput } from '../contract/output.ts'
 import { cancelRun, getRun, isTerminal, RunSpec } from '../contract/run.ts'
 import { checkWorkflow } from '../workflow/check.ts'
-import { resolveInputs } from '../workflow/inputs.ts'
 import type { Dispatcher } from '../workflow/dispatcher.ts'
 import { executeWorkflow } from '../workflow/execute.ts'
-import type { Executor } from '../connectors/table.ts'
+import { resolveInputs } from '../workflow/inputs.ts'
 import type { Fleet } from './fleet.ts'
 import type { HostDoor } from './host-door.ts'
 import type { Queue } from './queue.ts'
@@ -33,6 +33,8 @@ export function workflowExecutor(parts: Promise<WorkflowParts>): Executor {
   return async ({ run, spec, history, emit, write, signal }) => {
     if (spec.kind !== 'workflow') throw failure('run.kind_unsupported', { host: localHost, kind: spec.kind })
     const plan = checkWorkflow(spec.source, spec.file)
+    // A hub that fails to open never has them.
+    const given = await Promise.race([parts, abortOf(signal)])
     return executeWorkflow({
       plan,
       inputs: resolveInputs(plan, spec.inputs),
@@ -43,9 +45,16 @@ export function workflowExecutor(parts: Promise<WorkflowParts>): Executor {
       emit,
       write,
       signal,
-      dispatcher: dispatcher(await parts),
+      dispatcher: dispatcher(given),
     })
   }
+}
+
+function abortOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason)
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
 }
 
 function dispatcher({ fleet, queue, door }: WorkflowParts): Dispatcher {

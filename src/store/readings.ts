@@ -43,9 +43,10 @@ export function readingOperations(readings: Readings): Bound[] {
       await using progress = await followProgress(readings, run)
       for await (const chunk of readChunks(readings.outputDir(run), { ...from, progress, signal })) yield logChunk(chunk)
     }),
-    implement(feedOutput, async function* ({ run, after }, { signal }) {
+    implement(feedOutput, async function* ({ run, after, stdout, stderr }, { signal }) {
       await using progress = await followProgress(readings, run)
-      for await (const chunk of readChunks(readings.outputDir(run), { after, follow: true, progress, signal })) {
+      const from = { after, had: { stdout, stderr }, follow: true, progress, signal }
+      for await (const chunk of readChunks(readings.outputDir(run), from)) {
         yield Buffer.concat([encodeRecord(chunk), chunk.bytes])
       }
     }),
@@ -121,7 +122,7 @@ async function followProgress(readings: Readings, run: string): Promise<OutputPr
     async changed(signal) {
       const woken = new AbortController()
       const wait = AbortSignal.any([signal, woken.signal])
-      await Promise.race([bell.after(seen, wait), watching?.changed(wait) ?? never])
+      await Promise.race([bell.after(seen, wait), ...(watching ? [watching.changed(wait)] : [])])
       woken.abort()
       seen = bell.rings
       if (!isTerminal(now.state)) now = await requireRun(readings, run)
@@ -129,8 +130,6 @@ async function followProgress(readings: Readings, run: string): Promise<OutputPr
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }
 }
-
-const never = new Promise<void>(() => {})
 
 function logChunk({ chunk, at, stream, offset, bytes }: Chunk & { chunk: number }): LogChunk {
   const place = { chunk, at: new Date(at).toISOString(), stream, offset }

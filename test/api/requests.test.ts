@@ -309,3 +309,21 @@ test('handshakes that do not end are bounded, and free their place when they do'
   handshakes[0]?.()
   await vi.waitFor(async () => expect(await dial(hub, '/api/v1/tunnel')).toBeInstanceOf(WebSocket))
 })
+
+test('a refused upgrade is cut, also where the client keeps its half open', async () => {
+  await using hub = await serveApi()
+  const socket = connect({ host: '127.0.0.1', port: hub.port, allowHalfOpen: true })
+  const answer: Buffer[] = []
+  socket.on('data', (bytes) => answer.push(bytes))
+  const cut = once(socket, 'error')
+  socket.write('GET /nowhere HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+  await once(socket, 'end')
+  expect(Buffer.concat(answer).toString()).toContain('HTTP/1.1 404')
+  const writing = setInterval(() => socket.write('still here'), 10)
+  try {
+    expect((await cut)[0]).toMatchObject({ code: expect.stringMatching(/EPIPE|ECONNRESET/) })
+  } finally {
+    clearInterval(writing)
+    socket.destroy()
+  }
+}, 5000)

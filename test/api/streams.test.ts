@@ -6,8 +6,8 @@ import { type IncomingMessage, request } from 'node:http'
 import { describe, expect, test, vi } from 'vitest'
 import { failure } from '../../src/contract/errors.ts'
 import { followEvents, type RunEvent } from '../../src/contract/event.ts'
-import { implement } from '../../src/contract/implementation.ts'
-import { readOutput } from '../../src/contract/output.ts'
+import { implement, type Principal } from '../../src/contract/implementation.ts'
+import { followLog, readOutput } from '../../src/contract/output.ts'
 import { writeStdin } from '../../src/contract/run.ts'
 import { type ApiServer, ask, serveApi } from './api-server.ts'
 
@@ -122,7 +122,58 @@ describe('server-sent events', () => {
   })
 })
 
+test('a reader that has gone before it was known who it is starts nothing that goes on', async () => {
+  const left = Promise.withResolvers<void>()
+  const asked = vi.fn<() => void>()
+  const ended = vi.fn<() => void>()
+  const follow = implement(followEvents, async function* (_, { signal }) {
+    yield eventNumber(1)
+    if (!signal.aborted) await once(signal, 'abort')
+    ended()
+  })
+  const operator: Principal = { kind: 'user', id: 't', role: 'operator', scopes: new Set(['read']) }
+  await using server = await serveApi({
+    handlers: [follow],
+    authenticate: async () => {
+      asked()
+      await left.promise
+      return operator
+    },
+  })
+  const closed = vi.fn<() => void>()
+  const leaving = request({
+    host: '127.0.0.1',
+    port: server.port,
+    path: `${eventsPath}?follow=true`,
+    agent: false,
+    headers: { ...sse, Authorization: 'Bearer t' },
+  })
+  leaving.on('error', closed)
+  leaving.end()
+  await vi.waitFor(() => expect(asked).toHaveBeenCalled())
+  leaving.destroy()
+  // Another request on another connection is answered after the first one's end was seen.
+  await vi.waitFor(() => expect(closed).toHaveBeenCalled())
+  await ask(server, { path: '/healthz' })
+  left.resolve()
+  for (let turn = 0; turn < 5; turn++) await ask(server, { path: '/healthz' })
+  expect(ended.mock.calls.length).toBe(server.reached.length)
+})
+
 describe('items without events', () => {
+  test('are cut where they come to more than is held for one answer', async () => {
+    const text = 'x'.repeat(256 * 1024)
+    const log = implement(followLog, async function* () {
+      for (let chunk = 1; chunk <= 1000; chunk++) {
+        yield { chunk, at: '2026-01-01T00:00:00.000Z', stream: 'stdout' as const, offset: (chunk - 1) * text.length, text }
+      }
+    })
+    await using server = await serveApi({ handlers: [log] })
+    const answer = await ask(server, { path: '/api/v1/hosts/box/runs/r1/log', token: 'viewer' })
+    expect(answer.headers['muster-truncated']).toBe('true')
+    expect(answer.json).toHaveLength(63)
+  })
+
   test('are an array', async () => {
     await using server = await serveApi({ handlers: [eventsUpTo(3)] })
     const answer = await ask(server, { path: eventsPath, token: 'viewer' })

@@ -92,6 +92,16 @@ test('serve tells its address as JSON at once and stops on SIGTERM with 0', asyn
   await expect(stat(join(home.dir, 'hub', 'hub.json'))).rejects.toMatchObject({ code: 'ENOENT' })
 })
 
+test('up says of a hub that was started otherwise only what works there', async () => {
+  await using home = await testHome()
+  await home.muster(['hub', 'start', ...bind])
+  const { code, stdout } = await home.muster(['up'])
+  expect(code).toBe(0)
+  expect(stdout).toMatch(/^It is up already: .* Try:$/m)
+  expect(stdout).toContain('exec local -- uname -a')
+  expect(stdout).not.toMatch(/second|Ctrl-C/)
+})
+
 test('from elsewhere a token is needed, and its role counts', async () => {
   await using home = await testHome()
   const token = 'operator-token-of-this-test'

@@ -73,6 +73,34 @@ test('the second host is enrolled once, also after a kill, and what runs goes on
   )
 })
 
+test('left before its end, the survey goes on at the next start, as the same run', async () => {
+  await using home = await testHome()
+  const first = home.start(['up', ...bind])
+  await vi.waitFor(() => expect(first.stdout()).toMatch(/survey\[\d+\]/), { timeout: 30_000, interval: 20 })
+  first.child.kill('SIGINT')
+  const left = await first.ended
+  const [run] = /run_\w+/.exec(left.stderr) ?? []
+  expect(left.stderr).toMatch(new RegExp(`^1 run goes on; .*: ${run}\\.$`, 'm'))
+
+  const again = home.start(['up', ...bind])
+  await served(again)
+  expect(again.stderr()).toContain('goes on where it was')
+  expect(again.stdout()).toContain(`examples/survey.yaml: succeeded in`)
+  expect(again.stdout()).toContain(`(${run})`)
+})
+
+test('when the reader of what it shows goes away, up ends and takes the second host with it', async () => {
+  await using home = await testHome()
+  const up = home.start(['up', ...bind])
+  await vi.waitFor(() => expect(up.stdout()).not.toBe(''), { timeout: 30_000, interval: 20 })
+  const { pid } = JSON.parse(await readFile(join(home.dir, 'up', 'second', 'node.json'), 'utf8'))
+  expect(await identify(pid)).toBeDefined()
+  up.child.stdout.destroy()
+  expect((await up.ended).code).toBe(141)
+  expect(await identify(pid)).toBeUndefined()
+  expect((await home.muster(['hub', 'status'])).code).toBe(6)
+})
+
 test('a taken port is said with the way out', async () => {
   await using one = await testHome()
   await using other = await testHome()

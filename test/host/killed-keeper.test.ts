@@ -11,12 +11,15 @@ import { makeTestHome, openTestHost, program, type TestHome, type TestHost } fro
 
 const sh = (line: string) => ['/bin/sh', '-c', line]
 
+/** The keeper's own start is in it. */
+const startsWithin = { timeout: 10_000 }
+
 async function running(box: TestHost, run: string): Promise<number> {
   return vi.waitFor(async () => {
     const { state, pid } = await box.caller.call(getRun, { run })
     expect(state).toBe('running')
     return pid as number
-  })
+  }, startsWithin)
 }
 
 async function killKeeper(home: TestHome): Promise<void> {

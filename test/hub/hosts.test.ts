@@ -1,8 +1,10 @@
 // Hosts at a hub: names, removal, and what is said of runs whose host is away.
 
 import { expect, test } from 'vitest'
+import { followEvents, followJournal } from '../../src/contract/event.ts'
 import { enrollNode, listHosts, removeHost, showHost } from '../../src/contract/host.ts'
-import { cancelRun, getRun } from '../../src/contract/run.ts'
+import { followLog } from '../../src/contract/output.ts'
+import { cancelRun, getRun, startRun } from '../../src/contract/run.ts'
 import { makeHome } from '../resources/home.ts'
 import { until } from '../resources/muster.ts'
 import { openTestHub } from './hub-fixture.ts'
@@ -80,3 +82,49 @@ test('a hub that is opened again knows its hosts, their last word and their runs
   expect(hosts[1]).toMatchObject({ name: 'box', status: 'offline', info: { platform: process.platform } })
   expect(await (await again.host('box')).call(getRun, { run })).toMatchObject({ state: 'succeeded', host: 'box' })
 })
+
+test('of two enrolments of one name at the same moment, the second is told that it is taken', async () => {
+  await using hub = await openTestHub()
+  const both = await Promise.allSettled(['box', 'BOX'].map((name) => hub.caller.call(enrollNode, { name })))
+  expect(both).toMatchObject([{ status: 'fulfilled' }, { status: 'rejected', reason: { code: 'host.name_taken' } }])
+})
+
+test('who follows a run of a host that is being removed is told so, instead of waiting for it', async () => {
+  await using hub = await openTestHub()
+  await using node = await hub.join('box')
+  const [begun, waiting] = [await hub.submit(sleep, { host: 'box' }), 'run_waiting']
+  const box = await hub.host('box')
+  await until('it runs', async () => ((await box.call(getRun, { run: begun.id })).state === 'running' ? true : undefined))
+  await node.cut()
+  await hub.submit(sleep, { host: 'box', run: waiting, queue: true })
+  const readers = [
+    drain(box.items(followEvents, { run: begun.id, follow: true })),
+    drain(box.items(followLog, { run: begun.id, follow: true })),
+    drain(box.items(followJournal, { follow: true })),
+  ]
+  const ends = Promise.allSettled(readers)
+  const waits = Promise.allSettled([drain(box.items(followEvents, { run: waiting, follow: true }))])
+  await hub.caller.call(removeHost, { host: 'box', force: true })
+  for (const end of await ends) expect(end).toMatchObject({ status: 'rejected', reason: { code: 'host.unknown' } })
+  // The run's end, or that its host is gone: whichever comes first.
+  await waits
+})
+
+test('a host ends only runs of its own, also where another host has a run of the same id', async () => {
+  await using hub = await openTestHub()
+  await using node = await hub.join('one')
+  await using _two = await hub.join('two')
+  const [one, two] = [await hub.host('one'), await hub.host('two')]
+  await node.cut()
+  const { id: run } = await hub.submit(sleep, { host: 'one', queue: true })
+  await two.call(startRun, { run, spec: { kind: 'command', argv: ['true'] } })
+  await drain(two.items(followEvents, { run, follow: true }))
+  expect((await two.call(getRun, { run })).state).toBe('succeeded')
+  expect((await one.call(getRun, { run })).state).toBe('queued')
+})
+
+async function drain<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const item of items) all.push(item)
+  return all
+}

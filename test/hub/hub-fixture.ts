@@ -6,11 +6,12 @@ import type { Caller } from '../../src/contract/caller.ts'
 import { direct } from '../../src/contract/direct.ts'
 import { submitRun } from '../../src/contract/fleet.ts'
 import { enrollNode, showHost } from '../../src/contract/host.ts'
-import type { Principal } from '../../src/contract/implementation.ts'
+import type { Implementation, Principal } from '../../src/contract/implementation.ts'
 import type { InputOf } from '../../src/contract/operation.ts'
 import { getRun, isTerminal, type Run, type RunSpecInput } from '../../src/contract/run.ts'
 import { openHost } from '../../src/host/host.ts'
 import { openHub } from '../../src/hub/hub.ts'
+import type { Channel } from '../../src/wire/channel.ts'
 import { memoryChannels } from '../../src/wire/channels/memory.ts'
 import { dialHandshake } from '../../src/wire/handshake.ts'
 import { type Identity, temporaryIdentity } from '../../src/wire/identity.ts'
@@ -27,12 +28,16 @@ export interface TestHub extends AsyncDisposable {
   host(ref: string): Promise<Caller>
   submit(spec: RunSpecInput, more?: Omit<InputOf<typeof submitRun>, 'spec'>): Promise<Run>
   endOf(run: Run): Promise<Run>
-  /** A node's process, as it were: a host of its own whose link can be cut and made again. */
-  join(name: string): Promise<TestNode>
+  /** A node's process, as it were: a host of its own whose link can be cut and made again. `offers`: what it answers, if not its host's own. */
+  join(name: string, offers?: (its: Implementation) => Implementation): Promise<TestNode>
+  /** Takes a channel as a dialled one. */
+  acceptTunnel(channel: Channel): Promise<void>
 }
 
 export interface TestNode extends AsyncDisposable {
   readonly host: string
+  /** Asks its host itself, past the hub. */
+  readonly caller: Caller
   cut(): Promise<void>
   dial(): Promise<void>
 }
@@ -51,7 +56,7 @@ export async function openTestHub(options: { storeUrl?: string; home?: Home } = 
   const caller = direct(hub.offers, operator)
   const host = async (ref: string) => direct(await hub.host(ref), operator)
 
-  async function joinNode(name: string): Promise<TestNode> {
+  async function joinNode(name: string, offers = (its: Implementation) => its): Promise<TestNode> {
     const enrolled = await caller.call(enrollNode, { name })
     const node = new AsyncDisposableStack()
     const itsHome = node.use(await makeHome())
@@ -62,12 +67,13 @@ export async function openTestHub(options: { storeUrl?: string; home?: Home } = 
       const [hubEnd, nodeEnd] = memoryChannels()
       const admitted = hub.acceptTunnel(hubEnd, { address: 'memory' })
       await shakeHands(nodeEnd, identity, credential)
-      const made = createPeer(nodeEnd, { offers: itsHost.offers, principal: operator })
+      const made = createPeer(nodeEnd, { offers: offers(itsHost.offers), principal: operator })
       await admitted
       return made
     }
     return {
       host: enrolled.host,
+      caller: direct(itsHost.offers, operator),
       async cut() {
         await peer[Symbol.asyncDispose]()
         await until(`${name} is offline`, async () => {
@@ -91,6 +97,7 @@ export async function openTestHub(options: { storeUrl?: string; home?: Home } = 
     caller,
     host,
     join: joinNode,
+    acceptTunnel: (channel) => hub.acceptTunnel(channel, { address: 'memory' }),
     submit: (spec, more) => caller.call(submitRun, { spec, ...more }),
     endOf: (run) =>
       until(`${run.id} ends`, async () => {

@@ -110,3 +110,31 @@ test('a list over pages has every run once, those that wait included, and names 
   for (const { id, host } of submitted) expect(await hub.caller.call(findRun, { run: id })).toMatchObject({ id, host })
   await expect(hub.caller.call(findRun, { run: 'run_none' })).rejects.toMatchObject({ code: 'run.unknown' })
 })
+
+test('a list of runs that only wait goes on over pages too', async () => {
+  await using hub = await openTestHub()
+  await using node = await hub.join('box')
+  await node.cut()
+  const waiting = []
+  for (let n = 0; n < 5; n++) waiting.push((await hub.submit(echo, { host: 'box', queue: true })).id)
+  const listed: string[] = []
+  let before: string | undefined
+  do {
+    const page = await hub.caller.call(listFleetRuns, { limit: 2, ...(before !== undefined && { before }) })
+    listed.push(...page.runs.map(({ id }) => id))
+    before = page.next ?? undefined
+  } while (before !== undefined)
+  expect(listed).toEqual(waiting.reverse())
+})
+
+test('a repeat by run id is the same run also while its host is away; a run id under another key is a conflict', async () => {
+  await using hub = await openTestHub()
+  await using node = await hub.join('box')
+  const first = await hub.submit(sleep, { host: 'box', run: 'run_mine' })
+  await node.cut()
+  expect((await hub.submit(sleep, { host: 'box', run: first.id })).id).toBe(first.id)
+  await expect(hub.submit(sleep, { host: 'box', run: first.id, key: 'k', queue: true })).rejects.toMatchObject({
+    code: 'run.conflict',
+  })
+  await expect(hub.submit(sleep, { run: first.id })).rejects.toMatchObject({ code: 'run.conflict' })
+})

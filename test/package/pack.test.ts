@@ -69,6 +69,13 @@ for (const [shell, ...justRead] of [
   })
 }
 
+test.skipIf(!hasProgram('zsh'))('zsh completes with it, also where its start file has not switched completion on', async () => {
+  const file = join(folder, 'sourced.zsh')
+  await writeFile(file, await muster('completion', 'zsh'))
+  const told = await run('zsh', ['-f', '-c', `source ${file}; print $_comps[muster]`])
+  expect(told).toEqual({ stdout: '_muster\n', stderr: '' })
+})
+
 test('the installed command runs work on the machine that it is on', async () => {
   await muster('hub', 'start', '--bind', '127.0.0.1:0')
   try {

@@ -1,6 +1,7 @@
 // What may stand where the cursor is, by the tree of commands alone. Names that only a hub knows are left to be asked for.
 
 import type { Argument, Command, Option } from 'commander'
+import { runStates } from '../../contract/run.ts'
 
 export interface Answer {
   readonly word: string
@@ -78,6 +79,7 @@ function valuesOf(option: Option): Answer[] {
   const values = {
     role: ['operator', 'viewer'],
     kind: ['command', 'workflow'],
+    state: Object.keys(runStates),
     stream: ['both', 'merged', 'stdout', 'stderr'],
     allow: ['runs', 'procs'],
   }

@@ -25,9 +25,13 @@ async function namesAtHub(terminal: Terminal, kind: NameKind, begun: string): Pr
     // Nobody who presses Tab wants to read an error.
     return []
   })
-  // Of a list HOST,HOST the last is the one being typed.
+  // Of a list HOST,HOST the last is the one being typed; each is named once.
   const before = kind === 'host' ? begun.slice(0, begun.lastIndexOf(',') + 1) : ''
-  return names.map(({ word, description }) => ({ word: before + word, description })).filter(({ word }) => word.startsWith(begun))
+  const taken = before.split(',')
+  return names
+    .filter(({ word }) => !taken.includes(word))
+    .map(({ word, description }) => ({ word: before + word, description }))
+    .filter(({ word }) => word.startsWith(begun))
 }
 
 async function hostNames(terminal: Terminal): Promise<Answer[]> {

@@ -13,7 +13,9 @@ const scripts: Readonly<Record<string, string>> = {
   done < <(muster complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
 }
 complete -o default -F _muster muster`,
+  // A zsh whose start file has not switched completion on yet has no compdef.
   zsh: `#compdef muster
+(( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i }
 _muster() {
   local line
   local -a answers
@@ -25,9 +27,14 @@ _muster() {
 compdef _muster muster`,
   fish: `function __muster_complete
   set -l words (commandline -opc) (commandline -ct)
-  muster complete -- $words[2..] 2>/dev/null
+  set -l answers (muster complete -- $words[2..] 2>/dev/null)
+  if set -q answers[1]
+    printf '%s\\n' $answers
+  else
+    __fish_complete_path (commandline -ct)
+  end
 end
-complete -c muster -a '(__muster_complete)'`,
+complete -c muster --no-files -a '(__muster_complete)'`,
 }
 
 export const printScript: Action<unknown, [string]> = async (_terminal, _options, shell) => {

@@ -1,7 +1,7 @@
 // exec on several hosts at once: live lines with the host's name before each, or equal outputs folded; a summary by exit code.
 // What happens to one host is that host's row; the others go on.
 
-import { asMusterError, exitCode } from '../../contract/errors.ts'
+import { asMusterError, exitCode, hasCode } from '../../contract/errors.ts'
 import { submitRun } from '../../contract/fleet.ts'
 import { cancelRun, type Run } from '../../contract/run.ts'
 import { paintHost } from '../color.ts'
@@ -56,7 +56,8 @@ export async function execOnMany(context: ExecContext, hosts: readonly string[],
       return { host: run.host, run: ended, error, code, output: captures }
     } catch (thrown) {
       if (thrown instanceof OutputClosed) await endAll(context, started)
-      if (thrown instanceof OutputClosed || signal.aborted) throw thrown
+      // Our own output, not the host: it would be the same for all of them.
+      if (thrown instanceof OutputClosed || hasCode(thrown, 'file.unwritable') || signal.aborted) throw thrown
       return { host: run.host, run, error: asMusterError(thrown).toValue(), code: undefined, output: captures }
     }
   }

@@ -30,7 +30,8 @@ export const listRuns: Action<ListOptions, []> = async (terminal, options) => {
   }
   using client = connect(terminal)
   const found = await client.hub.call(listFleetRuns, wanted)
-  for (const { host, reason } of found.unanswered) terminal.say(`${host} did not answer for its runs: ${reason}.`)
+  for (const { host, reason } of found.unanswered)
+    terminal.say(`${host} did not answer for its runs: ${reason.replace(/\.$/, '')}.`)
   if (found.next !== null && !options.json) terminal.say(`There are older ones: --before ${found.next}`)
   return { json: found, text: found.runs.length === 0 ? 'No runs.' : showTable(columns, found.runs, terminal) }
 }

@@ -9,7 +9,7 @@ const TokenInput = createToken.input.shape
 
 export const create: Action<{ readonly role?: string }, [string]> = async (terminal, options, name) => {
   const input = {
-    name: check(TokenInput.name, name, "The token's name"),
+    name: check(TokenInput.name, name, "The token's name", 'A name has 1 to 128 characters.'),
     role: TokenRow.shape.role.parse(options.role ?? 'viewer'),
   }
   using client = connect(terminal)

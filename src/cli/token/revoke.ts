@@ -6,7 +6,7 @@ import { connect } from '../hub-connection.ts'
 import type { Action } from '../perform.ts'
 
 export const revoke: Action<unknown, [string]> = async (terminal, _options, token) => {
-  const id = check(revokeToken.input.shape.token, token, "The token's id")
+  const id = check(revokeToken.input.shape.token, token, "The token's id", '`muster token list` shows the ids.')
   using client = connect(terminal)
   const row = await client.hub.call(revokeToken, { token: id })
   return { json: row, text: `revoked: ${row.name} (${row.id})` }

@@ -4,15 +4,10 @@ import { selfInWords } from '../self.ts'
 import type { Terminal } from '../terminal.ts'
 import { secondName } from './second.ts'
 
-export function nextSteps(terminal: Pick<Terminal, 'env' | 'cwd'>, url: string): string {
+/** `hasSecond`: the hub has the second host too, which a hub that was started otherwise may not. */
+export function nextSteps(terminal: Pick<Terminal, 'env' | 'cwd'>, hasSecond: boolean): string {
+  const withSecond = [`exec ${secondName} -- uname -a`, `exec local,${secondName} --fold -- date -u`]
+  const commands = ['host list', ...(hasSecond ? withSecond : ['exec local -- uname -a']), 'run list', 'node enroll my-laptop']
   const muster = selfInWords(terminal)
-  return `
-The hub serves at ${url} until Ctrl-C. Try, in another terminal:
-
-  ${muster} host list
-  ${muster} exec ${secondName} -- uname -a
-  ${muster} exec local,${secondName} --fold -- date -u
-  ${muster} run list
-  ${muster} node enroll my-laptop
-`
+  return `\n${commands.map((command) => `  ${muster} ${command}\n`).join('')}`
 }

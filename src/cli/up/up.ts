@@ -1,6 +1,7 @@
 // `muster up`: a hub in this process, a second host beside it over a real tunnel, an example running on both, then serving until Ctrl-C.
 
 import { failure } from '../../contract/errors.ts'
+import { listHosts } from '../../contract/host.ts'
 import { closeDeadlineMs, closeWithin } from '../close-within.ts'
 import { openHome } from '../home.ts'
 import { refuseOpenBind } from '../hub/settings.ts'
@@ -28,7 +29,7 @@ export const up: Action<UpOptions, []> = async (terminal, options) => {
   refuseOpenBind(bind)
   const home = await openHome(terminal.env)
   const running = await findHub(home)
-  if (running) return { json: { started: false, ...running }, text: describeRunning(terminal, running) }
+  if (running) return { json: { started: false, ...running }, text: await describeRunning(terminal, running) }
   const log = openFileLog(home.hubLog, terminal.env)
   const stopping = stopRequested({ hangup: true })
   const opened = new AsyncDisposableStack()
@@ -36,13 +37,13 @@ export const up: Action<UpOptions, []> = async (terminal, options) => {
     const { record } = opened.use(await serveHub(home, { bind, allowHosts: [] }, log))
     const url = record.urls[0] ?? record.socket
     terminal.say(`The hub is ready at ${url}, with this machine as its host local.`)
-    // The hub's own home, whatever MUSTER_HUB says of another.
-    const client = opened.use(connect({ env: { ...terminal.env, MUSTER_HUB: undefined } }))
+    const client = opened.use(connectOwn(terminal))
     const second = opened.use(await joinSecond({ home, client, hubUrl: url.replace(/^http/, 'ws'), env: terminal.env, stopping }))
     if (second) {
       terminal.say(`A second host, ${secondName}, has joined it through a tunnel: a process of its own (pid ${second.pid}).`)
       if (options.work) await runSurvey({ terminal, client, options, stopping })
-      if (!options.json) terminal.say(nextSteps(terminal, url))
+      if (!options.json)
+        terminal.say(`\nThe hub serves at ${url} until Ctrl-C. Try, in another terminal:\n${nextSteps(terminal, true)}`)
     }
     await stopping
     await sayWhatGoesOn(terminal, client)
@@ -53,6 +54,14 @@ export const up: Action<UpOptions, []> = async (terminal, options) => {
   return { json: { started: true, stopped: true } }
 }
 
-function describeRunning(terminal: Terminal, { urls, socket, pid }: HubRecord): string {
-  return [`It is up already: the hub is at ${urls[0] ?? socket} (pid ${pid}).`, nextSteps(terminal, urls[0] ?? socket)].join('\n')
+async function describeRunning(terminal: Terminal, { urls, socket, pid }: HubRecord): Promise<string> {
+  using client = connectOwn(terminal)
+  const { hosts } = await client.hub.call(listHosts, {})
+  const hasSecond = hosts.some(({ name, status }) => name === secondName && status === 'online')
+  return `It is up already: the hub is at ${urls[0] ?? socket} (pid ${pid}). Try:\n${nextSteps(terminal, hasSecond)}`
+}
+
+/** The hub of this home, whatever MUSTER_HUB says of another. */
+function connectOwn({ env }: Terminal): ReturnType<typeof connect> {
+  return connect({ env: { ...env, MUSTER_HUB: undefined } })
 }

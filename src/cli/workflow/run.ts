@@ -1,7 +1,8 @@
 // `muster workflow run`: submits a file, shows it live, prints the result table.
 
-import { readFile } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
 import { basename } from 'node:path'
+import { buffer } from 'node:stream/consumers'
 import { exitCode, failure, MusterError } from '../../contract/errors.ts'
 import { submitRun } from '../../contract/fleet.ts'
 import { localHost } from '../../contract/names.ts'
@@ -53,7 +54,8 @@ async function followWorkflow(terminal: Terminal, client: HubClient, run: Run, {
 const mostBytes = 512 * 1024
 
 async function readWorkflow(file: string): Promise<string> {
-  const bytes = await readFile(file).catch((error) => {
+  // One byte more tells a file that is too large; a device or a pipe may never end.
+  const bytes = await buffer(createReadStream(file, { end: mostBytes })).catch((error) => {
     throw failure('file.unreadable', { file, problem: describeFileProblem(error) }, { cause: error })
   })
   if (bytes.length > mostBytes) throw failure('file.unreadable', { file, problem: `a workflow has ${mostBytes} bytes at most` })

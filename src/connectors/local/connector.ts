@@ -16,9 +16,10 @@ const thisProcess: Principal = { kind: 'self', id: 'hub', role: 'operator', scop
 export async function openLocal(options: Omit<Parameters<typeof openHost>[0], 'name' | 'policy'>): Promise<Connector> {
   const host = await openHost({ ...options, name: localHost, policy: { allow: 'everything' } })
   const cell = linkStateCell({ status: 'online', since: new Date().toISOString(), caller: direct(host.offers, thisProcess) })
+  // Online until the host has let go of its runs: a workflow that is being put aside must not take this for a unit's failure.
   const close = async () => {
-    cell.set(offline('the hub is closing'))
     await host.close()
+    cell.set(offline('the hub is closing'))
   }
   return {
     traits: { mirrored: false },

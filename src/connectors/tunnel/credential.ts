@@ -24,8 +24,17 @@ export async function findJoinedHub(dir: string, hubUrl: string): Promise<Joined
     throw error
   })
   for (const file of files.filter((name) => name.endsWith('.json'))) {
-    const parsed = JoinedHub.safeParse(JSON.parse(await readFile(join(dir, file), 'utf8')))
-    if (parsed.success && parsed.data.hubUrl === hubUrl) return parsed.data
+    const joined = parseJoinedHub(await readFile(join(dir, file), 'utf8'))
+    if (joined?.hubUrl === hubUrl) return joined
   }
   return undefined
+}
+
+function parseJoinedHub(text: string): JoinedHub | undefined {
+  try {
+    return JoinedHub.safeParse(JSON.parse(text)).data
+  } catch {
+    // Not JSON: then it is no record of a hub, whatever it is.
+    return undefined
+  }
 }

@@ -12,8 +12,8 @@ import { dialHandshake } from '../../wire/handshake.ts'
 import { fingerprintOf, type Identity, loadIdentity } from '../../wire/identity.ts'
 import { createPeer, type Peer } from '../../wire/peer.ts'
 import { keepConnected } from '../../wire/reconnect.ts'
-import { findJoinedHub, saveJoinedHub } from './credential.ts'
 import { parseEnrolmentToken } from '../enrolment-token.ts'
+import { findJoinedHub, saveJoinedHub } from './credential.ts'
 
 export interface TunnelLink {
   /** ws:// or wss://, without a path. */

@@ -1,7 +1,7 @@
 // Small files that are there whole or not at all, and stay there when the machine loses power.
 // Synchronous: the keeper writes them around a spawn, in one turn of its loop, so that nothing can come in between.
 
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 /** Creates the file; answers false, changing nothing, if there is one already. Of several creators one wins. */
@@ -13,7 +13,13 @@ export function createDurably(file: string, text: string): boolean {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
     throw error
   }
-  finish(opened, text)
+  try {
+    finish(opened, text)
+  } catch (error) {
+    // A full disk: it was not created, and who asked may ask again.
+    rmSync(file)
+    throw error
+  }
   syncDirectory(dirname(file))
   return true
 }

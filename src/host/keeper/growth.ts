@@ -15,7 +15,7 @@ const pauseMs = 5
 const checkEveryMs = 500
 
 export function noteGrowth(dir: string, onError: (error: unknown) => void): Growth {
-  const observer = observeOutput(dir)
+  const observing = observeOutput(dir)
   let pausing: NodeJS.Timeout | undefined
   let grown = false
 
@@ -25,7 +25,7 @@ export function noteGrowth(dir: string, onError: (error: unknown) => void): Grow
       return
     }
     grown = false
-    observer.note().catch(onError)
+    observing.then((observer) => observer.note()).catch(onError)
     pausing = setTimeout(() => {
       pausing = undefined
       if (grown) note()
@@ -41,7 +41,7 @@ export function noteGrowth(dir: string, onError: (error: unknown) => void): Grow
       watcher?.close()
       clearTimeout(pausing)
       clearInterval(checking)
-      return observer.close()
+      return (await observing).close()
     },
   }
 }

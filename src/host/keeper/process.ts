@@ -5,7 +5,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { OutputStream } from '../../contract/output.ts'
 import type { Exit } from '../../contract/run.ts'
+import { observeOutput } from '../../store/output/observe.ts'
 import { groupLives, identify, identifyChild, type ProcessIdentity } from '../process-identity.ts'
 import { type ExitRecord, writeExitRecord } from './exit-record.ts'
 import { signalGroup } from './group.ts'
@@ -46,7 +48,12 @@ export async function startProcess(
   }
   const ended = new Promise<Exit>((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })))
   const identity = identifyChild(child.pid) ?? (await identify(child.pid)) ?? { pid: child.pid, startTime: 'ended at once' }
-  recordSpawned(dir, startedAt, identity)
+  try {
+    recordSpawned(dir, startedAt, identity)
+  } catch (error) {
+    // It runs: held, its end is known, also if this cannot be written.
+    log.error('a start could not be recorded', { dir, error })
+  }
   return hold(dir, child, identity, startedAt, ended, log)
 }
 
@@ -92,26 +99,49 @@ function hold(
 
   async function end(): Promise<ExitRecord> {
     const exit = await exited
-    while (told === 'SIGTERM' && signalGroup(identity.pid, 0) && (await groupLives(identity.pid))) await delay(groupCheckMs)
+    while (told === 'SIGTERM' && (await othersLive())) await delay(groupCheckMs)
     // From here on the group's number may become another's.
     over = true
     const endedAt = new Date().toISOString()
-    const record = { exit, notStarted: null, pid: identity.pid, startedAt, endedAt, output: await finalSizes() }
-    try {
-      writeExitRecord(dir, record)
-    } catch (error) {
-      // A full disk: those who follow now are still told.
-      log.error('an exit could not be recorded', { dir, record, error })
-    }
+    const output = await untilThereIsRoom(finalSizes(), () => ({ stdout: sizeIn(dir, 'stdout'), stderr: sizeIn(dir, 'stderr') }))
+    const record = { exit, notStarted: null, pid: identity.pid, startedAt, endedAt, output }
+    await untilThereIsRoom(
+      async () => writeExitRecord(dir, record),
+      () => undefined,
+    )
     return record
   }
 
-  async function finalSizes(): Promise<ExitRecord['output']> {
+  /** What cannot be seen counts as living: SIGKILL ends this wait in any case. */
+  async function othersLive(): Promise<boolean> {
     try {
-      return await growth.close()
+      return signalGroup(identity.pid, 0) && (await groupLives(identity.pid))
     } catch (error) {
-      log.error('the last output could not be noted', { dir, error })
-      return { stdout: statSync(join(dir, 'stdout')).size, stderr: statSync(join(dir, 'stderr')).size }
+      log.error('a group could not be looked at', { dir, error })
+      return true
+    }
+  }
+
+  /** The first try notes what is left; the observer is closed then, and a further try opens its own. */
+  function finalSizes(): () => Promise<ExitRecord['output']> {
+    let close = () => growth.close()
+    return () => {
+      const sizes = close()
+      close = async () => (await observeOutput(dir)).close()
+      return sizes
+    }
+  }
+
+  /** An end that was told and is not on disk would be unknown after this keeper: on a full disk it is tried again. */
+  async function untilThereIsRoom<T>(work: () => Promise<T>, otherwise: () => T): Promise<T> {
+    for (;;) {
+      try {
+        return await work()
+      } catch (error) {
+        log.error('an end could not be recorded', { dir, error })
+        if (!isDiskFull(error)) return otherwise()
+        await delay(diskFullAgainMs)
+      }
     }
   }
 
@@ -129,3 +159,15 @@ function hold(
 }
 
 const groupCheckMs = 25
+const diskFullAgainMs = 1_000
+
+/** 0 for one that somebody has removed. */
+function sizeIn(dir: string, stream: OutputStream): number {
+  return statSync(join(dir, stream), { throwIfNoEntry: false })?.size ?? 0
+}
+
+function isDiskFull(error: unknown): boolean {
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
+  const { code } = cause as NodeJS.ErrnoException
+  return code === 'ENOSPC' || code === 'EDQUOT'
+}

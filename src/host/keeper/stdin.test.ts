@@ -72,3 +72,20 @@ test('a process that closes its input refuses the rest', async () => {
   setImmediate(() => pipe.destroy(new Error('EPIPE')))
   await expect(writing).rejects.toMatchObject({ code: 'run.stdin_closed' })
 })
+
+test('writers that leave a process that does not read add nothing, however many come', async () => {
+  const pipe = new PassThrough({ highWaterMark: 1024 })
+  const stdin = openStdin(pipe)
+  for (let i = 0; i < 20; i++) {
+    const leaving = new AbortController()
+    const writing = stdin.write(part(0, false, leaving.signal), bytesOf(Buffer.alloc(100 * 1024)))
+    await vi.waitFor(() => expect(pipe.writableNeedDrain).toBe(true))
+    setImmediate(() => leaving.abort())
+    await writing.catch((error) => expect(error).toMatchObject({ code: 'call.cancelled' }))
+    const more = new AbortController()
+    const adding = stdin.write(part(100 * 1024, false, more.signal), bytesOf(Buffer.alloc(100 * 1024)))
+    setImmediate(() => more.abort())
+    await expect(adding).rejects.toMatchObject({ code: 'call.cancelled' })
+  }
+  expect(pipe.writableLength + pipe.readableLength).toBeLessThanOrEqual(200 * 1024)
+})

@@ -48,3 +48,13 @@ test('a claim whose writer was killed before its text is still a claim', async (
   expect(readTrace(dir)).toMatchObject({ found: 'claimed' })
   expect(claimSpawn(dir, at)).toBe(false)
 })
+
+test.each(['', '\0\0\0\0', '{"claimedAt":"2026-'])(
+  'a record that a power cut left as %j is a claim all the same',
+  async (text) => {
+    const dir = await processDir()
+    await writeFile(join(dir, 'spawn'), text)
+    expect(readTrace(dir)).toEqual({ found: 'claimed', startedAt: expect.any(String) })
+    expect(claimSpawn(dir, at)).toBe(false)
+  },
+)

@@ -5,7 +5,8 @@ import { constants } from 'node:fs'
 import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import { failure } from '../../contract/errors.ts'
 import type { OutputStream } from '../../contract/output.ts'
-import { asWriteProblem, beginning, type OutputPosition, outputFiles, outputStreams, recordsFrom } from './files.ts'
+import { asWriteProblem, beginning, type OutputPosition, outputFiles, outputStreams } from './files.ts'
+import { wholePosition } from './position.ts'
 import { chunkBytes, encodeRecord, recordBytes } from './record.ts'
 
 export interface Appender {
@@ -15,6 +16,8 @@ export interface Appender {
    * Rejects with `wire.protocol` for an offset beyond the end, `store.unavailable` when they cannot be written.
    */
   append(chunk: { stream: OutputStream; bytes: Uint8Array; at: number; offset?: number }): Promise<void>
+  /** Drops all that is here, for a copy whose source has other chunks now. */
+  clear(): Promise<void>
   /** Finishes what was asked for; it is on disk when this resolves. */
   close(): Promise<void>
 }
@@ -42,20 +45,25 @@ export async function openAppender(dir: string): Promise<Appender> {
     }
   }
 
+  function inTurn(work: () => Promise<void>): Promise<void> {
+    const done = last.then(work).catch((error) => {
+      throw asWriteProblem(error)
+    })
+    // Whoever asked is told; what comes next is judged by itself.
+    last = done.catch(() => undefined)
+    return done
+  }
+
   return {
     get position() {
       return position
     },
-    append(chunk) {
-      const written = last
-        .then(() => write(chunk))
-        .catch((error) => {
-          throw asWriteProblem(error)
-        })
-      // Whoever appended is told; the next append is judged by itself.
-      last = written.catch(() => undefined)
-      return written
-    },
+    append: (chunk) => inTurn(() => write(chunk)),
+    clear: () =>
+      inTurn(async () => {
+        await cutTo(beginning, order, data)
+        position = beginning
+      }),
     async close() {
       await last
       try {
@@ -77,10 +85,15 @@ function openToWrite(file: string): Promise<FileHandle> {
 /** Drops records that are torn or whose bytes are missing, and bytes without a record. */
 async function cutBack(order: FileHandle, data: Record<OutputStream, FileHandle>): Promise<OutputPosition> {
   const sizes = { stdout: (await data.stdout.stat()).size, stderr: (await data.stderr.stat()).size }
-  const { position } = recordsFrom(beginning, await order.readFile(), sizes)
+  const position = await wholePosition(order, sizes)
+  await cutTo(position, order, data)
+  return position
+}
+
+/** The order first: a record must never cover bytes that are not there. */
+async function cutTo(position: OutputPosition, order: FileHandle, data: Record<OutputStream, FileHandle>): Promise<void> {
   await order.truncate(position.chunk * recordBytes)
   for (const stream of outputStreams) await data[stream].truncate(position[stream])
-  return position
 }
 
 /** A write to a disk that is nearly full may take only some of it, and fails when it is asked for the rest. */

@@ -1,10 +1,11 @@
 // For output that a process writes straight into its files: notes their growth in `order`. Used by the host and its keeper.
-// Synchronous inside: two sizes and one small write cost microseconds, and two notes can never interleave.
+// A note is synchronous inside: two sizes and one small write cost microseconds, and two notes can never interleave.
 
-import { closeSync, constants, ftruncateSync, mkdirSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { constants, statSync, writeSync } from 'node:fs'
+import { mkdir, open } from 'node:fs/promises'
 import type { OutputStream } from '../../contract/output.ts'
-import { asWriteProblem, beginning, type OutputPosition, outputFiles, outputStreams, recordsFrom, type Sizes } from './files.ts'
+import { asWriteProblem, type OutputPosition, outputFiles, outputStreams, type Sizes } from './files.ts'
+import { wholePosition } from './position.ts'
 import { chunkBytes, encodeRecord, recordBytes } from './record.ts'
 
 export interface OutputObserver {
@@ -15,19 +16,21 @@ export interface OutputObserver {
 }
 
 /** Goes on after the records that are there and whole; what a crash left behind them is dropped. One observer for a directory. */
-export function observeOutput(dir: string): OutputObserver {
+export async function observeOutput(dir: string): Promise<OutputObserver> {
+  await using opened = new AsyncDisposableStack()
   const files = outputFiles(dir)
-  mkdirSync(dir, { recursive: true, mode: 0o700 })
-  const order = openSync(files.order, constants.O_RDWR | constants.O_CREAT, 0o600)
+  await mkdir(dir, { recursive: true, mode: 0o700 })
+  const order = opened.use(await open(files.order, constants.O_RDWR | constants.O_CREAT, 0o600))
   const sizes = (): Sizes => ({ stdout: sizeOf(files.stdout), stderr: sizeOf(files.stderr) })
-  let { position } = recordsFrom(beginning, readFileSync(order), sizes())
-  ftruncateSync(order, position.chunk * recordBytes)
+  let position = await wholePosition(order, sizes())
+  await order.truncate(position.chunk * recordBytes)
+  const parts = opened.move()
 
   function note(): void {
     const { records, after } = growth(position, sizes())
     if (records.length === 0) return
     // At its place, not at the end: a record that a full disk cut short is written over by the next note.
-    writeAll(order, Buffer.concat(records), position.chunk * recordBytes)
+    writeAll(order.fd, Buffer.concat(records), position.chunk * recordBytes)
     position = after
   }
 
@@ -42,11 +45,12 @@ export function observeOutput(dir: string): OutputObserver {
     async close() {
       try {
         note()
-        closeSync(order)
         if (position.chunk > 0) await settle(files, position)
         return { stdout: position.stdout, stderr: position.stderr }
       } catch (error) {
         throw asWriteProblem(error)
+      } finally {
+        await parts.disposeAsync()
       }
     },
   }

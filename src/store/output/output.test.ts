@@ -149,7 +149,8 @@ describe('an observer', () => {
     await fc.assert(
       fc.asyncProperty(writes, async (all) => {
         await using dir = await outputDir()
-        let observer = observeOutput(dir.path)
+        let observer = await observeOutput(dir.path)
+        const killed: (typeof observer)[] = []
         for (const { stream, text, next } of all) {
           await appendFile(join(dir.path, stream), Buffer.from(text, 'latin1'))
           if (next === 'note') await observer.note()
@@ -158,12 +159,15 @@ describe('an observer', () => {
             const order = join(dir.path, 'order')
             await truncate(order, Math.max(0, (await stat(order)).size - 30))
           }
-          if (next === 'killed' || next === 'cut') observer = observeOutput(dir.path)
+          if (next === 'killed') killed.push(observer)
+          if (next === 'killed' || next === 'cut') observer = await observeOutput(dir.path)
         }
         const sizes = await observer.close()
         expect(sizes).toEqual({ stdout: joined(all, 'stdout').length, stderr: joined(all, 'stderr').length })
         expect(await bytesOf(dir.path, 'stdout')).toBe(joined(all, 'stdout'))
         expect(joined(await chunksOf(dir.path), 'stderr')).toBe(joined(all, 'stderr'))
+        // The dead close no files by themselves here.
+        for (const dead of killed) await dead.close()
       }),
       { numRuns: 60 },
     )
@@ -171,7 +175,7 @@ describe('an observer', () => {
 
   test('makes one record of many small writes, and records of at most 256 KiB of a large one', async () => {
     await using dir = await outputDir()
-    const observer = observeOutput(dir.path)
+    const observer = await observeOutput(dir.path)
     for (let n = 0; n < 200; n += 1) await appendFile(join(dir.path, 'stdout'), 'x')
     await observer.note()
     await observer.note()
@@ -188,7 +192,7 @@ describe('an observer', () => {
   test('a program that cut its own output leaves zeros where bytes were promised', async () => {
     await using dir = await outputDir()
     await writeFile(join(dir.path, 'stdout'), 'abcdef')
-    const observer = observeOutput(dir.path)
+    const observer = await observeOutput(dir.path)
     await observer.note()
     await truncate(join(dir.path, 'stdout'), 2)
     expect(await observer.close()).toEqual({ stdout: 6, stderr: 0 })
@@ -266,4 +270,68 @@ describe('a reader', () => {
     leaving.abort(new Error('left'))
     await expect(next).rejects.toThrow('left')
   })
+})
+
+describe('a copy', () => {
+  const at = (stdout: number, stderr: number) => ({ stdout, stderr })
+  const ended = (stdout: number): OutputProgress => ({
+    finalSize: (stream) => (stream === 'stdout' ? stdout : 0),
+    changed: now.changed,
+  })
+  const feed = async (dir: string, after: number, had: { stdout: number; stderr: number }, progress = ended(30)) => {
+    const offsets: number[] = []
+    for await (const { offset } of readChunks(dir, { after, had, progress, follow: true, signal })) offsets.push(offset)
+    return offsets
+  }
+
+  async function hostWith(...pieces: number[]): Promise<Dir> {
+    const dir = await outputDir()
+    const appender = await openAppender(dir.path)
+    for (const length of pieces) await appender.append({ stream: 'stdout', bytes: Buffer.alloc(length), at: 5 })
+    await appender.close()
+    return dir
+  }
+
+  test('goes on where its chunks are those of the source, and is told where they are not', async () => {
+    await using same = await hostWith(10, 10, 10)
+    expect(await feed(same.path, 2, at(20, 0))).toEqual([20])
+    expect(await feed(same.path, 3, at(30, 0))).toEqual([])
+    // As many chunks, fewer chunks and more chunks than were copied: power was lost, and the rest numbered anew.
+    await using asMany = await hostWith(5, 25)
+    await expect(feed(asMany.path, 2, at(20, 0))).rejects.toMatchObject({ code: 'output.changed' })
+    await using fewer = await hostWith(30)
+    await expect(feed(fewer.path, 2, at(20, 0))).rejects.toMatchObject({ code: 'output.changed' })
+    await using more = await hostWith(5, 5, 5, 15)
+    await expect(feed(more.path, 2, at(20, 0))).rejects.toMatchObject({ code: 'output.changed' })
+    await using none = await hostWith()
+    await expect(feed(none.path, 2, at(20, 0), ended(0))).rejects.toMatchObject({ code: 'output.changed' })
+  })
+
+  test('that is cleared begins anew', async () => {
+    await using dir = await hostWith(10, 10)
+    const appender = await openAppender(dir.path)
+    await appender.clear()
+    expect(appender.position).toEqual({ chunk: 0, stdout: 0, stderr: 0 })
+    await appender.append({ stream: 'stdout', bytes: Buffer.from('new'), at: 5, offset: 0 })
+    await appender.close()
+    expect(await bytesOf(dir.path, 'stdout')).toBe('new')
+    expect(await chunksOf(dir.path)).toHaveLength(1)
+  })
+})
+
+test('a million chunks are taken up again without keeping the process from other things', async () => {
+  await using dir = await outputDir()
+  const chunks = 1_000_000
+  const order = Buffer.alloc(chunks * recordBytes)
+  for (let i = 0; i < chunks; i++) encodeRecord({ stream: 'stdout', offset: i, length: 1, at: 5 }).copy(order, i * recordBytes)
+  await writeFile(join(dir.path, 'order'), order)
+  await writeFile(join(dir.path, 'stdout'), Buffer.alloc(chunks))
+  let turns = 0
+  const turning = setInterval(() => (turns += 1), 1)
+  const appender = await openAppender(dir.path)
+  expect(appender.position).toEqual({ chunk: chunks, stdout: chunks, stderr: 0 })
+  await appender.close()
+  expect(await (await observeOutput(dir.path)).close()).toEqual({ stdout: chunks, stderr: 0 })
+  clearInterval(turning)
+  expect(turns).toBeGreaterThan(20)
 })

@@ -1,8 +1,10 @@
 // Reading a run's output, also while it grows. Only bytes that `order` covers are read; a reader ends at the final size once that
 // is known, and until then waits for `progress.changed`.
 
+import { basename } from 'node:path'
+import { failure } from '../../contract/errors.ts'
 import type { OutputStream } from '../../contract/output.ts'
-import { beginning, type NumberedRecord, recordsFrom } from './files.ts'
+import { beginning, type NumberedRecord, outputStreams, recordsFrom, type Sizes } from './files.ts'
 import { openFiles, type ReadableFiles } from './readable-files.ts'
 import { type Chunk, chunkBytes, recordBytes } from './record.ts'
 
@@ -41,17 +43,34 @@ export async function* readBytes(
   }
 }
 
-/** Both streams' chunks after a number, in the order in which they came. */
+/** How much of each stream a reader has, as far as it says so. */
+type CopiedSizes = { readonly [S in OutputStream]?: number | undefined }
+
+/**
+ * Both streams' chunks after a number, in the order in which they came. `had`: what the first `after` chunks come to by the reader's
+ * account; throws `output.changed` when they do not here (power was lost, and what was not yet on disk has other chunks now).
+ */
 export async function* readChunks(
   dir: string,
-  { after, ...from }: ReadFrom & { after: number },
+  { after, had, ...from }: ReadFrom & { after: number; had?: CopiedSizes },
 ): AsyncGenerator<Chunk & { chunk: number }> {
   await using files = openFiles(dir)
+  const skipped = { chunk: 0, stdout: 0, stderr: 0 }
   for await (const records of readRecords(files, from)) {
     for (const record of records) {
-      if (record.chunk > after) yield { ...record, bytes: await files.read(record.stream, record.offset, record.length) }
+      if (record.chunk <= after) {
+        skipped[record.stream] = record.offset + record.length
+        skipped.chunk = record.chunk
+        if (record.chunk === after) requireSame(dir, skipped, had)
+      } else yield { ...record, bytes: await files.read(record.stream, record.offset, record.length) }
     }
   }
+  if (skipped.chunk < after) requireSame(dir, skipped, had)
+}
+
+function requireSame(dir: string, here: Sizes, had: CopiedSizes = {}): void {
+  if (outputStreams.every((stream) => had[stream] === undefined || had[stream] === here[stream])) return
+  throw failure('output.changed', { run: basename(dir) })
 }
 
 /** The records as they come, from the first; ends when they reach the final sizes. */

@@ -8,7 +8,7 @@ import { outputFiles, type Sizes } from './files.ts'
 import { recordBytes } from './record.ts'
 
 /** How much of `order` is looked at in one go: bounds a reader's memory. */
-const mostOrderBytes = 16 * 1024 * recordBytes
+export const mostOrderBytes = 16 * 1024 * recordBytes
 
 export interface ReadableFiles extends AsyncDisposable {
   /** `order` from a byte on, as far as it goes now, or a bounded part of that. */
@@ -65,7 +65,7 @@ export function openFiles(dir: string): ReadableFiles {
 }
 
 /** Fills the buffer from a place in the file on; answers how much there was. */
-async function fill(file: FileHandle, buffer: Buffer, from: number): Promise<number> {
+export async function fill(file: FileHandle, buffer: Buffer, from: number): Promise<number> {
   let filled = 0
   while (filled < buffer.byteLength) {
     const { bytesRead } = await file.read(buffer, filled, buffer.byteLength - filled, from + filled)

@@ -58,6 +58,8 @@ export function groupCommit(database: DatabaseSync, db: Kysely<Tables>): GroupCo
   async function commit(writes: Waiting[]): Promise<void> {
     const answers: (() => void)[] = []
     try {
+      // Left by a commit that could not even be rolled back.
+      if (database.isTransaction) database.exec('rollback')
       database.exec('begin immediate')
       for (const one of writes) {
         const answer = await attempt(one)
@@ -65,11 +67,20 @@ export function groupCommit(database: DatabaseSync, db: Kysely<Tables>): GroupCo
       }
       database.exec('commit')
     } catch (error) {
-      if (database.isTransaction) database.exec('rollback')
       for (const { reject } of writes) reject(asStoreProblem(error))
+      rollBack()
       return
     }
     for (const answer of answers) answer()
+  }
+
+  /** Throws nothing: whoever writes next tries again, and is told if it still fails. */
+  function rollBack(): void {
+    try {
+      if (database.isTransaction) database.exec('rollback')
+    } catch {
+      return
+    }
   }
 
   async function attempt(one: Waiting): Promise<(() => void) | undefined> {

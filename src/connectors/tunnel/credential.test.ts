@@ -1,0 +1,23 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { findJoinedHub, saveJoinedHub } from './credential.ts'
+
+test('a joined hub is found by its address, past files that are no record of one', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'muster-node-'))
+  try {
+    const hub = { hubUrl: 'ws://127.0.0.1:7878', hubKey: 'zzz', host: 'host_1', name: 'box' }
+    await saveJoinedHub(dir, hub)
+    await writeFile(join(dir, 'aaa.json'), '{ torn')
+    await writeFile(join(dir, 'bbb.json'), '{}')
+    expect(await findJoinedHub(dir, hub.hubUrl)).toEqual(hub)
+    expect(await findJoinedHub(dir, 'ws://127.0.0.1:1')).toBeUndefined()
+  } finally {
+    await rm(dir, { recursive: true })
+  }
+})
+
+test('a node that has joined no hub knows none', async () => {
+  expect(await findJoinedHub(join(tmpdir(), 'muster-nowhere'), 'ws://127.0.0.1:7878')).toBeUndefined()
+})

@@ -1,0 +1,61 @@
+// For tests of the hub's parts: an empty store, and a host whose link and answers are the test's own.
+
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { linkStateCell, offline } from '../connectors/link-state.ts'
+import type { LinkState } from '../connectors/port.ts'
+import { direct } from '../contract/direct.ts'
+import { type Bound, implementation, type Principal } from '../contract/implementation.ts'
+import { openStore, type Store } from '../store/store.ts'
+import type { FleetHost } from './fleet.ts'
+
+const hub: Principal = { kind: 'self', id: 'hub', role: 'operator', scopes: new Set(['read', 'operate', 'admin']) }
+
+export interface TestHome extends AsyncDisposable {
+  readonly dir: string
+  readonly store: Store
+}
+
+export async function openTestHome(): Promise<TestHome> {
+  const dir = await mkdtemp(join(tmpdir(), 'muster-hub-'))
+  const store = await openStore({ file: join(dir, 'hub.db') })
+  return {
+    dir,
+    store,
+    async [Symbol.asyncDispose]() {
+      await store.close()
+      await rm(dir, { recursive: true })
+    },
+  }
+}
+
+/** A host that answers what is given; online until `cut`. */
+export function testHost(id: string, answers: Bound[], traits = { mirrored: false }): FleetHost & { cut(): void; dial(): void } {
+  const online = (): LinkState => ({
+    status: 'online',
+    since: new Date().toISOString(),
+    caller: direct(implementation(...answers), hub),
+  })
+  const cell = linkStateCell(online())
+  const close = async () => cell.set(offline('closed'))
+  const connector = {
+    traits,
+    get state() {
+      return cell.state
+    },
+    onChange: cell.onChange,
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+  return {
+    id,
+    name: id,
+    labels: {},
+    kind: 'tunnel',
+    label: id,
+    connector,
+    cut: () => cell.set(offline('cut')),
+    dial: () => cell.set(online()),
+  }
+}
