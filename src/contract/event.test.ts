@@ -34,7 +34,13 @@ test('the first event makes the run, and nothing else can be first', () => {
 })
 
 test('what an event does not say stays as it was', () => {
-  const running = applyEvent(applyEvent(undefined, address, accepted), address, { type: 'state', seq: 2, at, state: 'running', pid: 7 })
+  const running = applyEvent(applyEvent(undefined, address, accepted), address, {
+    type: 'state',
+    seq: 2,
+    at,
+    state: 'running',
+    pid: 7,
+  })
   const stopping = applyEvent(running, address, { type: 'state', seq: 3, at, state: 'stopping', reason: 'cancel' })
   expect(stopping).toMatchObject({ pid: 7, startedAt: at, exit: null })
 })

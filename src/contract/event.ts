@@ -2,10 +2,10 @@
 // so the host that writes them and the hub that mirrors them cannot disagree.
 
 import { z } from 'zod'
+import { failure } from './errors.ts'
 import { Flag, RunId, Time } from './names.ts'
 import { operation } from './operation.ts'
-import { ErrorValue, Exit, isTerminal, mayFollow, Run, RunKind, RunParent, RunState } from './run.ts'
-import { failure } from './errors.ts'
+import { ErrorValue, Exit, isTerminal, mayFollow, type Run, RunKind, RunParent, RunState } from './run.ts'
 
 const Accepted = z.object({
   type: z.literal('accepted'),

@@ -1,7 +1,7 @@
 // The answering side of the contract: handlers bound to operations, and the one door where input is parsed and scope checked.
 // Wire, HTTP and the in-process carrier all come through `admit`; no handler checks a schema or a scope itself.
 
-import { z } from 'zod'
+import type { z } from 'zod'
 import { failure } from './errors.ts'
 import type {
   BytesOperation,

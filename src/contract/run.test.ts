@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { RunId } from './names.ts'
-import { isTerminal, mayFollow, type RunState, RunSpec, runStates, runTitle } from './run.ts'
+import { isTerminal, mayFollow, RunSpec, type RunState, runStates, runTitle } from './run.ts'
 
 const states = Object.keys(runStates) as RunState[]
 
