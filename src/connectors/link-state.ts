@@ -29,5 +29,6 @@ export function linkStateCell(initial: LinkState): LinkStateCell {
 }
 
 export function offline(reason: string): LinkState {
-  return { status: 'offline', since: new Date().toISOString(), reason }
+  // Sentences are made of it, which bring their own full stop.
+  return { status: 'offline', since: new Date().toISOString(), reason: reason.replace(/\.$/, '') }
 }

@@ -22,8 +22,12 @@ export async function mintEnrolment(store: Store, hubKey: string): Promise<NewEn
   return { host, token }
 }
 
-/** Which host a proven key is. Throws `enroll.token_invalid`, `enroll.token_used`, `node.unknown`. */
-export async function hostOfNode(store: Store, node: Parameters<DialInGate['admit']>[0]): Promise<string> {
+/** Which host a proven key is. Throws `enroll.token_invalid`, `enroll.token_used`, `node.unknown`. `nameOf` is for what people read. */
+export async function hostOfNode(
+  store: Store,
+  node: Parameters<DialInGate['admit']>[0],
+  nameOf: (host: string) => string,
+): Promise<string> {
   if (node.credential === undefined) {
     const known = await findNodeByKey(store, node.key)
     if (!known) throw failure('node.unknown')
@@ -32,6 +36,6 @@ export async function hostOfNode(store: Store, node: Parameters<DialInGate['admi
   const { host } = parseEnrolmentToken(node.credential)
   const enrolment = await findEnrolment(store, host)
   if (!enrolment || !tokenMatches(enrolment, node.credential)) throw failure('enroll.token_invalid')
-  if (!(await bindKey(store, host, node.key))) throw failure('enroll.token_used', { host })
+  if (!(await bindKey(store, host, node.key))) throw failure('enroll.token_used', { host: nameOf(host) })
   return host
 }

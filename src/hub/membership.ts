@@ -97,7 +97,7 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
   function acceptTunnel(channel: Channel, { address }: { address: string }): Promise<void> {
     const gate = {
       async admit(node: Parameters<typeof hostOfNode>[1]) {
-        const host = fleet.byId(await hostOfNode(store, node))
+        const host = fleet.byId(await hostOfNode(store, node, (id) => fleet.byId(id)?.name ?? id))
         if (!host) throw failure('node.unknown')
         return { id: host.id, name: host.name }
       },
