@@ -6,19 +6,18 @@
 
 import { createHash } from 'node:crypto'
 import type { Logger } from 'pino'
-import { ulid } from 'ulidx'
+import { monotonicFactory } from 'ulidx'
 import { crashpoint } from '../contract/crashpoint.ts'
 import { asMusterError, failure, type MusterError } from '../contract/errors.ts'
-import { cancelRun, isTerminal, type Run, type RunSpec, type RunState, runTitle, startRun } from '../contract/run.ts'
+import { cancelRun, isTerminal, type Run, type RunSpec, type RunState, runTitle } from '../contract/run.ts'
+import { canonicalJson } from '../store/canonical.ts'
 import {
   claimNext,
   endJob,
   findJobByKey,
   getJob,
   type Job,
-  markStarted,
   releaseClaim,
-  renewClaim,
   submitJob,
   sweepJobs,
   unfinishedJobs,
@@ -27,11 +26,12 @@ import type { Store } from '../store/store.ts'
 import type { Fleet, FleetHost } from './fleet.ts'
 import type { Mirror } from './mirror.ts'
 import { createSignals } from './signals.ts'
+import { leaseMs, startDeadlineMs, startJob } from './start-job.ts'
 
-const leaseMs = 30_000
-const renewEveryMs = 10_000
+/** In the order of submission also within one millisecond, so that lists are. */
+const nextUlid = monotonicFactory()
+
 const sweepEveryMs = 1_000
-const startDeadlineMs = 20_000
 const claimsAtOnce = 64
 
 export interface Submission {
@@ -101,7 +101,7 @@ export async function openQueue({
     const now = Date.now()
     const { job } = await submitJob(store, {
       ...request,
-      run: run ?? known?.run ?? `run_${ulid()}`,
+      run: run ?? known?.run ?? `run_${nextUlid()}`,
       host: host.id,
       spec,
       parent,
@@ -142,73 +142,15 @@ export async function openQueue({
         const jobs = await claimNext(store, { owner, hosts, now: new Date().toISOString(), leaseMs, limit: claimsAtOnce })
         if (jobs.length > 0) crashpoint('claim.after-commit')
         for (const job of jobs) {
-          const start = startOnHost(job).finally(() => starting.delete(start))
+          const start = startJob(job, { store, fleet, mirror, owner, closing: closing.signal, log }).finally(() => {
+            starting.delete(start)
+            changed.notify(job.run)
+          })
           starting.add(start)
         }
         if (jobs.length === claimsAtOnce) claim()
       })
       .catch((error) => log.error({ error: asMusterError(error).toValue() }, 'jobs could not be claimed'))
-  }
-
-  async function startOnHost(job: Job): Promise<void> {
-    const claimed = { run: job.run, owner, fence: job.fence }
-    const renewing = setInterval(() => {
-      renewClaim(store, { ...claimed, now: new Date().toISOString(), leaseMs }).catch((error) =>
-        log.warn({ run: job.run, error: asMusterError(error).toValue() }, 'a claim could not be renewed'),
-      )
-    }, renewEveryMs)
-    try {
-      const state = fleet.byId(job.host)?.connector.state
-      if (state?.status !== 'online') throw failure('host.offline', { host: job.host, reason: 'its link closed' })
-      await state.caller.call(
-        startRun,
-        { run: job.run, spec: job.spec, parent: job.parent, fence: job.fence },
-        { timeoutMs: startDeadlineMs, signal: closing.signal },
-      )
-      crashpoint('start.after-answer')
-      await readable(job)
-      await markStarted(store, claimed)
-    } catch (error) {
-      await giveBack(job, claimed, asMusterError(error))
-    } finally {
-      clearInterval(renewing)
-      changed.notify(job.run)
-    }
-  }
-
-  /**
-   * Where runs are read from the mirror, a run has begun for its readers only once the mirror has it. Rejects with `host.offline`
-   * when it does not come: the run is then started once more, which changes nothing.
-   */
-  async function readable(job: Job): Promise<void> {
-    const connector = fleet.byId(job.host)?.connector
-    if (!connector?.traits.mirrored) return
-    const broken = new AbortController()
-    const stopWatching = connector.onChange(() => broken.abort())
-    try {
-      await mirror.holds(
-        job.host,
-        job.run,
-        AbortSignal.any([closing.signal, broken.signal, AbortSignal.timeout(startDeadlineMs)]),
-      )
-    } catch (error) {
-      throw failure('host.offline', { host: job.host, reason: 'its journal has not told of the run' }, { cause: error })
-    } finally {
-      stopWatching()
-    }
-  }
-
-  async function giveBack(job: Job, claimed: { run: string; owner: string; fence: number }, error: MusterError): Promise<void> {
-    log.info({ run: job.run, host: job.host, error: error.toValue() }, 'a run could not be started')
-    try {
-      // A host that is starting or stopping, a link that broke, this hub closing: the job waits its turn again. Anything else is the
-      // run's end.
-      if (error.retryable || error.code === 'host.stopped' || closing.signal.aborted) await releaseClaim(store, claimed)
-      else await endJob(store, { run: job.run, runState: 'failed', error: error.toValue(), claim: claimed })
-    } catch (failed) {
-      // The lease lapses by itself, and the sweep takes the job back.
-      log.error({ run: job.run, error: asMusterError(failed).toValue() }, 'a claim could not be given back')
-    }
   }
 
   const sweeping = setInterval(() => {
@@ -288,17 +230,5 @@ function wasGivenUp({ state, startedAt, fence, runState, error }: Job): boolean 
 }
 
 function fingerprint(request: unknown): string {
-  return createHash('sha256')
-    .update(JSON.stringify(sortKeys(request)))
-    .digest('hex')
-}
-
-function sortKeys(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sortKeys)
-  if (value === null || typeof value !== 'object') return value
-  return Object.fromEntries(
-    Object.entries(value)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, one]) => [key, sortKeys(one)]),
-  )
+  return createHash('sha256').update(canonicalJson(request)).digest('hex')
 }

@@ -1,0 +1,85 @@
+// One claimed job, started on its host on the host's behalf. The claim is renewed while that takes, and given back or the job ended
+// when it does not succeed. Used by the queue alone.
+
+import type { Logger } from 'pino'
+import { crashpoint } from '../contract/crashpoint.ts'
+import { asMusterError, failure, type MusterError } from '../contract/errors.ts'
+import { startRun } from '../contract/run.ts'
+import { type Claim, endJob, type Job, markStarted, releaseClaim, renewClaim } from '../store/jobs.ts'
+import type { Store } from '../store/store.ts'
+import type { Fleet } from './fleet.ts'
+import type { Mirror } from './mirror.ts'
+
+export const leaseMs = 30_000
+export const startDeadlineMs = 20_000
+const renewEveryMs = 10_000
+
+export interface Starting {
+  readonly store: Store
+  readonly fleet: Fleet
+  readonly mirror: Mirror
+  readonly owner: string
+  /** Aborted when this hub closes: what it was about to start then waits for the next. */
+  readonly closing: AbortSignal
+  readonly log: Logger
+}
+
+/** Never rejects: what becomes of the job is in the store. */
+export async function startJob(job: Job, to: Starting): Promise<void> {
+  const claim: Claim = { run: job.run, owner: to.owner, fence: job.fence }
+  const renewing = setInterval(() => renew(claim, to), renewEveryMs)
+  try {
+    const state = to.fleet.byId(job.host)?.connector.state
+    if (state?.status !== 'online') throw failure('host.offline', { host: job.host, reason: 'its link closed' })
+    await state.caller.call(
+      startRun,
+      { run: job.run, spec: job.spec, parent: job.parent, fence: job.fence },
+      { timeoutMs: startDeadlineMs, signal: to.closing },
+    )
+    crashpoint('start.after-answer')
+    await readable(job, to)
+    await markStarted(to.store, claim)
+  } catch (error) {
+    await giveBack(job, claim, asMusterError(error), to)
+  } finally {
+    clearInterval(renewing)
+  }
+}
+
+function renew(claim: Claim, { store, log }: Starting): void {
+  renewClaim(store, { ...claim, now: new Date().toISOString(), leaseMs }).catch((error) =>
+    log.warn({ run: claim.run, error: asMusterError(error).toValue() }, 'a claim could not be renewed'),
+  )
+}
+
+/**
+ * Where runs are read from the mirror, a run has begun for its readers only once the mirror has it. Rejects with `host.offline`
+ * when it does not come: the run is then started once more, which changes nothing.
+ */
+async function readable(job: Job, { fleet, mirror, closing }: Starting): Promise<void> {
+  const connector = fleet.byId(job.host)?.connector
+  if (!connector?.traits.mirrored) return
+  const broken = new AbortController()
+  const stopWatching = connector.onChange(() => broken.abort())
+  try {
+    const untilOver = AbortSignal.any([closing, broken.signal, AbortSignal.timeout(startDeadlineMs)])
+    await mirror.holds(job.host, job.run, untilOver)
+  } catch (error) {
+    throw failure('host.offline', { host: job.host, reason: 'its journal has not told of the run' }, { cause: error })
+  } finally {
+    stopWatching()
+  }
+}
+
+async function giveBack(job: Job, claim: Claim, error: MusterError, { store, closing, log }: Starting): Promise<void> {
+  log.info({ run: job.run, host: job.host, error: error.toValue() }, 'a run could not be started')
+  try {
+    // A host that is starting or stopping, a link that broke, this hub closing: the job waits its turn again. Anything else is
+    // the run's end.
+    if (error.retryable || error.code === 'host.stopped' || closing.aborted) await releaseClaim(store, claim)
+    else await endJob(store, { run: job.run, runState: 'failed', error: error.toValue(), claim })
+  } catch (failed) {
+    // The lease lapses by itself, and the sweep takes the job back.
+    log.error({ run: job.run, error: asMusterError(failed).toValue() }, 'a claim could not be given back')
+  }
+}
