@@ -45,7 +45,7 @@ export function workflowExecutor(parts: Promise<WorkflowParts>): Executor {
       emit,
       write,
       signal,
-      dispatcher: dispatcher(given),
+      dispatcher: dispatcher(given, (notice) => write('stderr', `${notice}\n`)),
     })
   }
 }
@@ -57,17 +57,21 @@ function abortOf(signal: AbortSignal): Promise<never> {
   })
 }
 
-function dispatcher({ fleet, queue, door }: WorkflowParts): Dispatcher {
+/** `tell` reaches whoever watches the workflow. */
+function dispatcher({ fleet, queue, door }: WorkflowParts, tell: (notice: string) => Promise<void>): Dispatcher {
   return {
     async submit({ run, host, spec, parent }) {
-      await queue.submit({
-        host: fleet.find(host),
+      const to = fleet.find(host)
+      const job = await queue.submit({
+        host: to,
         spec: RunSpec.parse(spec),
         run,
         parent,
         queue: true,
         expiresInMs: unitExpiresInMs,
       })
+      if (job.state !== 'queued' || to.connector.state.status === 'online') return
+      await tell(`${host} is offline: ${run} waits for it, at most ${unitExpiresInMs / 60_000} minutes`)
     },
     async finished({ run, host }, signal) {
       await queue.ended(run, signal)

@@ -103,6 +103,20 @@ test('Ctrl-C leaves it running; watch follows it to its end', async () => {
   expect(watched.stdout).toMatch(/unit a\[0\] started on local\n[\s\S]*unit a\[0\] succeeded on local\n/)
 })
 
+test('a unit that waits for a host that is away says so to whoever watches', async () => {
+  await home.muster(['node', 'enroll', 'ghost'])
+  const waits = await file('waits.yaml', 'name: Waits\nsteps:\n  - id: a\n    host: ghost\n    run: [echo, hi]\n')
+  const running = home.start(['workflow', 'run', waits])
+  await vi.waitFor(
+    () => expect(running.stderr()).toMatch(/ghost is offline: run_\w+\.a waits for it, at most 2 minutes\n/),
+    10_000,
+  )
+  running.child.kill('SIGINT')
+  const run = /muster run cancel (run_\w+)/.exec((await running.ended).stderr)?.[1] ?? ''
+  expect((await home.muster(['run', 'cancel', run])).code).toBe(0)
+  expect((await home.muster(['run', 'watch', run])).stdout).toContain('cancelled')
+})
+
 test('--detach prints the id', async () => {
   expect((await home.muster(['workflow', 'run', await file('greet.yaml', greet), '--detach'])).stdout).toMatch(/^run_\w+\n$/)
 })

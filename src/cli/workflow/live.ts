@@ -38,9 +38,26 @@ export async function showLive(live: LiveWorkflow, run: Run): Promise<{ run: Run
     const unit = event.type === 'unit.started' ? units.rows().find((row) => row.run === event.run) : undefined
     if (live.sink && unit?.run && !outputs.has(unit.run)) outputs.set(unit.run, showUnit(unit, unit.run, live.sink))
   })
+  const notices = live.sink ? showNotices(live, run).catch(failed.reject) : undefined
   const ended = await Promise.race([following, failed.promise])
-  await Promise.race([Promise.all(outputs.values()), failed.promise])
+  await Promise.race([Promise.all([notices, ...outputs.values()]), failed.promise])
   return { run: ended, units: units.rows() }
+}
+
+/** What the workflow itself tells whoever watches, such as that a unit waits for its host. A broken connection is told with the events. */
+async function showNotices({ terminal, client, signal }: LiveWorkflow, run: Run): Promise<void> {
+  const quiet = { say() {} }
+  try {
+    await followChunks(
+      { terminal: quiet, host: client.host(run.host), run: run.id, signal },
+      0,
+      async ({ stream, text = '' }) => {
+        if (stream === 'stderr') for (const line of text.split('\n').filter(Boolean)) terminal.say(printable(line))
+      },
+    )
+  } catch (error) {
+    if (!signal.aborted) throw error
+  }
 }
 
 interface ShownUnit {
