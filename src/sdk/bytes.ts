@@ -1,8 +1,8 @@
 // A byte stream. Where the operation takes an offset, a broken read goes on at the byte where it stopped.
 
+import type { Deadline } from '../contract/deadline.ts'
 import type { BytesOperation } from '../contract/operation.ts'
 import { transportFailure } from './broken.ts'
-import type { Deadline } from './deadline.ts'
 import { type Asked, requestOf } from './request.ts'
 import { resumed } from './resume.ts'
 import type { Transport } from './transport.ts'

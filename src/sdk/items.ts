@@ -2,11 +2,11 @@
 
 import type { IncomingMessage } from 'node:http'
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
+import type { Deadline } from '../contract/deadline.ts'
 import { failure } from '../contract/errors.ts'
 import { Problem } from '../contract/http.ts'
 import type { ItemsOperation, OutputOf } from '../contract/operation.ts'
 import { transportFailure } from './broken.ts'
-import type { Deadline } from './deadline.ts'
 import { parseOutput } from './output.ts'
 import { type Asked, requestOf } from './request.ts'
 import { parseJson, problemError } from './response.ts'

@@ -1,13 +1,16 @@
-// One signal for a call: the caller's cancelling and its deadline, whichever comes first, as typed errors.
+// One signal for a call: the caller's cancelling and its deadline, whichever comes first, as typed errors. Used by every carrier that
+// has no connection of its own to end: the function call and HTTP.
 
-import type { CallOptions } from '../contract/caller.ts'
-import { failure } from '../contract/errors.ts'
-import type { Operation } from '../contract/operation.ts'
+import type { CallOptions } from './caller.ts'
+import { failure, type MusterError } from './errors.ts'
+import type { Operation } from './operation.ts'
 
 export interface Deadline extends Disposable {
   readonly signal: AbortSignal
   /** The first answer of a stream has come: from now on only the caller ends it. */
   met(): void
+  /** Ends it for another reason. */
+  abort(reason: MusterError): void
 }
 
 export function deadlineOf(operation: Operation, { signal, timeoutMs }: CallOptions = {}): Deadline {
@@ -22,6 +25,7 @@ export function deadlineOf(operation: Operation, { signal, timeoutMs }: CallOpti
   return {
     signal: ending.signal,
     met: () => clearTimeout(timer),
+    abort: (reason) => ending.abort(reason),
     [Symbol.dispose]() {
       clearTimeout(timer)
       signal?.removeEventListener('abort', cancel)
