@@ -19,7 +19,7 @@ export type HubRecord = z.output<typeof HubRecord>
 export async function writeHubRecord(home: Home, hub: Pick<HubRecord, 'urls' | 'socket' | 'version'>): Promise<HubRecord> {
   const self = await identify(process.pid)
   const record = { pid: process.pid, startTime: self?.startTime ?? '', ...hub, startedAt: new Date().toISOString() }
-  await writeFileWhole(home.hubRecord, `${JSON.stringify(record, null, 2)}\n`, 0o600)
+  await writeFileWhole(home.hubRecord, `${JSON.stringify(record, null, 2)}\n`)
   return record
 }
 

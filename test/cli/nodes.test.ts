@@ -1,5 +1,7 @@
 // A second host, joined through the tunnel by the printed command's means; commands on several hosts; what people read of them.
 
+import { readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { type Running, type TestHome, testHome } from './muster.ts'
 
@@ -162,4 +164,11 @@ test('removed, it is refused for good', async () => {
   expect(ended.stderr).toMatch(/does not know this node's key/)
   expect(await statusOf('box')).toBeUndefined()
   expect((await home.muster(['host', 'remove', 'box'])).code).toBe(4)
+})
+
+test('--output keeps the result for its owner alone, since it may hold a token', async () => {
+  const kept = join(home.dir, 'kept.json')
+  expect((await home.muster(['node', 'enroll', 'kept', '--output', kept])).code).toBe(0)
+  expect(JSON.parse(await readFile(kept, 'utf8')).token).toMatch(/^mnode_/)
+  expect((await stat(kept)).mode & 0o777).toBe(0o600)
 })

@@ -63,7 +63,7 @@ async function enrolment({ home, client }: Joining): Promise<Enrolment> {
   const known = hosts.find(({ id }) => token?.includes(id))
   if (known && token) return { host: known.id, token: token.trim() }
   const enrolled = await client.hub.call(enrollNode, { name: secondName })
-  await writeFileWhole(file, `${enrolled.token}\n`, 0o600)
+  await writeFileWhole(file, `${enrolled.token}\n`)
   return { host: enrolled.host, token: enrolled.token }
 }
 
@@ -81,7 +81,7 @@ async function spawnNode({ home, hubUrl, env }: Joining, token: string): Promise
   child.stdin?.on('error', () => undefined)
   child.stdin?.end(`${token}\n`)
   const identity = child.pid === undefined ? undefined : await identify(child.pid)
-  if (identity) await writeFileWhole(pidFile(home.secondDir), JSON.stringify(identity), 0o600)
+  if (identity) await writeFileWhole(pidFile(home.secondDir), JSON.stringify(identity))
   return child
 }
 
