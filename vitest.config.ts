@@ -26,10 +26,22 @@ export default defineConfig({
         test: {
           name: 'process',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/{docs,habits}/**'],
+          exclude: ['test/{docs,habits,chaos}/**'],
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
           testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        // Breaks real hubs, nodes and links, hundreds of times. Each test sets its own deadlines.
+        test: {
+          name: 'chaos',
+          include: ['test/chaos/**/*.test.ts'],
+          env: { MUSTER_CHAOS_SHARE: process.env.MUSTER_CHAOS_SHARE ?? '1', MUSTER_SEED: process.env.MUSTER_SEED ?? '1' },
+          maxWorkers: 2,
+          sequence: { groupOrder: 2 },
+          testTimeout: 0,
           hookTimeout: 120_000,
         },
       },
@@ -40,7 +52,7 @@ export default defineConfig({
           include: ['test/soak/**/*.soak.ts'],
           env: { MUSTER_SOAK_SECONDS: process.env.MUSTER_SOAK_SECONDS ?? '10', MUSTER_SEED: process.env.MUSTER_SEED ?? '1' },
           maxWorkers: 1,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
           testTimeout: 0,
           hookTimeout: 120_000,
         },

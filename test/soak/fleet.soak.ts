@@ -5,6 +5,7 @@ import { appendFile, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { seededRandom } from '../chaos/trials.ts'
 import { cuttingProxy } from '../resources/cutting-proxy.ts'
 import { endOf, joinNode, makeHome, muster, rejoinNode, type Served, serveHub, untilOnline } from '../resources/muster.ts'
 
@@ -87,14 +88,3 @@ test(`no accepted run is lost and none starts twice (${seconds} s, seed ${seed})
   await node.kill()
   await hub.kill()
 })
-
-/** mulberry32: small, and the same everywhere for a seed. */
-function seededRandom(from: number): () => number {
-  let state = from >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
