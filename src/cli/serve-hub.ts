@@ -13,6 +13,7 @@ import { softwareVersion } from '../wire/protocol.ts'
 import type { Home } from './home.ts'
 import { findHub, type HubRecord, removeHubRecord, writeHubRecord } from './hub-record.ts'
 import type { Bind } from './options.ts'
+import { letHeapGrow } from './streaming-heap.ts'
 
 export interface HubSettings {
   readonly bind: Bind
@@ -32,6 +33,7 @@ export async function serveHub(home: Home, settings: HubSettings, log: Logger): 
   const { bind, token, storeUrl, label = hostname(), allowHosts } = settings
   const running = await findHub(home)
   if (running) throw failure('hub.running', { url: running.urls[0] ?? running.socket, pid: running.pid })
+  letHeapGrow()
   await using opened = new AsyncDisposableStack()
   const hub = opened.use(
     await openHub({ home: home.dir, label, version: softwareVersion, log, ...(storeUrl !== undefined && { storeUrl }) }),

@@ -98,7 +98,7 @@ export async function openHost({ home: dir, name, policy, executors = {}, local 
     procs,
     shutDown,
     requireUp,
-    readings: readingOperations({ store, host: localHost, bells, outputDir: home.runDir }),
+    readings: readingOperations({ store, host: localHost, bells, outputDir: home.runDir, watched: true }),
     info: () => describeHost({ activeRuns: runs.liveCount, kinds: runs.kinds, allows: allowedFamilies(policy) }),
   })
   await runs.adopt()

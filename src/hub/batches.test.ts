@@ -13,7 +13,7 @@ test('every item comes once, in order, however source and consumer interleave', 
       }
       const seen: number[] = []
       const reading = (async () => {
-        for await (const batch of batches(source())) {
+        for await (const batch of batches(source(), { most: 500 })) {
           expect(batch.length).toBeGreaterThan(0)
           seen.push(...batch)
           await scheduler.schedule(Promise.resolve())
@@ -26,13 +26,22 @@ test('every item comes once, in order, however source and consumer interleave', 
   )
 })
 
-test('what is there at once comes as one batch, at most 500 of them', async () => {
+test('what is there at once comes as one batch, at most as many as are allowed', async () => {
   async function* source() {
     for (let item = 0; item < 1200; item++) yield item
   }
   const sizes: number[] = []
-  for await (const batch of batches(source())) sizes.push(batch.length)
+  for await (const batch of batches(source(), { most: 500 })) sizes.push(batch.length)
   expect(sizes).toEqual([500, 500, 200])
+})
+
+test('a batch ends once its items come to the limit, by what they count', async () => {
+  async function* source() {
+    for (const bytes of [30, 30, 50, 10, 200, 1]) yield bytes
+  }
+  const seen: number[][] = []
+  for await (const batch of batches(source(), { most: 100, size: (bytes) => bytes })) seen.push(batch)
+  expect(seen).toEqual([[30, 30, 50], [10, 200], [1]])
 })
 
 test('a source that fails fails the reader', async () => {
@@ -41,7 +50,7 @@ test('a source that fails fails the reader', async () => {
     throw new RangeError('broken')
   }
   const read = async () => {
-    for await (const _ of batches(source()));
+    for await (const _ of batches(source(), { most: 500 }));
   }
   await expect(read()).rejects.toThrow('broken')
 })

@@ -1,8 +1,13 @@
 // Items of a stream gathered while the last batch was being worked on: one durable write for many events, no added delay for one.
 
-const mostInABatch = 500
+export interface BatchLimit<T> {
+  /** A batch that has come to this takes no more. */
+  readonly most: number
+  /** What an item counts; 1 if not said. */
+  readonly size?: (item: T) => number
+}
 
-export async function* batches<T>(source: AsyncIterable<T>): AsyncGenerator<T[]> {
+export async function* batches<T>(source: AsyncIterable<T>, { most, size = () => 1 }: BatchLimit<T>): AsyncGenerator<T[]> {
   const iterator = source[Symbol.asyncIterator]()
   let next = iterator.next()
   try {
@@ -10,11 +15,13 @@ export async function* batches<T>(source: AsyncIterable<T>): AsyncGenerator<T[]>
       const first = await next
       if (first.done) return
       const batch = [first.value]
+      let come = size(first.value)
       next = iterator.next()
-      while (batch.length < mostInABatch) {
+      while (come < most) {
         const more = await settledAlready(next)
         if (!more || more.done) break
         batch.push(more.value)
+        come += size(more.value)
         next = iterator.next()
       }
       yield batch

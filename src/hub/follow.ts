@@ -18,6 +18,7 @@ import type { Mirror } from './mirror.ts'
 import { pause } from './pause.ts'
 import type { Queue } from './queue.ts'
 
+const mostInABatch = 500
 const infoEveryMs = 60_000
 const infoDeadlineMs = 5_000
 const againAfterMs = 1_000
@@ -88,7 +89,7 @@ async function readJournal(host: FleetHost, caller: Caller, to: Followed, signal
   const reading = new AbortController()
   try {
     const journal = caller.items(followJournal, { after, follow: true }, { signal: AbortSignal.any([signal, reading.signal]) })
-    for await (const entries of batches(journal)) await takeIn(host, entries, caller, to, signal)
+    for await (const entries of batches(journal, { most: mostInABatch })) await takeIn(host, entries, caller, to, signal)
   } finally {
     reading.abort()
   }

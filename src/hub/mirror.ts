@@ -9,15 +9,18 @@ import { type Implementation, implementation } from '../contract/implementation.
 import { feedOutput } from '../contract/output.ts'
 import { isTerminal, type Run } from '../contract/run.ts'
 import { openAppender } from '../store/output/append.ts'
-import { decodeChunks } from '../store/output/record.ts'
+import { decodeFeed } from '../store/output/record.ts'
 import { readingOperations } from '../store/readings.ts'
 import { makeRunBells, type RunBells } from '../store/run-bells.ts'
 import { closeOutputGap, getRun, outputGaps } from '../store/runs.ts'
 import type { Store } from '../store/store.ts'
+import { batches } from './batches.ts'
 import { pause } from './pause.ts'
 
 const firstAgainMs = 1_000
 const lastAgainMs = 30_000
+/** Bytes of output that one write to disk takes at most: what a copy holds in memory beside its stream's window. */
+const mostInAWrite = 1024 * 1024
 
 export interface Mirror extends AsyncDisposable {
   /** The reading operations of one host, answered from the copy. */
@@ -71,8 +74,8 @@ export function openMirror({ dir, store, log }: { dir: string; store: Store; log
     try {
       const { chunk: after, stdout, stderr } = appender.position
       const feed = caller.bytes(feedOutput, { run, after, stdout, stderr }, { signal })
-      for await (const chunk of decodeChunks(feed)) {
-        await appender.append(chunk)
+      for await (const parts of batches(decodeFeed(feed), { most: mostInAWrite, size: ({ bytes }) => bytes.byteLength })) {
+        await appender.copy(parts)
         bellsOf(host).of(run).ring()
       }
     } catch (error) {
@@ -93,6 +96,7 @@ export function openMirror({ dir, store, log }: { dir: string; store: Store; log
           host,
           bells: bellsOf(host),
           outputDir: (run) => outputDir(host, run),
+          watched: false,
         }),
       ),
     resume(host, caller, signal) {

@@ -22,6 +22,8 @@ export interface Readings {
   readonly host: string
   readonly bells: RunBells
   readonly outputDir: (run: string) => string
+  /** Another process writes the output, so that no bell rings for it: the files are watched. */
+  readonly watched: boolean
 }
 
 const pageSize = 500
@@ -47,7 +49,8 @@ export function readingOperations(readings: Readings): Bound[] {
       await using progress = await followProgress(readings, run)
       const from = { after, had: { stdout, stderr }, follow: true, progress, signal }
       for await (const chunk of readChunks(readings.outputDir(run), from)) {
-        yield Buffer.concat([encodeRecord(chunk), chunk.bytes])
+        yield encodeRecord(chunk)
+        yield chunk.bytes
       }
     }),
   ]
@@ -115,7 +118,7 @@ async function followProgress(readings: Readings, run: string): Promise<OutputPr
   // Counted before each look, so that what rings between the look and the wait is not slept through.
   let seen = bell.rings
   let now = await requireRun(readings, run)
-  const watching = isTerminal(now.state) ? undefined : opened.use(watchOutput(readings.outputDir(run)))
+  const watching = !readings.watched || isTerminal(now.state) ? undefined : opened.use(watchOutput(readings.outputDir(run)))
   const parts = opened.move()
   return {
     finalSize: (stream) => (isTerminal(now.state) ? now.output[stream] : undefined),

@@ -24,7 +24,7 @@ export interface OutflowOptions {
   readonly outbox: Outbox
 }
 
-const maxPieceBytes = 256 * 1024
+const maxPieceBytes = 64 * 1024
 
 export function createOutflow({ kind, id, from, limits, outbox }: OutflowOptions): Outflow {
   const credit = sendCredit(limits.window)

@@ -13,6 +13,7 @@ import type { Action } from '../perform.ts'
 import { printable } from '../printable.ts'
 import { readToken } from '../stdin-secret.ts'
 import { stopRequested } from '../stop-signal.ts'
+import { letHeapGrow } from '../streaming-heap.ts'
 import type { Terminal } from '../terminal.ts'
 
 interface NodeOptions {
@@ -32,6 +33,7 @@ export const serveNode: Action<NodeOptions, []> = async (terminal, options) => {
   const token = await tokenOf(terminal, options)
   // Before anything is opened here: a token that no hub printed changes nothing.
   if (token !== undefined) parseEnrolmentToken(token)
+  letHeapGrow()
   const home = await openHome(terminal.env)
   const log = openLog(terminal.env)
   const leaving = new AbortController()

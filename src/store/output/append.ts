@@ -5,17 +5,19 @@ import { constants } from 'node:fs'
 import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import { failure } from '../../contract/errors.ts'
 import type { OutputStream } from '../../contract/output.ts'
-import { asWriteProblem, beginning, type OutputPosition, outputFiles, outputStreams } from './files.ts'
+import { asWriteProblem, beginning, type OutputPosition, outputFiles, outputStreams, type Sizes } from './files.ts'
 import { wholePosition } from './position.ts'
-import { chunkBytes, encodeRecord, recordBytes } from './record.ts'
+import { type ChunkPart, type ChunkRecord, chunkBytes, encodeRecord, endOf, recordBytes } from './record.ts'
 
 export interface Appender {
   readonly position: OutputPosition
+  /** Appends bytes as chunks of this writer's own. Rejects with `store.unavailable` when they cannot be written. */
+  append(bytes: { stream: OutputStream; bytes: Uint8Array; at: number }): Promise<void>
   /**
-   * Appends bytes. With an `offset`, what is here already is skipped, so that a repeat is harmless.
-   * Rejects with `wire.protocol` for an offset beyond the end, `store.unavailable` when they cannot be written.
+   * Appends chunks as their source has them, in parts; a chunk counts once its last part is here.
+   * Rejects with `wire.protocol` for a part that is not next, `store.unavailable` when they cannot be written.
    */
-  append(chunk: { stream: OutputStream; bytes: Uint8Array; at: number; offset?: number }): Promise<void>
+  copy(parts: readonly ChunkPart[]): Promise<void>
   /** Drops all that is here, for a copy whose source has other chunks now. */
   clear(): Promise<void>
   /** Finishes what was asked for; it is on disk when this resolves. */
@@ -30,19 +32,35 @@ export async function openAppender(dir: string): Promise<Appender> {
   const order = opened.use(await openToWrite(files.order))
   const data = { stdout: opened.use(await openToWrite(files.stdout)), stderr: opened.use(await openToWrite(files.stderr)) }
   let position = await cutBack(order, data)
+  /** How far bytes are written: beyond `position` while a chunk is not whole. */
+  let reached: Sizes = position
   const parts = opened.move()
   let last: Promise<void> = Promise.resolve()
 
-  async function write({ stream, bytes, at, offset = position[stream] }: Parameters<Appender['append']>[0]): Promise<void> {
-    const end = position[stream]
-    if (offset > end) throw failure('wire.protocol', { problem: `a chunk of ${stream} is at ${offset}, and ${end} was next` })
-    for (let from = end - offset; from < bytes.byteLength; from += chunkBytes) {
+  async function write({ stream, bytes, at }: Parameters<Appender['append']>[0]): Promise<void> {
+    for (let from = 0; from < bytes.byteLength; from += chunkBytes) {
       const part = bytes.subarray(from, from + chunkBytes)
-      await writeAll(data[stream], part, position[stream])
-      const record = encodeRecord({ stream, offset: position[stream], length: part.byteLength, at })
-      await writeAll(order, record, position.chunk * recordBytes)
-      position = { ...position, [stream]: position[stream] + part.byteLength, chunk: position.chunk + 1 }
+      const record = { stream, offset: position[stream], length: part.byteLength, at }
+      await writeParts([{ record, offset: record.offset, bytes: part }])
     }
+  }
+
+  async function writeParts(parts: readonly ChunkPart[]): Promise<void> {
+    const next = { ...reached }
+    const bytes: Record<OutputStream, Uint8Array[]> = { stdout: [], stderr: [] }
+    const whole: ChunkRecord[] = []
+    for (const part of parts) {
+      const { stream } = part.record
+      if (part.offset !== next[stream])
+        throw failure('wire.protocol', { problem: `bytes of ${stream} are at ${part.offset}, and ${next[stream]} was next` })
+      bytes[stream].push(part.bytes)
+      next[stream] += part.bytes.byteLength
+      if (next[stream] === endOf(part.record)) whole.push(part.record)
+    }
+    for (const stream of outputStreams) await writeAll(data[stream], bytes[stream], reached[stream])
+    await writeAll(order, whole.map(encodeRecord), position.chunk * recordBytes)
+    reached = next
+    for (const record of whole) position = { ...position, [record.stream]: endOf(record), chunk: position.chunk + 1 }
   }
 
   function inTurn(work: () => Promise<void>): Promise<void> {
@@ -58,11 +76,13 @@ export async function openAppender(dir: string): Promise<Appender> {
     get position() {
       return position
     },
-    append: (chunk) => inTurn(() => write(chunk)),
+    append: (bytes) => inTurn(() => write(bytes)),
+    copy: (parts) => inTurn(() => writeParts(parts)),
     clear: () =>
       inTurn(async () => {
         await cutTo(beginning, order, data)
         position = beginning
+        reached = beginning
       }),
     async close() {
       await last
@@ -97,8 +117,21 @@ async function cutTo(position: OutputPosition, order: FileHandle, data: Record<O
 }
 
 /** A write to a disk that is nearly full may take only some of it, and fails when it is asked for the rest. */
-async function writeAll(file: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
-  for (let written = 0; written < bytes.byteLength; ) {
-    written += (await file.write(bytes, written, bytes.byteLength - written, at + written)).bytesWritten
+async function writeAll(file: FileHandle, pieces: readonly Uint8Array[], at: number): Promise<void> {
+  let rest = pieces
+  for (let to = at; rest.length > 0; ) {
+    const { bytesWritten } = await file.writev(rest, to)
+    to += bytesWritten
+    rest = without(rest, bytesWritten)
   }
+}
+
+/** The pieces after their first `count` bytes. */
+function without(pieces: readonly Uint8Array[], count: number): readonly Uint8Array[] {
+  let rest = count
+  for (const [i, piece] of pieces.entries()) {
+    if (rest < piece.byteLength) return [piece.subarray(rest), ...pieces.slice(i + 1)]
+    rest -= piece.byteLength
+  }
+  return []
 }

@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 import type { OutputStream } from '../../contract/output.ts'
-import { openAppender } from './append.ts'
+import { type Appender, openAppender } from './append.ts'
 import { observeOutput } from './observe.ts'
 import { type OutputProgress, readBytes, readChunks } from './read.ts'
-import { chunkBytes, encodeRecord, recordBytes } from './record.ts'
+import { chunkBytes, decodeFeed, encodeRecord, recordBytes } from './record.ts'
 import { watchOutput } from './watch.ts'
 
 interface Dir extends AsyncDisposable {
@@ -46,6 +46,25 @@ const pieces = fc.array(fc.record({ stream: streams, text: fc.string({ unit: 'bi
 })
 const joined = (all: readonly { stream: OutputStream; text: string }[], stream: OutputStream) =>
   all.flatMap((one) => (one.stream === stream ? [one.text] : [])).join('')
+
+/** A chunk as it travels. */
+function feedOf({ stream, offset, text }: { stream: OutputStream; offset: number; text: string }): Buffer[] {
+  const bytes = Buffer.from(text, 'latin1')
+  return [encodeRecord({ stream, offset, length: bytes.byteLength, at: 5 }), bytes]
+}
+
+/** The bytes in pieces of these lengths, over and over. */
+async function* cut(bytes: Uint8Array, lengths: readonly number[]): AsyncGenerator<Uint8Array> {
+  for (let at = 0, n = 0; at < bytes.byteLength; n += 1) {
+    const length = lengths[n % lengths.length] as number
+    yield bytes.subarray(at, at + length)
+    at += length
+  }
+}
+
+async function copyFeed(appender: Appender, feed: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const part of decodeFeed(feed)) await appender.copy([part])
+}
 
 describe('an appender', () => {
   test('keeps bytes and order, and a crash that cuts any file anywhere is resumed from the chunk that it says', async () => {
@@ -88,17 +107,45 @@ describe('an appender', () => {
     expect((await readFile(join(dir.path, 'order'))).byteLength).toBe(recordBytes)
   })
 
-  test('skips what it has, also a part of a chunk, and refuses a gap', async () => {
+  test('copies chunks however a feed cuts them, and a chunk counts once it is whole', async () => {
+    await fc.assert(
+      fc.asyncProperty(pieces, fc.array(fc.integer({ min: 1, max: 90 }), { minLength: 1 }), fc.nat(), async (all, cuts, stop) => {
+        await using source = await outputDir()
+        const writer = await openAppender(source.path)
+        for (const { stream, text } of all) await writer.append({ stream, bytes: Buffer.from(text, 'latin1'), at: 5 })
+        await writer.close()
+        const feed = Buffer.concat((await chunksOf(source.path)).flatMap(feedOf))
+
+        await using copy = await outputDir()
+        const torn = feed.subarray(0, all.length === 0 ? 0 : stop % feed.byteLength)
+        const first = await openAppender(copy.path)
+        const reading = copyFeed(first, cut(torn, cuts))
+        // A feed that breaks off within a chunk says so; what came whole is kept.
+        await reading.catch((error) => expect(error).toMatchObject({ code: 'wire.protocol' }))
+        await first.close()
+
+        const again = await openAppender(copy.path)
+        const rest = Buffer.concat((await chunksOf(source.path, again.position.chunk)).flatMap(feedOf))
+        await copyFeed(again, cut(rest, cuts))
+        await again.close()
+        expect(await chunksOf(copy.path)).toEqual(await chunksOf(source.path))
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  test('refuses a part that is not next', async () => {
     await using dir = await outputDir()
     const appender = await openAppender(dir.path)
-    const chunk = (offset: number, text: string) => ({ stream: 'stdout' as const, bytes: Buffer.from(text), at: 1, offset })
-    await appender.append(chunk(0, 'abc'))
-    await appender.append(chunk(0, 'abc'))
-    await appender.append(chunk(1, 'bcde'))
-    await expect(appender.append(chunk(6, 'x'))).rejects.toMatchObject({ code: 'wire.protocol' })
-    await appender.append(chunk(5, 'f'))
+    const record = { stream: 'stdout' as const, offset: 0, length: 6, at: 1 }
+    await appender.copy([{ record, offset: 0, bytes: Buffer.from('abc') }])
+    expect(appender.position).toEqual({ chunk: 0, stdout: 0, stderr: 0 })
+    for (const offset of [0, 2, 4])
+      await expect(appender.copy([{ record, offset, bytes: Buffer.from('x') }])).rejects.toMatchObject({ code: 'wire.protocol' })
+    await appender.copy([{ record, offset: 3, bytes: Buffer.from('def') }])
+    expect(appender.position).toEqual({ chunk: 1, stdout: 6, stderr: 0 })
     await appender.close()
-    expect((await chunksOf(dir.path)).map(({ text }) => text)).toEqual(['abc', 'de', 'f'])
+    expect((await chunksOf(dir.path)).map(({ text }) => text)).toEqual(['abcdef'])
   })
 
   test('keeps the order of appends that nobody waited for, and cuts large ones into chunks', async () => {
@@ -118,7 +165,7 @@ describe('an appender', () => {
     await using dir = await outputDir()
     const stdout = join(dir.path, 'stdout')
     const appender = await openAppender(dir.path)
-    vi.spyOn(await fileHandlePrototype(stdout), 'write').mockRejectedValueOnce(noSpace())
+    vi.spyOn(await fileHandlePrototype(stdout), 'writev').mockRejectedValueOnce(noSpace())
     const chunk = { stream: 'stdout' as const, bytes: Buffer.from('x'), at: 1 }
     await expect(appender.append(chunk)).rejects.toMatchObject({ code: 'store.unavailable' })
     await appender.append(chunk)
@@ -312,7 +359,7 @@ describe('a copy', () => {
     const appender = await openAppender(dir.path)
     await appender.clear()
     expect(appender.position).toEqual({ chunk: 0, stdout: 0, stderr: 0 })
-    await appender.append({ stream: 'stdout', bytes: Buffer.from('new'), at: 5, offset: 0 })
+    await appender.append({ stream: 'stdout', bytes: Buffer.from('new'), at: 5 })
     await appender.close()
     expect(await bytesOf(dir.path, 'stdout')).toBe('new')
     expect(await chunksOf(dir.path)).toHaveLength(1)

@@ -48,37 +48,43 @@ export function parseRecord(record: Uint8Array): ChunkRecord | undefined {
 /** The last millisecond that a JavaScript date can be. */
 const latestTime = 8.64e15
 
-/** The chunks of a feed, however its bytes are cut. Throws `wire.protocol` for a malformed or an unfinished one. */
-export async function* decodeChunks(feed: AsyncIterable<Uint8Array>): AsyncGenerator<Chunk> {
-  let parts: Uint8Array[] = []
-  let size = 0
+/** Bytes of a chunk as a feed brings them: a large chunk comes in several parts. */
+export interface ChunkPart {
+  readonly record: ChunkRecord
+  /** Where in their stream these bytes are. */
+  readonly offset: number
+  readonly bytes: Uint8Array
+}
+
+/** The chunks of a feed, in parts that are views of what came. Throws `wire.protocol` for a malformed or an unfinished one. */
+export async function* decodeFeed(feed: AsyncIterable<Uint8Array>): AsyncGenerator<ChunkPart> {
+  let head = new Uint8Array()
   let record: ChunkRecord | undefined
-
-  /** The next `count` bytes, without copying where they came in one piece. */
-  const take = (count: number): Uint8Array => {
-    const first = parts[0] as Uint8Array
-    const whole = first.byteLength >= count ? first : Buffer.concat(parts)
-    const rest = whole.subarray(count)
-    parts = whole === first ? parts.slice(1) : []
-    if (rest.byteLength > 0) parts.unshift(rest)
-    size -= count
-    return whole.subarray(0, count)
-  }
-
-  for await (const part of feed) {
-    if (part.byteLength === 0) continue
-    parts.push(part)
-    size += part.byteLength
-    for (;;) {
-      if (!record) {
-        if (size < recordBytes) break
-        record = parseRecord(take(recordBytes))
+  let offset = 0
+  for await (const piece of feed) {
+    for (let rest = piece; rest.byteLength > 0; ) {
+      if (record) {
+        const bytes = rest.subarray(0, endOf(record) - offset)
+        rest = rest.subarray(bytes.byteLength)
+        yield { record, offset, bytes }
+        offset += bytes.byteLength
+        if (offset === endOf(record)) record = undefined
+      } else {
+        const missing = rest.subarray(0, recordBytes - head.byteLength)
+        rest = rest.subarray(missing.byteLength)
+        head = Buffer.concat([head, missing])
+        if (head.byteLength < recordBytes) break
+        record = parseRecord(head)
         if (!record) throw failure('wire.protocol', { problem: 'a chunk record is malformed' })
+        offset = record.offset
+        head = new Uint8Array()
       }
-      if (size < record.length) break
-      yield { ...record, bytes: take(record.length) }
-      record = undefined
     }
   }
-  if (size > 0 || record) throw failure('wire.protocol', { problem: 'a feed ends within a chunk' })
+  if (record || head.byteLength > 0) throw failure('wire.protocol', { problem: 'a feed ends within a chunk' })
+}
+
+/** Where the byte after the chunk is in its stream. */
+export function endOf({ offset, length }: ChunkRecord): number {
+  return offset + length
 }
