@@ -33,6 +33,15 @@ test('the first event makes the run, and nothing else can be first', () => {
   )
 })
 
+test('a run is accepted once: nothing leads back to its beginning', () => {
+  const failed = applyEvent(applyEvent(undefined, address, accepted), address, { type: 'state', seq: 2, at, state: 'failed' })
+  for (const before of [applyEvent(undefined, address, accepted), failed]) {
+    expect(() => applyEvent(before, address, { ...accepted, seq: 3 })).toThrow(
+      expect.objectContaining({ code: 'run.transition' }),
+    )
+  }
+})
+
 test('what an event does not say stays as it was', () => {
   const running = applyEvent(applyEvent(undefined, address, accepted), address, {
     type: 'state',

@@ -5,7 +5,8 @@ import { z } from 'zod'
 import { failure } from './errors.ts'
 import { Flag, RunId, Time } from './names.ts'
 import { operation } from './operation.ts'
-import { ErrorValue, Exit, isTerminal, mayFollow, type Run, RunKind, RunParent, RunState } from './run.ts'
+import { ErrorValue, Exit, isTerminal, mayFollow, type Run, RunParent, RunState } from './run.ts'
+import { RunKind } from './run-kind.ts'
 
 const Accepted = z.object({
   type: z.literal('accepted'),
@@ -74,6 +75,8 @@ export type RunEvent = z.output<typeof RunEvent>
  */
 export function applyEvent(before: Run | undefined, address: { host: string; run: string }, event: RunEvent): Run {
   if (event.type === 'accepted') {
+    // Accepting it again would lead out of whatever it has come to.
+    if (before) throw failure('run.transition', { run: address.run, from: before.state, to: 'starting' })
     return {
       id: address.run,
       host: address.host,

@@ -6,7 +6,7 @@ import { asMusterError, failure, type MusterError } from '../contract/errors.ts'
 import type { Operation } from '../contract/operation.ts'
 import type { StreamFrame } from './frame.ts'
 import type { Limits } from './limits.ts'
-import { encodeCancel, encodeRequest } from './messages.ts'
+import { encodeCancel, encodeRequest, tooLarge } from './messages.ts'
 import type { Outbox } from './outbox.ts'
 import { pendingTable } from './pending.ts'
 
@@ -98,7 +98,8 @@ export function createAsking({ outbox, limits }: { outbox: Outbox; limits: Limit
 
     try {
       const text = encodeRequest(id, operation.name, timeoutMs === undefined ? { input } : { input, timeoutMs })
-      requireSize(text, limits)
+      const problem = tooLarge(text, limits)
+      if (problem) throw problem
       signal?.addEventListener('abort', abort, { once: true })
       if (timeoutMs !== undefined && timeoutMs <= maxTimeoutMs) {
         timer = setTimeout(() => cancel(failure('call.deadline', { operation: operation.name, ms: timeoutMs })), timeoutMs)
@@ -128,10 +129,4 @@ export function createAsking({ outbox, limits }: { outbox: Outbox; limits: Limit
       for (const call of pending.takeAll()) call.settle({ error })
     },
   }
-}
-
-function requireSize(text: string, { maxFrame }: Limits): void {
-  if (text.length * 3 <= maxFrame) return
-  const bytes = Buffer.byteLength(text)
-  if (bytes > maxFrame) throw failure('wire.too_large', { bytes, limit: maxFrame })
 }

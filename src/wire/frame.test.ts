@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import type { Frame } from './channel.ts'
 import { encodeHead, frameSplitter } from './channels/length-prefixed.ts'
 import { creditOf, decodeFrame, encodeCredit, encodeFrame, encodeItem, frameType, sentBy } from './frame.ts'
+import { createNumbering } from './numbering.ts'
 
 const types = fc.constantFrom(...Object.values(frameType))
 const sides = fc.constantFrom(...Object.values(sentBy))
@@ -10,10 +11,12 @@ const ids = fc.integer({ min: 0, max: 0xffff_ffff })
 const payloads = fc.uint8Array({ maxLength: 300 })
 
 test('a stream frame comes back as it was', () => {
+  const numbering = createNumbering()
+  let sent = 0
   fc.assert(
     fc.property(types, sides, ids, payloads, (type, from, id, payload) => {
-      const frame = decodeFrame(encodeFrame(type, from, id, payload))
-      expect({ ...frame, payload: [...frame.payload] }).toEqual({ type, from, id, payload: [...payload] })
+      const frame = decodeFrame(numbering.stamp(encodeFrame(type, from, id, payload)))
+      expect({ ...frame, payload: [...frame.payload] }).toEqual({ number: sent++, type, from, id, payload: [...payload] })
     }),
   )
 })
@@ -30,8 +33,9 @@ test('an item and a credit come back as they were', () => {
 test('any bytes are a frame or wire.protocol, and nothing else', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 20 }), (bytes) => {
-      const valid = bytes.length >= 6 && (bytes[0] as number) >= 1 && (bytes[0] as number) <= 5 && (bytes[1] as number) <= 1
-      if (valid) expect(decodeFrame(bytes).id).toBe(Buffer.from(bytes).readUInt32BE(2))
+      const [type, from] = bytes.subarray(4) as unknown as [number, number]
+      const valid = bytes.length >= 10 && type >= 1 && type <= 5 && from <= 1
+      if (valid) expect(decodeFrame(bytes).id).toBe(Buffer.from(bytes).readUInt32BE(6))
       else expect(() => decodeFrame(bytes)).toThrow(expect.objectContaining({ code: 'wire.protocol' }))
     }),
     { numRuns: 2_000 },

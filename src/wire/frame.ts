@@ -1,7 +1,9 @@
-// The binary frame: a piece of a stream that belongs to a request. u8 type, u8 from, u32 request id (big-endian), payload.
-// Read and written here only; what a stream may send when is credit.ts and the two flows.
+// The binary frame: a piece of a stream that belongs to a request. u32 number, u8 type, u8 from, u32 request id (big-endian), payload.
+// Read and written here only; the number is written as the frame is sent (numbering.ts); what a stream may send when is credit.ts
+// and the two flows.
 
 import { failure } from '../contract/errors.ts'
+import { binaryNumberBytes } from './numbering.ts'
 
 export const frameType = { data: 1, item: 2, end: 3, reset: 4, credit: 5 } as const
 export type FrameType = (typeof frameType)[keyof typeof frameType]
@@ -11,13 +13,17 @@ export const sentBy = { caller: 0, callee: 1 } as const
 export type SentBy = (typeof sentBy)[keyof typeof sentBy]
 
 export interface StreamFrame {
+  readonly number: number
   readonly type: FrameType
   readonly from: SentBy
   readonly id: number
   readonly payload: Buffer
 }
 
-export const frameHeadBytes = 6
+const typeAt = binaryNumberBytes
+const fromAt = typeAt + 1
+const idAt = fromAt + 1
+export const frameHeadBytes = idAt + 4
 const nothing = Buffer.alloc(0)
 
 export function encodeFrame(type: FrameType, from: SentBy, id: number, payload: Uint8Array = nothing): Buffer {
@@ -43,21 +49,21 @@ export function encodeCredit(from: SentBy, id: number, granted: number): Buffer 
 }
 
 function writeHead(bytes: Buffer, type: FrameType, from: SentBy, id: number): void {
-  bytes[0] = type
-  bytes[1] = from
-  bytes.writeUInt32BE(id, 2)
+  bytes[typeAt] = type
+  bytes[fromAt] = from
+  bytes.writeUInt32BE(id, idAt)
 }
 
 /** The payload is a view of `bytes`. Throws `wire.protocol`. */
 export function decodeFrame(bytes: Uint8Array): StreamFrame {
   if (bytes.byteLength < frameHeadBytes) throw failure('wire.protocol', { problem: 'a binary frame shorter than its head' })
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const type = buffer[0] as number
-  const from = buffer[1] as number
+  const type = buffer[typeAt] as number
+  const from = buffer[fromAt] as number
   if (!isType(type)) throw failure('wire.protocol', { problem: `there is no binary frame of type ${type}` })
   if (from !== sentBy.caller && from !== sentBy.callee)
     throw failure('wire.protocol', { problem: `a binary frame from side ${from}` })
-  return { type, from, id: buffer.readUInt32BE(2), payload: buffer.subarray(frameHeadBytes) }
+  return { number: buffer.readUInt32BE(0), type, from, id: buffer.readUInt32BE(idAt), payload: buffer.subarray(frameHeadBytes) }
 }
 
 function isType(type: number): type is FrameType {

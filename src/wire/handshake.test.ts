@@ -172,8 +172,14 @@ test('sides without a common version part with wire.version on both', async () =
 })
 
 test('the highest common version is taken', () => {
-  expect(agreeVersion({ min: 2, max: 5 }, { min: 1, max: 3 })).toBe(3)
-  expect(() => agreeVersion({ min: 4, max: 5 }, { min: 1, max: 3 })).toThrow(expect.objectContaining({ code: 'wire.version' }))
+  expect(agreeVersion('hub', { min: 2, max: 5 }, { min: 1, max: 3 })).toBe(3)
+  expect(() => agreeVersion('hub', { min: 4, max: 5 }, { min: 1, max: 3 })).toThrow(
+    expect.objectContaining({
+      code: 'wire.version',
+      message: 'No common protocol version: the hub speaks 1 to 3, its other side 4 to 5.',
+      hint: expect.stringContaining('The older is the hub') as string,
+    }),
+  )
 })
 
 test('a refusal of the hub reaches the node as it is', async () => {

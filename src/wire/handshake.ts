@@ -15,7 +15,7 @@ import type { Channel, Frame } from './channel.ts'
 import { agreeVersion, type Hello, makeHello, parseHello, proofBytes } from './hello.ts'
 import { type Identity, verify } from './identity.ts'
 import { agreeLimits, defaultLimits, type Limits } from './limits.ts'
-import { encodeClose, encodeError, encodeRequest, encodeResult, type Message, parseMessage } from './messages.ts'
+import { encodeClose, encodeError, encodeRequest, encodeResult, type Message, parseMessage, parseObject } from './messages.ts'
 
 export interface Side {
   readonly identity: Identity
@@ -70,7 +70,7 @@ export async function dialHandshake(channel: Channel, side: DialSide): Promise<A
     talk.send(encodeRequest(helloId, '$/hello', { hello: ours }))
     const { hello, signature } = parse(HelloResult, resultOf(await talk.next(), helloId, beforeProof))
     const theirs = parseHello(hello)
-    const protocol = agreeVersion(theirs.protocol)
+    const protocol = agreeVersion(side.role, theirs.protocol)
     requireProof(theirs.key, proofBytes('acceptor', ours, hello), signature)
     side.expectKey?.(theirs.key)
 
@@ -87,7 +87,7 @@ export async function acceptHandshake(channel: Channel, side: AcceptSide): Promi
     const limits = { ...defaultLimits, ...side.limits }
     const { hello } = parse(HelloParams, paramsOf(await talk.next(), helloId, '$/hello'))
     const theirs = parseHello(hello)
-    const protocol = agreeVersion(theirs.protocol)
+    const protocol = agreeVersion(side.role, theirs.protocol)
     const ours = makeHello({ ...side, key: side.identity.publicKey, limits })
     talk.send(encodeResult(helloId, { hello: ours, signature: encode(side.identity.sign(proofBytes('acceptor', hello, ours))) }))
 
@@ -124,7 +124,7 @@ async function shakeHands<T>(channel: Channel, { timeoutMs }: Side, talkThrough:
 
   async function next(): Promise<Message> {
     const frame = await Promise.race([oneFrame(channel), broken.promise])
-    const message = parseMessage(textOf(frame))
+    const message = parseMessage(parseObject(textOf(frame)))
     answering = message.type === 'request' ? message.id : undefined
     return message
   }

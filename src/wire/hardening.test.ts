@@ -11,6 +11,7 @@ import type { Channel, Frame } from './channel.ts'
 import { memoryChannels } from './channels/memory.ts'
 import { encodeCredit, encodeFrame, encodeItem, frameType, sentBy } from './frame.ts'
 import type { Limits } from './limits.ts'
+import { createNumbering, type Numbering } from './numbering.ts'
 import { channelKinds, openPair } from './pairs.fixture.ts'
 import { createPeer, type Peer } from './peer.ts'
 
@@ -25,6 +26,7 @@ const echo = operation({
 })
 const wait = operation({ ...shared, kind: 'call', name: 'test.wait', input, output: z.null() })
 const deaf = operation({ ...shared, kind: 'call', name: 'test.deaf', input, output: z.null() })
+const chatty = operation({ ...shared, kind: 'call', name: 'test.chatty', input, output: z.null() })
 const secret = operation({ ...shared, scope: 'admin', kind: 'call', name: 'test.secret', input, output: z.null() })
 const number = operation({ ...shared, kind: 'call', name: 'test.number', input, output: z.number() })
 const numbers = operation({ ...shared, kind: 'items', name: 'test.numbers', input, output: z.number() })
@@ -50,6 +52,10 @@ function offers(release: Promise<unknown> = new Promise(() => {})) {
       return null
     }),
     implement(secret, async () => null),
+    implement(chatty, async (_, { progress }) => {
+      progress('x'.repeat(70_000))
+      return null
+    }),
     implement(blob, async function* () {
       for (;;) yield Buffer.alloc(10_000)
     }),
@@ -80,22 +86,24 @@ function attack({ limits, release }: { limits?: Partial<Limits>; release?: Promi
     limits: { window, ...limits },
     name: 'stranger',
   })
+  const numbering = createNumbering()
   const got: Frame[] = []
   hostile.receive((frame) => got.push(frame))
   return {
     peer,
     hostile,
     got,
-    send(message) {
-      hostile.send(
-        Buffer.isBuffer(message)
-          ? { kind: 'binary', bytes: message }
-          : { kind: 'text', text: JSON.stringify({ jsonrpc: '2.0', ...message }) },
-      )
-    },
+    send: (message) => hostile.send(frameOf(numbering, message)),
     answers: () => got.filter((frame) => frame.kind === 'text').map((frame) => JSON.parse(frame.text) as Record<string, unknown>),
     [Symbol.asyncDispose]: () => peer[Symbol.asyncDispose](),
   }
+}
+
+/** A frame as it should be, all but what it says. */
+function frameOf(numbering: Numbering, message: object | Buffer): Frame {
+  return Buffer.isBuffer(message)
+    ? { kind: 'binary', bytes: numbering.stamp(Buffer.from(message)) }
+    : { kind: 'text', text: numbering.stamp(JSON.stringify({ jsonrpc: '2.0', ...message })) }
 }
 
 const request = (id: number, method: string, params: object = {}) => ({ id, method, params })
@@ -172,7 +180,7 @@ test.each([
   ['text that is no JSON', { kind: 'text', text: '{"jsonrpc":"2.0"' }],
   ['a batch', { kind: 'text', text: '[]' }],
   ['a binary frame without a head', { kind: 'binary', bytes: Buffer.alloc(3) }],
-  ['an unknown binary type', { kind: 'binary', bytes: Buffer.from([9, 0, 0, 0, 0, 1]) }],
+  ['an unknown binary type', { kind: 'binary', bytes: Buffer.from([0, 0, 0, 0, 9, 0, 0, 0, 0, 1]) }],
   ['a frame over the agreed maximum', { kind: 'text', text: 'x'.repeat(2 ** 20 + 1) }],
 ] as [string, Frame][])('%s closes the connection with a typed error', async (_, frame) => {
   await using a = attack()
@@ -206,7 +214,7 @@ test('a notification of a later version is ignored', async () => {
   await using a = attack()
   a.send({ method: '$/later', params: { x: 1 } })
   a.send(request(1, 'test.echo', { input: { text: 'still here' } }))
-  await vi.waitFor(() => expect(a.answers()).toEqual([{ jsonrpc: '2.0', id: 1, result: 'still here' }]))
+  await vi.waitFor(() => expect(a.answers()).toEqual([{ frame: 0, jsonrpc: '2.0', id: 1, result: 'still here' }]))
 })
 
 test('a flood of requests is answered with wire.overloaded beyond the limit', async () => {
@@ -236,9 +244,10 @@ test('this side does not ask more at once than the limit', async () => {
 test('one that floods requests and reads nothing is closed, with bounded memory', async () => {
   const [hostile, channel] = memoryChannels()
   const peer = createPeer(channel, { offers: offers(), principal: viewer, limits: { maxPending: 10 } })
+  const numbering = createNumbering()
   let most = 0
   for (let id = 1; id <= 100_000; id++) {
-    hostile.send({ kind: 'text', text: JSON.stringify({ jsonrpc: '2.0', ...request(id, 'test.deaf') }) })
+    hostile.send(frameOf(numbering, request(id, 'test.deaf')))
     if (id % 1000 === 0) await turn()
     most = Math.max(most, channel.bufferedBytes)
   }
@@ -249,9 +258,9 @@ test('one that floods requests and reads nothing is closed, with bounded memory'
 test('answers wait for one that reads slowly instead of piling up', async () => {
   const [hostile, channel] = memoryChannels()
   const peer = createPeer(channel, { offers: offers(), principal: viewer })
+  const numbering = createNumbering()
   const text = 'x'.repeat(100_000)
-  for (let id = 1; id <= 200; id++)
-    hostile.send({ kind: 'text', text: JSON.stringify({ jsonrpc: '2.0', ...request(id, 'test.echo', { input: { text } }) }) })
+  for (let id = 1; id <= 200; id++) hostile.send(frameOf(numbering, request(id, 'test.echo', { input: { text } })))
   await vi.waitFor(() => expect(channel.bufferedBytes).toBeGreaterThan(500_000))
   await turns()
   expect(channel.bufferedBytes).toBeLessThan(700_000)
@@ -311,6 +320,15 @@ test('an answer too large to be said is answered as that', async () => {
   await vi.waitFor(() => expect(a.peer.pendingCalls).toBe(0))
 })
 
+test('progress and failures of a source that no frame can hold end no connection', async () => {
+  await using a = attack({ limits: { maxFrame: 64 * 1024 } })
+  a.send(request(1, 'test.chatty'))
+  await vi.waitFor(() => expect(a.answers()).toMatchObject([{ id: 1, result: null }]))
+  const next = () => Promise.reject(new Error('y'.repeat(70_000)))
+  await expect(a.peer.upload(take, {}, { [Symbol.asyncIterator]: () => ({ next }) })).rejects.toMatchObject({ code: 'internal' })
+  expect(a.got.every((frame) => frame.kind === 'text' && frame.text.length < 64 * 1024)).toBe(true)
+})
+
 test("a caller's callback that throws fails its call, not the connection", async () => {
   await using a = attack()
   const call = a.peer.call(
@@ -347,7 +365,7 @@ test('random frames never do more than close the connection', async () => {
   )
   const random = fc.oneof(
     { weight: 6, arbitrary: valid },
-    { weight: 1, arbitrary: fc.uint8Array({ maxLength: 16 }).map((bytes) => Buffer.from(bytes)) },
+    { weight: 1, arbitrary: fc.uint8Array({ minLength: 4, maxLength: 20 }).map((bytes) => Buffer.from(bytes)) },
     { weight: 1, arbitrary: fc.dictionary(fc.constantFrom('id', 'method', 'params', 'result', 'error'), fc.jsonValue()) },
   )
   await fc.assert(

@@ -11,7 +11,7 @@ import { oldestProtocolVersion, protocolVersion } from './protocol.ts'
 const Bytes32 = z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'it is not 32 bytes in base64url')
 
 const Hello = z.object({
-  protocol: z.object({ min: z.int().positive(), max: z.int().positive() }),
+  protocol: z.object({ min: z.int().nonnegative(), max: z.int().nonnegative() }),
   software: z.string().max(256),
   role: z.string().min(1).max(64),
   key: Bytes32,
@@ -51,11 +51,16 @@ export function parseHello(text: unknown): Hello {
   }
 }
 
-/** The highest version that both speak. Throws `wire.version`. */
-export function agreeVersion(theirs: Hello['protocol'], ours = { min: oldestProtocolVersion, max: protocolVersion }): number {
+/** The highest version that both speak. Throws `wire.version`, which both sides read: `role` says whose words they are. */
+export function agreeVersion(
+  role: string,
+  theirs: Hello['protocol'],
+  ours = { min: oldestProtocolVersion, max: protocolVersion },
+): number {
   const version = Math.min(ours.max, theirs.max)
   if (version >= Math.max(ours.min, theirs.min)) return version
-  throw failure('wire.version', { ours: range(ours), theirs: range(theirs) })
+  const older = ours.max < theirs.min ? `the ${role}` : 'its other side'
+  throw failure('wire.version', { role, ours: range(ours), theirs: range(theirs), older })
 }
 
 function range({ min, max }: Hello['protocol']): string {

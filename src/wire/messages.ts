@@ -4,6 +4,8 @@
 
 import { type ErrorValue, failure, MusterError } from '../contract/errors.ts'
 import { ErrorValue as ErrorValueSchema } from '../contract/run.ts'
+import type { Limits } from './limits.ts'
+import { textNumberBytes } from './numbering.ts'
 
 export type Message =
   | { readonly type: 'request'; readonly id: number; readonly method: string; readonly params: Readonly<Record<string, unknown>> }
@@ -17,9 +19,8 @@ export type Message =
 export const maxId = 0xffff_ffff
 const maxMethodLength = 256
 
-/** Throws `wire.protocol`. */
-export function parseMessage(text: string): Message {
-  const message = parseObject(text)
+/** What a text frame says, as `parseObject` read it. Throws `wire.protocol`. */
+export function parseMessage(message: Readonly<Record<string, unknown>>): Message {
   if (message.jsonrpc !== '2.0') throw broken('a message that is not JSON-RPC 2.0')
   const { id, method } = message
   if (method === undefined) return parseResponse(message)
@@ -30,7 +31,7 @@ export function parseMessage(text: string): Message {
   return id === undefined ? parseNotification(method, params) : { type: 'request', id: requestId(id), method, params }
 }
 
-function parseResponse(message: Record<string, unknown>): Message {
+function parseResponse(message: Readonly<Record<string, unknown>>): Message {
   const { result, error } = message
   const id = requestId(message.id)
   if ((result === undefined) === (error === undefined)) throw broken('an answer that is not either a result or an error')
@@ -70,7 +71,7 @@ export function parseErrorValue(value: unknown): MusterError {
 }
 
 /** Any JSON object. Throws `wire.protocol`. */
-function parseObject(text: string): Record<string, unknown> {
+export function parseObject(text: string): Record<string, unknown> {
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -122,6 +123,14 @@ export function encodeClose(reason: MusterError): string {
 
 export const pingMessage = '{"jsonrpc":"2.0","method":"$/ping"}'
 export const pongMessage = '{"jsonrpc":"2.0","method":"$/pong"}'
+
+/** Undefined if a text may be sent; else `wire.too_large`. The number that it will bear counts. */
+export function tooLarge(text: string, { maxFrame }: Pick<Limits, 'maxFrame'>): MusterError | undefined {
+  // No character takes more than three bytes: most texts need no counting.
+  if (text.length * 3 + textNumberBytes <= maxFrame) return undefined
+  const bytes = Buffer.byteLength(text) + textNumberBytes
+  return bytes > maxFrame ? failure('wire.too_large', { bytes, limit: maxFrame }) : undefined
+}
 
 /** JSON-RPC wants a number; ours is in `data`. */
 function numberOf(error: MusterError): number {

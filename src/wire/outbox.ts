@@ -1,16 +1,17 @@
-// What leaves: everything a connection sends goes through here, and waits here when the system takes no more.
+// What leaves: everything a connection sends goes through here, is numbered, and waits here when the system takes no more.
 // Two lanes: messages go before stream data, so that an answer does not queue behind a gigabyte of output.
 
 import type { Channel } from './channel.ts'
+import type { Numbering } from './numbering.ts'
 
 export interface Outbox {
   /** Sends at once, whatever is queued: for what is small and must not wait. */
-  send(frame: string | Uint8Array): void
+  send(frame: string | Buffer): void
   /**
    * Sends what `produce` makes as soon as there is room; `undefined` means that it is no longer wanted.
    * Resolves once that is done or the outbox has ended; answers undefined, and no promise, when it was done at once.
    */
-  post(lane: Lane, produce: () => string | Uint8Array | undefined): Promise<void> | undefined
+  post(lane: Lane, produce: () => string | Buffer | undefined): Promise<void> | undefined
   /** The other side takes nothing, and even what cannot wait has piled up. */
   readonly overfull: boolean
   /** Grows for as long as the system takes what is sent. */
@@ -22,7 +23,7 @@ export interface Outbox {
 
 type Lane = 'message' | 'data'
 interface Waiting {
-  readonly produce: () => string | Uint8Array | undefined
+  readonly produce: () => string | Buffer | undefined
   readonly done: () => void
 }
 
@@ -30,16 +31,18 @@ interface Waiting {
 const roomBytes = 512 * 1024
 const overfullBytes = 4 * 1024 * 1024
 
-export function createOutbox(channel: Channel): Outbox {
+export function createOutbox(channel: Channel, numbering: Numbering): Outbox {
   const lanes: Record<Lane, Waiting[]> = { message: [], data: [] }
   let awaitingRoom = false
   let ended = false
   let sentBytes = 0
 
-  function send(frame: string | Uint8Array): void {
+  function send(frame: string | Buffer): void {
     if (ended) return
-    sentBytes += frame.length
-    channel.send(typeof frame === 'string' ? { kind: 'text', text: frame } : { kind: 'binary', bytes: frame })
+    // Here and not sooner: what waits in a lane may be overtaken or dropped.
+    const numbered = numbering.stamp(frame)
+    sentBytes += numbered.length
+    channel.send(typeof numbered === 'string' ? { kind: 'text', text: numbered } : { kind: 'binary', bytes: numbered })
   }
 
   function hasRoom(): boolean {

@@ -9,7 +9,8 @@ import type { Channel, Frame } from './channel.ts'
 import { decodeFrame, sentBy } from './frame.ts'
 import { startKeepalive } from './keepalive.ts'
 import { defaultLimits, type Limits } from './limits.ts'
-import { encodeClose, parseMessage, pingMessage, pongMessage } from './messages.ts'
+import { encodeClose, parseMessage, parseObject, pingMessage, pongMessage } from './messages.ts'
+import { createNumbering } from './numbering.ts'
 import { createOutbox } from './outbox.ts'
 import { remoteCaller } from './remote-caller.ts'
 import { createServing } from './serving.ts'
@@ -36,7 +37,8 @@ export interface Peer extends Caller, AsyncDisposable {
 
 export function createPeer(channel: Channel, { offers, principal, limits: given, name = 'the other side' }: PeerOptions): Peer {
   const limits: Limits = { ...defaultLimits, ...given }
-  const outbox = createOutbox(channel)
+  const numbering = createNumbering()
+  const outbox = createOutbox(channel, numbering)
   const asking = createAsking({ outbox, limits })
   const serving = createServing({ offers, principal, limits, outbox })
   const keepalive = startKeepalive({
@@ -61,7 +63,9 @@ export function createPeer(channel: Channel, { offers, principal, limits: given,
   }
 
   function takeText(text: string): void {
-    const message = parseMessage(text)
+    const object = parseObject(text)
+    numbering.check(object.frame)
+    const message = parseMessage(object)
     switch (message.type) {
       case 'request':
         return serving.request(message)
@@ -88,6 +92,7 @@ export function createPeer(channel: Channel, { offers, principal, limits: given,
 
   function takeBinary(bytes: Uint8Array): void {
     const frame = decodeFrame(bytes)
+    numbering.check(frame.number)
     if (frame.from === sentBy.callee) asking.frame(frame)
     else serving.frame(frame)
   }

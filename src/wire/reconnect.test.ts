@@ -30,7 +30,7 @@ test('waits are random within a bound that doubles up to the maximum', async () 
   })
   await vi.runAllTimersAsync()
   await kept
-  const bounds = [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]
+  const bounds = [500, 1000, 2000, 4000, 8000, 16_000, 20_000, 20_000, 20_000]
   expect(waits).toEqual(bounds.map((bound, at) => bound * (draws[at] as number)))
 })
 

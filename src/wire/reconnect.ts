@@ -30,7 +30,7 @@ export interface KeepConnected<C extends Connection> {
 /** Resolves once `signal` has aborted and the connection is closed; rejects with the first error that is final. */
 export async function keepConnected<C extends Connection>(options: KeepConnected<C>): Promise<void> {
   const { connect, onConnected, onDisconnected, isFinal = () => false, signal } = options
-  const { baseMs = 500, maxMs = 30_000, healthyMs = 30_000, random = Math.random } = options
+  const { baseMs = 500, maxMs = 20_000, healthyMs = 30_000, random = Math.random } = options
   let failures = 0
 
   while (!signal.aborted) {

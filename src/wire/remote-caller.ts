@@ -88,7 +88,9 @@ export function remoteCaller({ open, outbox, limits }: { open: OpenRequest; outb
       const outflow = createOutflow({ kind: 'bytes', id: opened.id, from: sentBy.caller, limits, outbox })
       outflow.run(body).catch((thrown: unknown) => {
         const error = asMusterError(thrown)
-        outbox.send(encodeFrame(frameType.reset, sentBy.caller, opened.id, Buffer.from(JSON.stringify(error.toValue()))))
+        const reset = encodeFrame(frameType.reset, sentBy.caller, opened.id, Buffer.from(JSON.stringify(error.toValue())))
+        // Without it the callee learns from the cancelling that no more comes.
+        if (reset.length <= limits.maxFrame) outbox.send(reset)
         opened.cancel(error)
       })
     })

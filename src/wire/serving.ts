@@ -6,7 +6,7 @@ import { admit, type Bound, type CallContext, type Implementation, type Principa
 import { encodeCredit, encodeFrame, frameType, type StreamFrame, sentBy } from './frame.ts'
 import { createInflow, type Inflow } from './inflow.ts'
 import type { Limits } from './limits.ts'
-import { encodeError, encodeProgress, encodeResult, type Message, parseErrorValue } from './messages.ts'
+import { encodeError, encodeProgress, encodeResult, type Message, parseErrorValue, tooLarge } from './messages.ts'
 import type { Outbox } from './outbox.ts'
 import { createOutflow, type Outflow } from './outflow.ts'
 
@@ -121,8 +121,10 @@ export function createServing({ offers, principal, limits, outbox }: ServingOpti
   }
 
   function progress(call: ServedCall, value: unknown): void {
-    // It is advice: what a congested connection cannot carry is dropped, not kept.
-    if (!call.answered && !outbox.overfull) outbox.send(encodeProgress(call.id, value))
+    // It is advice: what a congested connection cannot carry, or no frame can hold, is dropped.
+    if (call.answered || outbox.overfull) return
+    const text = encodeProgress(call.id, value)
+    if (!tooLarge(text, limits)) outbox.send(text)
   }
 
   /** The first answer counts; resolves when it has gone out. */
@@ -181,13 +183,11 @@ function parseTimeout(timeoutMs: unknown): number | undefined {
 }
 
 /** An answer that cannot be said, or is too large to be said, becomes the error that says so. */
-function encodeWithin(id: number, encode: () => string, { maxFrame }: Limits): string {
+function encodeWithin(id: number, encode: () => string, limits: Limits): string {
   try {
     const text = encode()
-    if (text.length * 3 <= maxFrame) return text
-    const bytes = Buffer.byteLength(text)
-    if (bytes <= maxFrame) return text
-    return encodeError(id, failure('wire.too_large', { bytes, limit: maxFrame }))
+    const problem = tooLarge(text, limits)
+    return problem ? encodeError(id, problem) : text
   } catch (error) {
     return encodeError(id, asMusterError(error))
   }

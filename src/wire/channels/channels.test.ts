@@ -9,7 +9,8 @@ import { failure } from '../../contract/errors.ts'
 import type { Channel, Frame } from '../channel.ts'
 import { channelKinds, openPair } from '../pairs.fixture.ts'
 import { encodeHead } from './length-prefixed.ts'
-import { dialUnix, listenUnix, socketPath } from './unix.ts'
+import { socketPath } from './socket-path.ts'
+import { dialUnix, listenUnix } from './unix.ts'
 import { dialWebSocket } from './websocket.ts'
 
 const over = failure('wire.closed', { reason: 'the test is over' })

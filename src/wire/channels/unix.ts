@@ -1,36 +1,10 @@
 // The channel over a unix socket, between processes of one account on one machine. Who may open the socket's directory may speak.
 
-import { createHash } from 'node:crypto'
-import { chmodSync, lstatSync, mkdirSync, rmSync } from 'node:fs'
+import { chmodSync, rmSync } from 'node:fs'
 import { createConnection, createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { failure } from '../../contract/errors.ts'
 import type { Channel } from '../channel.ts'
 import { type FrameBound, lengthPrefixedChannel } from './length-prefixed.ts'
-
-/** The system takes 107 bytes on Linux and 103 on macOS. */
-const maxPathBytes = 100
-
-/**
- * Where the socket `name` of a home is. A path that is too long for the system moves to a directory of this account under the
- * temporary directory, named by a hash of the home; throws `home.unusable` if that name is another's.
- */
-export function socketPath(home: string, name: string): string {
-  const path = join(home, name)
-  if (Buffer.byteLength(path) <= maxPathBytes) return path
-  const hash = createHash('sha256').update(home).digest('hex').slice(0, 16)
-  const dir = join(tmpdir(), `muster-${hash}`)
-  makeOwnDirectory(dir)
-  return join(dir, name)
-}
-
-function makeOwnDirectory(dir: string): void {
-  mkdirSync(dir, { recursive: true, mode: 0o700 })
-  const { uid, mode } = lstatSync(dir)
-  if (uid !== process.getuid?.()) throw failure('home.unusable', { path: dir, problem: 'it belongs to another account' })
-  if ((mode & 0o077) !== 0) chmodSync(dir, 0o700)
-}
 
 /** Dials. Rejects with `wire.closed`, its cause saying which system error. */
 export function dialUnix(path: string, bound?: FrameBound): Promise<Channel> {
