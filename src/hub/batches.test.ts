@@ -44,13 +44,15 @@ test('a batch ends once its items come to the limit, by what they count', async 
   expect(seen).toEqual([[30, 30, 50], [10, 200], [1]])
 })
 
-test('a source that fails fails the reader', async () => {
+test('a source that fails fails the reader, once it has had what came before', async () => {
   async function* source() {
     yield 1
     throw new RangeError('broken')
   }
+  const seen: number[][] = []
   const read = async () => {
-    for await (const _ of batches(source(), { most: 500 }));
+    for await (const batch of batches(source(), { most: 500 })) seen.push(batch)
   }
   await expect(read()).rejects.toThrow('broken')
+  expect(seen).toEqual([[1]])
 })

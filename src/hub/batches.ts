@@ -34,7 +34,9 @@ export async function* batches<T>(source: AsyncIterable<T>, { most, size = () =>
 
 const notYet = Symbol('not yet')
 
+/** A failure is told by whoever awaits the promise next, after what came before it has been handed over. */
 async function settledAlready<T>(promise: Promise<T>): Promise<T | undefined> {
-  const first = await Promise.race([promise, new Promise<typeof notYet>((resolve) => setImmediate(resolve, notYet))])
-  return first === notYet ? undefined : first
+  const came: Promise<T | typeof notYet> = promise.catch(() => notYet)
+  const first = await Promise.race([came, new Promise<typeof notYet>((resolve) => setImmediate(resolve, notYet))])
+  return first === notYet ? undefined : (first as T)
 }
