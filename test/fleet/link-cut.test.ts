@@ -4,8 +4,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
-import { cuttingProxy } from '../resources/cutting-proxy.ts'
 import { execDetached, joinNode, makeHome, musterJson, serveHub, until } from '../resources/muster.ts'
+import { openProxy } from '../resources/proxy.ts'
 
 const countUp = fileURLToPath(new URL('../programs/count-up.mjs', import.meta.url))
 const bin = fileURLToPath(new URL('../../bin/muster.js', import.meta.url))
@@ -14,7 +14,7 @@ it('a reader that follows a run through three cuts reads every line once, in ord
   await using home = await makeHome()
   await using nodeHome = await makeHome()
   await using hub = await serveHub(home)
-  await using proxy = await cuttingProxy(hub.url)
+  await using proxy = await openProxy(hub.url)
   await using _node = await joinNode(hub, 'second', nodeHome, { via: proxy.url })
   const run = await execDetached(home.path, 'second', [process.execPath, countUp, '150', '20'])
 
@@ -26,7 +26,7 @@ it('a reader that follows a run through three cuts reads every line once, in ord
   const ended = once(reader, 'close')
   for (const line of ['10', '40', '70']) {
     await until(`the reader has line ${line}`, async () => (read.includes(`\n${line}\n`) ? true : undefined))
-    proxy.cut()
+    proxy.refuse()
     await until('the hub sees the cut', async () => {
       const { hosts } = await musterJson<{ hosts: { name: string; status: string }[] }>(home.path, ['host', 'list'])
       return hosts.find(({ name }) => name === 'second')?.status === 'offline' ? true : undefined

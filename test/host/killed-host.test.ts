@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 import { expect, test, vi } from 'vitest'
 import type { Crashpoint } from '../../src/contract/crashpoint.ts'
 import { hasCode } from '../../src/contract/errors.ts'
-import { callProc, getProc } from '../../src/contract/proc.ts'
+import { applyProc, callProc, getProc } from '../../src/contract/proc.ts'
 import { cancelRun, getRun, writeStdin } from '../../src/contract/run.ts'
 import { hostName, makeTestHome, openTestHost, program, type TestHome } from './host-fixture.ts'
 
@@ -161,3 +161,13 @@ test('a proc outlives its host and calls back to the next one', async () => {
   const state = await box.caller.call(getProc, { proc: 'echo' })
   expect(state).toMatchObject({ status: 'running', generation: 1, pid: (whoami as { pid: number }).pid })
 }, 30_000)
+
+test('a proc is back within seconds of each of many restarts of its host', async () => {
+  await using home = await makeTestHome()
+  const spec = { argv: [process.execPath, program('echo-proc.ts')] }
+  for (let life = 1; life <= 8; life++) {
+    await using box = await openTestHost(home)
+    if (life === 1) await box.caller.call(applyProc, { proc: 'echo', spec })
+    expect(await box.caller.call(callProc, { proc: 'echo', method: 'echo', params: life }, { timeoutMs: 4_000 })).toBe(life)
+  }
+}, 40_000)

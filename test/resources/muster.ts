@@ -101,9 +101,9 @@ export interface ServedHub extends Served {
 /** Starts `muster hub serve` and waits until it answers. Disposing kills it; the home stays its owner's. */
 export async function serveHub(
   home: Home,
-  { bind = '127.0.0.1:0', env = {} }: { bind?: string; env?: Record<string, string> } = {},
+  { bind = '127.0.0.1:0', env = {}, under }: { bind?: string; env?: Record<string, string>; under?: readonly string[] } = {},
 ): Promise<ServedHub> {
-  const served = start(home.path, ['hub', 'serve', '--bind', bind, '--no-open'], env)
+  const served = start(home.path, ['hub', 'serve', '--bind', bind, '--no-open'], env, '', under)
   const status = await until(
     `the hub answers\n${served.log()}`,
     async () => {
@@ -119,6 +119,7 @@ interface NodeOptions {
   readonly via?: string
   readonly env?: Record<string, string>
   readonly allow?: readonly string[]
+  readonly under?: readonly string[]
 }
 
 /** Starts `muster node` joined to a hub under a name; `via` is another address for the same hub, e.g. a proxy's. */
@@ -143,21 +144,26 @@ export async function rejoinNode(
   hub: ServedHub,
   name: string,
   home: Home,
-  { via = hub.url, env = {}, allow = ['runs'], token }: NodeOptions & { token?: string } = {},
+  { via = hub.url, env = {}, allow = ['runs'], under, token }: NodeOptions & { token?: string } = {},
 ): Promise<Served> {
   const served = start(
     home.path,
     ['node', '--hub', wsUrl(via), ...allow.flatMap((family) => ['--allow', family]), ...(token ? ['--token-stdin'] : [])],
     env,
     token,
+    under,
   )
   await untilOnline(hub, name, served)
   return served
 }
 
-export async function untilOnline(hub: ServedHub, name: string, served?: Served): Promise<void> {
+export async function untilOnline(
+  hub: ServedHub,
+  name: string,
+  served?: { child?: ChildProcess; log?: () => string },
+): Promise<void> {
   await until(
-    `${name} is online\n${served?.log()}`,
+    `${name} is online\n${served?.log?.() ?? ''}`,
     async () => {
       const { hosts } = await musterJson<{ hosts: { name: string; status: string }[] }>(hub.home, ['host', 'list'])
       return hosts.find((host) => host.name === name)?.status === 'online' ? true : undefined
@@ -170,8 +176,16 @@ function wsUrl(url: string): string {
   return url.replace(/^http/, 'ws')
 }
 
-function start(home: string, args: readonly string[], env: Record<string, string>, input = ''): Served & { child: ChildProcess } {
-  const child = spawn(process.execPath, [bin, ...args], { env: { ...process.env, ...env, MUSTER_HOME: home } })
+/** Starts `muster ARGS` in a home and waits for nothing; `input` is its standard input, `under` a program that becomes it. */
+export function start(
+  home: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+  input = '',
+  under: readonly string[] = [],
+): Served & { child: ChildProcess } {
+  const [program = '', ...before] = [...under, process.execPath, bin]
+  const child = spawn(program, [...before, ...args], { env: { ...process.env, ...env, MUSTER_HOME: home } })
   const written: string[] = []
   child.stdout.on('data', (chunk) => written.push(String(chunk)))
   child.stderr.on('data', (chunk) => written.push(String(chunk)))

@@ -16,7 +16,7 @@ import { feedOutput, readOutput } from '../../src/contract/output.ts'
 import { cancelRun, type Run, writeStdin } from '../../src/contract/run.ts'
 import { connectHub, type HubClient } from '../../src/sdk/client.ts'
 import { type ApiServer, type HubParts, serveApi as serve } from '../api/api-server.ts'
-import { cutProxy } from './cut-proxy.ts'
+import { openProxy } from '../resources/proxy.ts'
 
 /** The relay's port is not the hub's, as behind any proxy. */
 const serveApi = (parts?: HubParts) => serve({ allowHosts: ['127.0.0.1'], ...parts })
@@ -311,7 +311,7 @@ test('items go on after cuts, without a gap and without a repeat', async () => {
       }),
     ],
   })
-  await using proxy = await cutProxy(server.port, { cutAfterBytes: 40_000 })
+  await using proxy = await openProxy(server.url, { cutAfterBytes: 40_000 })
   using client = clientOf(proxy)
   const items = await collect(client.host('box').items(followEvents, { run: 'r1', after: 5, follow: true }))
   expect(items.map(({ seq }) => seq)).toEqual(Array.from({ length: total - 5 }, (_, index) => index + 6))
@@ -332,17 +332,17 @@ test('following goes on while the hub is away for a moment', async () => {
       }),
     ],
   })
-  await using proxy = await cutProxy(server.port)
+  await using proxy = await openProxy(server.url)
   using client = clientOf(proxy)
   const seen: number[] = []
   const reading = (async () => {
     for await (const { seq } of client.host('box').items(followEvents, { run: 'r1', follow: true })) seen.push(seq)
   })()
   await vi.waitFor(() => expect(seen).toEqual([1]))
-  await proxy.leave()
+  proxy.refuse()
   last.seq = 3
   grew.dispatchEvent(new Event('grew'))
-  await proxy.back()
+  proxy.mend()
   await reading
   expect(seen).toEqual([1, 2, 3])
 })
@@ -373,7 +373,7 @@ test.each([undefined, 1_500_000])('bytes (limit %s) go on after cuts, at the byt
       }),
     ],
   })
-  await using proxy = await cutProxy(server.port, { cutAfterBytes: 300_000 })
+  await using proxy = await openProxy(server.url, { cutAfterBytes: 300_000 })
   using client = clientOf(proxy)
   const got = await collect(
     client.host('box').bytes(readOutput, { run: 'r1', offset: 11, ...(limit !== undefined && { limit }) }),
@@ -390,7 +390,7 @@ test('bytes without an offset are not guessed at after a cut', async () => {
       }),
     ],
   })
-  await using proxy = await cutProxy(server.port, { cutAfterBytes: 300_000 })
+  await using proxy = await openProxy(server.url, { cutAfterBytes: 300_000 })
   using client = clientOf(proxy)
   await expect(collect(client.host('box').bytes(feedOutput, { run: 'r1' }))).rejects.toMatchObject({ code: 'wire.closed' })
   expect(server.reached).toHaveLength(1)
@@ -398,7 +398,7 @@ test('bytes without an offset are not guessed at after a cut', async () => {
 
 test('a call whose connection breaks is not sent again', async () => {
   await using server = await serveEndless(() => undefined)
-  await using proxy = await cutProxy(server.port)
+  await using proxy = await openProxy(server.url)
   using client = clientOf(proxy)
   const asked = expect(client.hub.call(findRun, { run: 'r1' })).rejects.toMatchObject({ code: 'wire.closed' })
   await vi.waitFor(() => expect(server.reached).toHaveLength(1))

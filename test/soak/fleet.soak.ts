@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { seededRandom } from '../chaos/trials.ts'
-import { cuttingProxy } from '../resources/cutting-proxy.ts'
 import { endOf, joinNode, makeHome, muster, rejoinNode, type Served, serveHub, untilOnline } from '../resources/muster.ts'
+import { openProxy } from '../resources/proxy.ts'
 
 const seconds = Number(process.env.MUSTER_SOAK_SECONDS)
 const seed = Number(process.env.MUSTER_SEED)
@@ -21,7 +21,7 @@ test(`no accepted run is lost and none starts twice (${seconds} s, seed ${seed})
   await appendFile(starts, '')
   let hub = await serveHub(home)
   const bind = new URL(hub.url).host
-  await using proxy = await cuttingProxy(hub.url)
+  await using proxy = await openProxy(hub.url)
   let node: Served = await joinNode(hub, 'second', nodeHome, { via: proxy.url })
   const accepted = new Map<string, string>()
   const end = Date.now() + seconds * 1000
@@ -67,7 +67,6 @@ test(`no accepted run is lost and none starts twice (${seconds} s, seed ${seed})
     },
     async link() {
       proxy.cut()
-      proxy.mend()
     },
   }
   while (Date.now() < end) {
