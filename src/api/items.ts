@@ -72,7 +72,7 @@ async function sendEvents(exchange: Exchange): Promise<void> {
 async function sendLines(exchange: Exchange): Promise<void> {
   const { values, response } = await begin(exchange, 'application/x-ndjson')
   try {
-    for await (const item of values) await write(response, `${JSON.stringify(item)}\n`, exchange.signal)
+    for await (const item of values) await write(response, line(item), exchange.signal)
     response.end()
   } catch (error) {
     // Lines have no place for an error: a connection that breaks off says that this is not the end.
@@ -93,6 +93,11 @@ function numberOf(item: unknown, numberedBy: string | undefined): unknown {
   return numberedBy === undefined ? undefined : (item as Record<string, unknown>)[numberedBy]
 }
 
-function event(name: string, data: unknown, id?: unknown): string {
-  return `${id === undefined ? '' : `id: ${id}\n`}event: ${name}\ndata: ${JSON.stringify(data)}\n\n`
+/** As bytes: a text would be held beside its encoded form for as long as its reader is behind. */
+function event(name: string, data: unknown, id?: unknown): Buffer {
+  return Buffer.from(`${id === undefined ? '' : `id: ${id}\n`}event: ${name}\ndata: ${JSON.stringify(data)}\n\n`)
+}
+
+function line(item: unknown): Buffer {
+  return Buffer.from(`${JSON.stringify(item)}\n`)
 }

@@ -27,12 +27,18 @@ export async function openStream<T>(source: AsyncIterable<T>, waitMs: number): P
   }
 }
 
-async function* withFirst<T>(first: Promise<IteratorResult<T>>, iterator: AsyncIterator<T>): AsyncGenerator<T> {
-  try {
-    for (let next = await first; !next.done; next = await iterator.next()) yield next.value
-  } finally {
-    await iterator.return?.()
+/** Written by hand and not as a generator, which would keep the first value for as long as the stream lasts. */
+function withFirst<T>(first: Promise<IteratorResult<T>>, iterator: AsyncIterator<T>): AsyncIterable<T> {
+  let begun: Promise<IteratorResult<T>> | undefined = first
+  const reader: AsyncIterator<T> = {
+    next() {
+      const next = begun ?? iterator.next()
+      begun = undefined
+      return next
+    },
+    return: async () => (await iterator.return?.()) ?? { done: true, value: undefined },
   }
+  return { [Symbol.asyncIterator]: () => reader }
 }
 
 /** Writes and, where the client is behind, waits for it: never more than one chunk is held for a slow reader. */

@@ -25,7 +25,7 @@ export const readOutput = operation({
   http: 'GET /runs/:run/output',
 })
 
-/** A chunk as people read it: `text` where its bytes are UTF-8 by themselves, else `base64`. */
+/** A chunk as people read it: `text` where its bytes are UTF-8 by themselves and none is NUL, else `base64`. */
 export const LogChunk = z.object({
   chunk: z.int().positive(),
   at: Time,

@@ -94,6 +94,21 @@ test('output that is copied after its run has ended reaches its readers to the l
   }
 })
 
+test('a log is text where people can read it, and else base64', async () => {
+  await using run = await mirroredRun()
+  const appender = await openAppender(run.dir)
+  const parts = [Buffer.from('Grüße 🙂\n'), Buffer.from('no text\0\n'), Buffer.from([0xff])]
+  for (const [at, bytes] of parts.entries()) await appender.append({ stream: 'stdout', bytes, at })
+  await appender.close()
+  const log: LogChunk[] = []
+  for await (const chunk of run.caller.items(followLog, { run: 'r' })) log.push(chunk)
+  expect(log.map(({ text, base64 }) => text ?? { base64 })).toEqual([
+    'Grüße 🙂\n',
+    { base64: 'bm8gdGV4dAAK' },
+    { base64: '/w==' },
+  ])
+})
+
 test('an unknown run is refused', async () => {
   await using run = await mirroredRun()
   await expect(run.caller.items(followEvents, { run: 'none' })[Symbol.asyncIterator]().next()).rejects.toMatchObject({

@@ -43,7 +43,7 @@ export function readingOperations(readings: Readings): Bound[] {
     }),
     implement(followLog, async function* ({ run, ...from }, { signal }) {
       await using progress = await followProgress(readings, run)
-      for await (const chunk of readChunks(readings.outputDir(run), { ...from, progress, signal })) yield logChunk(chunk)
+      yield* logChunks(readChunks(readings.outputDir(run), { ...from, progress, signal }))
     }),
     implement(feedOutput, async function* ({ run, after, stdout, stderr }, { signal }) {
       await using progress = await followProgress(readings, run)
@@ -134,9 +134,25 @@ async function followProgress(readings: Readings, run: string): Promise<OutputPr
   }
 }
 
+/** Written by hand and not as a generator, which would keep a chunk's bytes beside its text for as long as the reader is behind. */
+function logChunks(source: AsyncGenerator<Chunk & { chunk: number }>): AsyncIterable<LogChunk> {
+  const reader: AsyncIterator<LogChunk> = {
+    async next() {
+      const { done, value } = await source.next()
+      return done ? { done, value: undefined } : { done: false, value: logChunk(value) }
+    },
+    async return() {
+      await source.return(undefined)
+      return { done: true, value: undefined }
+    },
+  }
+  return { [Symbol.asyncIterator]: () => reader }
+}
+
 function logChunk({ chunk, at, stream, offset, bytes }: Chunk & { chunk: number }): LogChunk {
   const place = { chunk, at: new Date(at).toISOString(), stream, offset }
-  return isUtf8(bytes)
+  // In JSON each NUL takes six bytes: a chunk of them would be larger than a slow reader may cost.
+  return isUtf8(bytes) && !bytes.includes(0)
     ? { ...place, text: Buffer.from(bytes).toString('utf8') }
     : { ...place, base64: Buffer.from(bytes).toString('base64') }
 }

@@ -4,8 +4,9 @@ import { findRun } from '../../contract/fleet.ts'
 import { followLog, type LogChunk } from '../../contract/output.ts'
 import { runId } from '../arguments.ts'
 import { connect } from '../hub-connection.ts'
-import { untilInterrupted } from '../leaving.ts'
+import { Leaving, untilInterrupted } from '../leaving.ts'
 import type { Action } from '../perform.ts'
+import { sayHowToReadOn } from '../run-hints.ts'
 import { chunkBytes, followChunks } from '../run-output.ts'
 import type { Terminal } from '../terminal.ts'
 import { type LogStart, parseSince } from './since.ts'
@@ -35,7 +36,13 @@ export const showLogs: Action<LogsOptions, [string]> = async (terminal, options,
     if (options.follow) await followChunks({ terminal, host, run: id, signal }, start.after, take)
     else for await (const chunk of host.items(followLog, { run: id, after: start.after }, { signal })) await take(chunk)
   }
-  await untilInterrupted(read, () => undefined)
+  try {
+    await untilInterrupted(read, () => undefined)
+  } catch (thrown) {
+    // A few megabytes or hours in, "it broke" is not enough: the rest can be had without the beginning.
+    if (last > start.after && !(thrown instanceof Leaving)) sayHowToReadOn(terminal, id, last, options)
+    throw thrown
+  }
   return { json: { run: id, host: hostName, last, chunks: kept }, shown: true }
 }
 

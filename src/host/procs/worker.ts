@@ -10,6 +10,9 @@ import { backendVariable, endProc, messageProc, procVariable, readyProc, secretV
 
 export type ProcHandlers = Readonly<Record<string, (params: unknown) => Promise<unknown>>>
 
+/** The longest wait between dials: a refused one costs next to nothing here, and calls wait for the host to have its procs back. */
+const redialMs = 1_000
+
 const host: Principal = { kind: 'self', id: 'host', role: 'host', scopes: new Set(['operate']) }
 
 /**
@@ -54,6 +57,7 @@ export async function serveProc(handlers: ProcHandlers): Promise<void> {
     },
     isFinal: (error: MusterError) => hasCode(error, 'proc.unknown') || hasCode(error, 'proc.ended'),
     signal: ending.signal,
+    maxMs: redialMs,
   })
   current?.close(failure('wire.closed', { reason: 'the proc is ending' }))
 }

@@ -2,7 +2,7 @@
 // record never covers bytes that are not there. Opening it after a crash cuts both back to what was whole.
 
 import { constants } from 'node:fs'
-import { type FileHandle, mkdir, open } from 'node:fs/promises'
+import { type FileHandle, mkdir, open as openFile } from 'node:fs/promises'
 import { failure } from '../../contract/errors.ts'
 import type { OutputStream } from '../../contract/output.ts'
 import { asWriteProblem, beginning, type OutputPosition, outputFiles, outputStreams, type Sizes } from './files.ts'
@@ -24,8 +24,16 @@ export interface Appender {
   close(): Promise<void>
 }
 
-/** One appender at a time for a directory, which is made if it is not there. */
+/** One appender at a time for a directory, which is made if it is not there. Rejects with `store.unavailable`. */
 export async function openAppender(dir: string): Promise<Appender> {
+  try {
+    return await open(dir)
+  } catch (error) {
+    throw asWriteProblem(error, dir)
+  }
+}
+
+async function open(dir: string): Promise<Appender> {
   await using opened = new AsyncDisposableStack()
   await mkdir(dir, { recursive: true, mode: 0o700 })
   const files = outputFiles(dir)
@@ -65,7 +73,7 @@ export async function openAppender(dir: string): Promise<Appender> {
 
   function inTurn(work: () => Promise<void>): Promise<void> {
     const done = last.then(work).catch((error) => {
-      throw asWriteProblem(error)
+      throw asWriteProblem(error, dir)
     })
     // Whoever asked is told; what comes next is judged by itself.
     last = done.catch(() => undefined)
@@ -89,7 +97,7 @@ export async function openAppender(dir: string): Promise<Appender> {
       try {
         for (const file of [data.stdout, data.stderr, order]) await file.datasync()
       } catch (error) {
-        throw asWriteProblem(error)
+        throw asWriteProblem(error, dir)
       } finally {
         await parts.disposeAsync()
       }
@@ -99,7 +107,7 @@ export async function openAppender(dir: string): Promise<Appender> {
 
 function openToWrite(file: string): Promise<FileHandle> {
   // Read and write without truncating, created if absent ('r+' does not create, 'a+' ignores positions on Linux).
-  return open(file, constants.O_RDWR | constants.O_CREAT, 0o600)
+  return openFile(file, constants.O_RDWR | constants.O_CREAT, 0o600)
 }
 
 /** Drops records that are torn or whose bytes are missing, and bytes without a record. */

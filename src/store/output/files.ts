@@ -3,7 +3,8 @@
 
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { failure } from '../../contract/errors.ts'
+import { asMusterError, failure, isOutOfDescriptors } from '../../contract/errors.ts'
+import { describeFileProblem } from '../../contract/file-problem.ts'
 import type { OutputStream } from '../../contract/output.ts'
 import { type ChunkRecord, parseRecord, recordBytes } from './record.ts'
 
@@ -63,8 +64,9 @@ export function recordsFrom(
   return { records, position: { ...ends, chunk: from.chunk + records.length } }
 }
 
-/** What the system says of a write that failed, as `store.unavailable`. */
-export function asWriteProblem(thrown: unknown): unknown {
+/** What the system says of a write that failed in a directory, as `store.unavailable`. */
+export function asWriteProblem(thrown: unknown, dir: string): unknown {
   if (!(thrown instanceof Error) || !('syscall' in thrown)) return thrown
-  return failure('store.unavailable', { problem: thrown.message }, { cause: thrown })
+  if (isOutOfDescriptors(thrown)) return asMusterError(thrown)
+  return failure('store.unavailable', { file: dir, problem: describeFileProblem(thrown) }, { cause: thrown })
 }

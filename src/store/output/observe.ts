@@ -17,6 +17,14 @@ export interface OutputObserver {
 
 /** Goes on after the records that are there and whole; what a crash left behind them is dropped. One observer for a directory. */
 export async function observeOutput(dir: string): Promise<OutputObserver> {
+  try {
+    return await observe(dir)
+  } catch (error) {
+    throw asWriteProblem(error, dir)
+  }
+}
+
+async function observe(dir: string): Promise<OutputObserver> {
   await using opened = new AsyncDisposableStack()
   const files = outputFiles(dir)
   await mkdir(dir, { recursive: true, mode: 0o700 })
@@ -39,7 +47,7 @@ export async function observeOutput(dir: string): Promise<OutputObserver> {
       try {
         note()
       } catch (error) {
-        throw asWriteProblem(error)
+        throw asWriteProblem(error, dir)
       }
     },
     async close() {
@@ -48,7 +56,7 @@ export async function observeOutput(dir: string): Promise<OutputObserver> {
         if (position.chunk > 0) await settle(files, position)
         return { stdout: position.stdout, stderr: position.stderr }
       } catch (error) {
-        throw asWriteProblem(error)
+        throw asWriteProblem(error, dir)
       } finally {
         await parts.disposeAsync()
       }

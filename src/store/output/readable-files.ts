@@ -8,8 +8,8 @@ import type { OutputStream } from '../../contract/output.ts'
 import { outputFiles, type Sizes } from './files.ts'
 import { recordBytes } from './record.ts'
 
-/** How much of `order` is looked at in one go: bounds a reader's memory. */
-export const mostOrderBytes = 16 * 1024 * recordBytes
+/** How much of `order` is looked at in one go: what a slow reader holds of it all the time, as objects several times as large. */
+const mostOrderBytes = 512 * recordBytes
 
 export interface ReadableFiles extends AsyncDisposable {
   /** `order` from a byte on, as far as it goes now, or a bounded part of that. */
