@@ -5,10 +5,13 @@ import { spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
-interface SystemPart {
+export interface Program {
   readonly program: string
   /** The package of Debian and Ubuntu that holds it. */
   readonly debian: string
+}
+
+interface SystemPart extends Program {
   readonly suite: string
   readonly reason: string
 }
@@ -20,6 +23,12 @@ export const systemParts: readonly SystemPart[] = [
     suite: 'test/habits/shell.test.ts',
     reason: 'reads the shell scripts the way a careful shell programmer would',
   },
+  {
+    program: 'faketime',
+    debian: 'faketime',
+    suite: 'test/chaos/clock.test.ts',
+    reason: 'sets the clock of a hub and of a node while they run',
+  },
   { program: 'zsh', debian: 'zsh', suite: 'test/package/pack.test.ts', reason: 'must accept its completion script' },
   { program: 'fish', debian: 'fish', suite: 'test/package/pack.test.ts', reason: 'must accept its completion script' },
 ]
@@ -29,12 +38,12 @@ export function hasProgram(program: string): boolean {
 }
 
 /** Installs what is missing where that can be done unasked: Debian or Ubuntu, as root or with a sudo that asks nothing. */
-export function installSystemParts(): void {
-  const packages = missingParts().map((part) => part.debian)
+export function installPrograms(purpose: string, programs: readonly Program[]): void {
+  const packages = programs.filter(({ program }) => !hasProgram(program)).map(({ debian }) => debian)
   if (packages.length === 0 || !hasProgram('apt-get')) return
   const asRoot = process.getuid?.() === 0 ? [] : ['sudo', '--non-interactive']
   if (asRoot[0] && !hasProgram(asRoot[0])) return
-  console.log(`Installing for the tests: ${packages.join(', ')} ...`)
+  console.log(`Installing for ${purpose}: ${packages.join(', ')} ...`)
   for (const args of [['update'], ['install', '--yes', '--no-install-recommends', ...packages]]) {
     const [program = '', ...rest] = [...asRoot, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '--quiet=2', ...args]
     const done = spawnSync(program, rest, { encoding: 'utf8' })

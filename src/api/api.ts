@@ -7,6 +7,8 @@ import type { Logger } from 'pino'
 import { failure } from '../contract/errors.ts'
 import type { Principal } from '../contract/implementation.ts'
 import { authOf } from './auth.ts'
+import { limitConnections } from './crowd.ts'
+import { descriptorLimit, descriptorShares } from './descriptors.ts'
 import { inFlight } from './exchange.ts'
 import { httpServer, listenTcp, listenUnix } from './listen.ts'
 import { httpMetrics } from './metrics.ts'
@@ -56,10 +58,15 @@ export async function startApi({ hub, bind, socketPath, allowHosts, log }: ApiOp
   const metrics = httpMetrics()
   const checkOrigin = originCheck({ bindHost: bind.host, allowHosts })
   const live = inFlight()
-  const tunnel = tunnelDoor({ hub, checkOrigin, metrics })
   const app = application(log)
+  const tcp = httpServer(app.routing)
+  const unix = httpServer(app.routing)
+  const shares = descriptorShares(descriptorLimit())
+  const crowds = { tcp: limitConnections(tcp, shares.tcp, log), unix: limitConnections(unix, shares.local, log) }
+  const tunnel = tunnelDoor({ hub, checkOrigin, metrics, admit: crowds.tcp.admit })
 
   app.addHook('onRequest', async (request, reply) => {
+    crowds[auth.isLocal(request.raw.socket) ? 'unix' : 'tcp'].admit(request.raw.socket)
     reply.raw.setHeader('Cache-Control', 'no-store')
     reply.raw.setHeader('X-Content-Type-Options', 'nosniff')
     if (!auth.isLocal(request.raw.socket)) checkOrigin(request.raw)
@@ -79,7 +86,7 @@ export async function startApi({ hub, bind, socketPath, allowHosts, log }: ApiOp
     }),
   )
   addOperations(app, { hub, live, log })
-  addSystemRoutes(app, { hub, metrics })
+  addSystemRoutes(app, { hub, metrics, isLocal: auth.isLocal })
   app.setNotFoundHandler(
     answerMissing([
       ...routes.map(({ operation, place: { path, method } }) => ({
@@ -91,9 +98,7 @@ export async function startApi({ hub, bind, socketPath, allowHosts, log }: ApiOp
   )
   await app.ready()
 
-  const tcp = httpServer(app.routing)
   tcp.on('upgrade', tunnel.upgrade)
-  const unix = httpServer(app.routing)
   unix.on('connection', auth.trust)
 
   async function close(): Promise<void> {
@@ -127,7 +132,7 @@ function application(log: Logger): FastifyInstance {
   const answerError = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
     const known = explain(error, { log, request: request.id })
     // A body that was not read must not keep the connection of someone who was refused.
-    if (known.status === 401 || known.status === 403) reply.header('Connection', 'close')
+    if (known.status === 401 || known.status === 403 || known.code === 'process.descriptors') reply.header('Connection', 'close')
     return sendProblem(reply, known)
   }
   const app = fastify({

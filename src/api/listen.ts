@@ -7,10 +7,12 @@ import { networkInterfaces } from 'node:os'
 import { dirname } from 'node:path'
 import { failure } from '../contract/errors.ts'
 
-/** Uploads last as long as they last; only the headers have a deadline. */
+/** Uploads last as long as they last; only the headers have a deadline, as long as the tunnel's handshake has. */
 const serverOptions = {
   requestTimeout: 0,
-  headersTimeout: 20_000,
+  headersTimeout: 10_000,
+  // By itself Node looks at the headers' deadline only every 30 s.
+  connectionsCheckingInterval: 2_000,
   keepAliveTimeout: 30_000,
   keepAlive: true,
   keepAliveInitialDelay: 30_000,

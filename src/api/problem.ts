@@ -3,7 +3,7 @@
 import type { ServerResponse } from 'node:http'
 import type { FastifyReply } from 'fastify'
 import type { Logger } from 'pino'
-import { failure, MusterError } from '../contract/errors.ts'
+import { asMusterError, failure, MusterError } from '../contract/errors.ts'
 import type { Problem } from '../contract/http.ts'
 
 export const problemType = 'application/problem+json'
@@ -34,8 +34,8 @@ function addHeaders(response: ServerResponse, error: MusterError): void {
 /** What went wrong, in the catalogue's words. What is not in it is logged under the request's id and told without details. */
 export function explain(thrown: unknown, { log, request }: { log: Logger; request: string }): MusterError {
   if (thrown instanceof MusterError) return thrown
-  const known = explainFastify(thrown)
-  if (known) return known
+  const known = explainFastify(thrown) ?? asMusterError(thrown)
+  if (known.code !== 'internal') return known
   log.error({ err: thrown, request }, 'a request failed')
   return failure('internal', { problem: `the hub's log says why, under request ${request}` })
 }

@@ -1,7 +1,8 @@
 // The routes that are not operations: the page at `/`, health, metrics, and the documents that describe the API.
 
 import { readFile } from 'node:fs/promises'
-import type { FastifyInstance } from 'fastify'
+import type { Socket } from 'node:net'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { failure, hasCode } from '../contract/errors.ts'
 import { apiBase } from '../contract/http.ts'
 import { type Principal, requireScope } from '../contract/implementation.ts'
@@ -17,15 +18,22 @@ export const systemPaths = [...openPaths, '/metrics', `${apiBase}/openapi.json`,
 
 const nobody: Principal = { kind: 'user', id: 'nobody', role: 'none', scopes: new Set() }
 
-export function addSystemRoutes(app: FastifyInstance, { hub, metrics }: { hub: HubPort; metrics: HttpMetrics }): void {
+export interface SystemRoutes {
+  readonly hub: HubPort
+  readonly metrics: HttpMetrics
+  /** Whether a connection comes from this account. */
+  readonly isLocal: (socket: Socket) => boolean
+}
+
+export function addSystemRoutes(app: FastifyInstance, { hub, metrics, isLocal }: SystemRoutes): void {
   const openApi = JSON.stringify(openApiDocument())
   const answer: Record<
     (typeof systemPaths)[number],
-    { type: string; text: () => Promise<string>; scope?: 'read'; policy?: string }
+    { type: string; text: (asked: FastifyRequest) => Promise<string>; scope?: 'read'; policy?: string }
   > = {
     '/': { type: 'text/html; charset=utf-8', text: async () => landingPage, policy: landingPolicy },
     '/healthz': { type: 'application/json', text: async () => '{"status":"ok"}' },
-    '/readyz': { type: 'application/json', text: () => ready(hub) },
+    '/readyz': { type: 'application/json', text: ({ raw }) => ready(hub, isLocal(raw.socket)) },
     '/metrics': {
       type: 'text/plain; version=0.0.4; charset=utf-8',
       scope: 'read',
@@ -38,16 +46,17 @@ export function addSystemRoutes(app: FastifyInstance, { hub, metrics }: { hub: H
     app.get(path, { config: { operation: path } }, async (request, reply) => {
       if (scope) requireScope({ name: path, scope }, request.principal ?? nobody)
       if (policy) reply.header('content-security-policy', policy)
-      return reply.type(type).send(await text())
+      return reply.type(type).send(await text(request))
     })
   }
 }
 
-async function ready(hub: HubPort): Promise<string> {
+async function ready(hub: HubPort, local: boolean): Promise<string> {
   try {
     await hub.checkReady()
     return '{"status":"ready"}'
   } catch (error) {
+    if (local) throw error
     // Why is in the hub's log and in its operations' answers; whoever asks here may be a stranger.
     if (hasCode(error, 'store.unavailable')) throw failure('store.unavailable', { problem: 'the hub cannot use its store' })
     throw failure('host.not_ready')

@@ -9,12 +9,19 @@ import { tunnelPath } from '../contract/http.ts'
 import type { Channel } from '../wire/channel.ts'
 import { tunnelSubprotocol, webSocketChannel } from '../wire/channels/websocket.ts'
 import { defaultLimits } from '../wire/limits.ts'
+import type { Crowd } from './crowd.ts'
 import type { HttpMetrics } from './metrics.ts'
 import type { CheckOrigin } from './origin.ts'
 import type { HubPort } from './port.ts'
 import { problemType, toProblem } from './problem.ts'
+import { makeTurns } from './turns.ts'
 
-const maxPending = 64
+/** Handshakes, each of which costs the hub a signature. */
+const atOnce = 64
+/** As many as may dial within the time in which they can be taken in. */
+const mostWaiting = 2048
+/** Who dialled gives up then. */
+const patienceMs = 10_000
 
 export interface TunnelDoor {
   readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
@@ -25,10 +32,13 @@ export function tunnelDoor({
   hub,
   checkOrigin,
   metrics,
+  admit: admitSocket,
 }: {
   hub: HubPort
   checkOrigin: CheckOrigin
   metrics: HttpMetrics
+  /** Throws when there are too many connections. */
+  admit: Crowd['admit']
 }): TunnelDoor {
   const webSockets = new WebSocketServer({
     noServer: true,
@@ -38,36 +48,52 @@ export function tunnelDoor({
     handleProtocols: (offered) => offered.has(tunnelSubprotocol) && tunnelSubprotocol,
   })
   const channels = new Set<Channel>()
-  let pending = 0
+  const turns = makeTurns({ atOnce, mostWaiting })
   let closing: MusterError | undefined
 
   function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     try {
+      admitSocket(request.socket)
       checkOrigin(request)
       if (request.url?.split('?', 1)[0] !== tunnelPath) {
         throw failure('operation.unknown', { operation: `a WebSocket at ${request.url?.slice(0, 200) ?? ''}` })
       }
       if (closing) throw closing
-      if (pending >= maxPending) throw failure('wire.overloaded', { pending })
+      const cameAt = performance.now()
+      turns.take(async () => {
+        if (performance.now() - cameAt > patienceMs) socket.destroy()
+        else await takeIn(request, socket, head)
+      })
     } catch (error) {
       return refuse(socket, asMusterError(error))
     }
+    // One that breaks while it waits is found broken when its turn comes.
+    socket.on('error', () => socket.destroy())
+  }
+
+  /** Resolves when the handshake is over. */
+  async function takeIn(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    if (closing) return refuse(socket, closing)
+    const { remoteAddress = '' } = request.socket
+    let handshake: Promise<void> | undefined
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      const channel = webSocketChannel(webSocket, socket)
-      channels.add(channel)
-      void channel.closed.then(() => channels.delete(channel))
-      void admit(channel, request.socket.remoteAddress ?? '')
+      handshake = admit(hold(webSocketChannel(webSocket, socket)), remoteAddress)
     })
+    await handshake
+  }
+
+  /** Apart from the above, or each connection would keep its whole request for as long as it lasts. */
+  function hold(channel: Channel): Channel {
+    channels.add(channel)
+    void channel.closed.then(() => channels.delete(channel))
+    return channel
   }
 
   async function admit(channel: Channel, address: string): Promise<void> {
-    pending++
     try {
       await hub.acceptTunnel(channel, { address })
     } catch (error) {
       channel.close(asMusterError(error))
-    } finally {
-      pending--
     }
   }
 

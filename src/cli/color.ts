@@ -1,17 +1,10 @@
 // Colour, where a screen is there to show it. Whether it is, the terminal knows (NO_COLOR, TERM, TTY).
 
-import { isTerminal, type RunState } from '../contract/run.ts'
-
 const codes = { red: 31, green: 32, yellow: 33, blue: 34, magenta: 35, cyan: 36, dim: 2, bold: 1 } as const
 type Color = keyof typeof codes
 
 export function paint(color: Color, text: string): string {
   return `\x1b[${codes[color]}m${text}\x1b[0m`
-}
-
-export function paintState(state: RunState, text: string): string {
-  if (state === 'succeeded') return paint('green', text)
-  return isTerminal(state) ? paint('red', text) : paint('yellow', text)
 }
 
 const perHost: readonly Color[] = ['cyan', 'magenta', 'yellow', 'blue', 'green']

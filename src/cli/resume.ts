@@ -25,15 +25,15 @@ export async function resuming<T>(
     pauseMs = firstPauseMs
   }
   for (;;) {
-    const startedAt = Date.now()
+    const startedAt = performance.now()
     try {
       return await read(progress)
     } catch (thrown) {
       const error = asMusterError(thrown)
       // An attempt that lasted was a connection that worked: it waited for a run that was quiet.
-      if (Date.now() - startedAt > patienceMs) progress()
-      failingSince ??= Date.now()
-      if (!mayPass(error) || signal?.aborted || Date.now() - failingSince > patienceMs) throw thrown
+      if (performance.now() - startedAt > patienceMs) progress()
+      failingSince ??= performance.now()
+      if (!mayPass(error) || signal?.aborted || performance.now() - failingSince > patienceMs) throw thrown
       if (pauseMs === longestPauseMs) terminal.say(`${error.message} Trying again.`)
       await sleep(pauseMs, undefined, signal && { signal })
       pauseMs = Math.min(pauseMs * 2, longestPauseMs)

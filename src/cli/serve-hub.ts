@@ -4,14 +4,16 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Logger } from 'pino'
 import { startApi } from '../api/api.ts'
+import { descriptorLimit, descriptorShares } from '../api/descriptors.ts'
 import { failure } from '../contract/errors.ts'
 import type { Principal } from '../contract/implementation.ts'
 import { roleScopes } from '../contract/token.ts'
 import { type Hub, openHub } from '../hub/hub.ts'
-import { socketPath } from '../wire/channels/unix.ts'
+import { socketPath } from '../wire/channels/socket-path.ts'
 import { softwareVersion } from '../wire/protocol.ts'
 import type { Home } from './home.ts'
 import { findHub, type HubRecord, removeHubRecord, writeHubRecord } from './hub-record.ts'
+import { warnOfFewDescriptors } from './low-descriptors.ts'
 import type { Bind } from './options.ts'
 import { letHeapGrow } from './streaming-heap.ts'
 
@@ -34,9 +36,17 @@ export async function serveHub(home: Home, settings: HubSettings, log: Logger): 
   const running = await findHub(home)
   if (running) throw failure('hub.running', { url: running.urls[0] ?? running.socket, pid: running.pid })
   letHeapGrow()
+  warnOfFewDescriptors(log)
   await using opened = new AsyncDisposableStack()
   const hub = opened.use(
-    await openHub({ home: home.dir, label, version: softwareVersion, log, ...(storeUrl !== undefined && { storeUrl }) }),
+    await openHub({
+      home: home.dir,
+      label,
+      version: softwareVersion,
+      log,
+      copiesAtOnce: descriptorShares(descriptorLimit()).copies,
+      ...(storeUrl !== undefined && { storeUrl }),
+    }),
   )
   const socket = socketPath(home.hubDir, 'hub.sock')
   const api = opened.use(

@@ -3,7 +3,7 @@
 
 import type { Readable, Writable } from 'node:stream'
 import { failure } from '../contract/errors.ts'
-import { describeFileProblem } from './file-problem.ts'
+import { describeFileProblem } from '../contract/file-problem.ts'
 import { OutputClosed } from './leaving.ts'
 
 /**

@@ -3,7 +3,7 @@
 
 import { rename, rm, writeFile } from 'node:fs/promises'
 import { failure } from '../contract/errors.ts'
-import { describeFileProblem } from './file-problem.ts'
+import { describeFileProblem } from '../contract/file-problem.ts'
 
 /** Replaces an old file and its mode. Throws `file.unwritable`. */
 export async function writeFileWhole(file: string, text: string): Promise<void> {

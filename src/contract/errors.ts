@@ -1,6 +1,8 @@
 // Every error that Muster can answer, once: code, HTTP status, exit code, retryable, sentence, hint.
 // CLI, HTTP, wire and later MCP all speak it. Codes are never reused for another meaning; docs/errors.md is checked against it.
 
+import { describeFileProblem } from './file-problem.ts'
+
 /** Exit codes of the CLI (docs/exit-codes.md). `exec` passes the command's own code through and uses 255 for ours. */
 export const exitCode = {
   ok: 0,
@@ -91,8 +93,9 @@ export const catalogue = {
     (p: { problem: string }) => `The other side broke the protocol: ${p.problem}.`,
     () => 'Compare versions with `muster doctor`; docs/protocol.md has the rule.'),
   'wire.version': entry(426, exitCode.unavailable, false,
-    (p: { ours: string; theirs: string }) => `No common protocol version: this side speaks ${p.ours}, the other ${p.theirs}.`,
-    () => 'Upgrade the older side; docs/protocol.md lists the versions.'),
+    (p: { role: string; ours: string; theirs: string; older: string }) =>
+      `No common protocol version: the ${p.role} speaks ${p.ours}, its other side ${p.theirs}.`,
+    (p) => `The older is ${p.older}: upgrade Muster there; docs/protocol.md says what the versions are.`),
   'wire.proof': entry(401, exitCode.refused, false,
     (p: { problem: string }) => `The other side could not prove its key: ${p.problem}.`,
     () => 'Check the address; if the machine was set up anew, enrol it again with `muster node enroll NAME`.'),
@@ -179,6 +182,9 @@ export const catalogue = {
   'run.lost': entry(500, exitCode.workFailed, false,
     (p: { run: string }) => `Run ${p.run} is gone and left no exit record: its machine was restarted, or its keeper was killed.`,
     (p) => `Read what it wrote with \`muster run logs ${p.run}\` before you start it again.`),
+  'run.disk_full': entry(500, exitCode.workFailed, false,
+    (p: { run: string; dir: string }) => `The disk of ${p.dir} was full while run ${p.run} went on: output of it may be missing.`,
+    (p) => `Free some on its host (\`df -h ${p.dir}\`) before you start it again; \`muster run logs ${p.run}\` has what was kept.`),
   'run.timed_out': entry(504, exitCode.deadline, false,
     (p: { run: string; ms: number }) => `Run ${p.run} was stopped at its timeout of ${p.ms} ms.`,
     () => 'Allow more with `--timeout`.'),
@@ -191,6 +197,9 @@ export const catalogue = {
   'run.expired': entry(504, exitCode.deadline, false,
     (p: { run: string; host: string }) => `Run ${p.run} waited too long for ${p.host} and was given up.`,
     (p) => `Bring ${p.host} back, then submit it again.`),
+  'run.unreadable': entry(500, exitCode.internal, false,
+    (p: { run: string; problem: string }) => `What run ${p.run} was to do cannot be read from the hub's store: ${p.problem}.`,
+    () => 'Something else has changed or damaged the store: check the disk, then submit the run again.'),
 
   'claim.lost': entry(409, exitCode.conflict, false,
     (p: { run: string }) => `The claim on ${p.run} has been given to another worker.`,
@@ -232,8 +241,9 @@ export const catalogue = {
     () => '`muster token list` shows them.'),
 
   'store.unavailable': entry(503, exitCode.environment, true,
-    (p: { problem: string }) => `The store cannot be written: ${p.problem}.`,
-    () => 'Free disk space or mend the database connection; nothing that was acknowledged is lost.'),
+    (p: { problem: string; file?: string }) => `${p.file ?? 'The store'} cannot be written: ${p.problem}.`,
+    (p) => `${p.file === undefined ? 'Mend the database connection' : `Look at the room there with \`df -h ${p.file}\`, and free some`}; `
+      + 'nothing that was acknowledged is lost, and it goes on by itself.'),
   'store.newer': entry(500, exitCode.environment, false,
     (p: { found: string }) => `The database was written by a newer Muster (migration ${p.found}).`,
     () => 'Upgrade this Muster; it does not change what it does not understand.'),
@@ -242,7 +252,10 @@ export const catalogue = {
     () => 'Stop it, or use another MUSTER_HOME.'),
   'home.unusable': entry(500, exitCode.environment, false,
     (p: { path: string; problem: string }) => `${p.path} cannot be used: ${p.problem}.`,
-    () => 'Mend its owner and permissions, or set MUSTER_HOME to a directory of your own.'),
+    () => 'Mend that, or set MUSTER_HOME to a directory of your own on a disk that can be written; `muster doctor` checks it.'),
+  'process.descriptors': entry(503, exitCode.environment, true,
+    (p: { problem: string }) => `This process has as many files and connections open as the system lets it: ${p.problem}.`,
+    () => 'Close some, or raise the limit where it is started: `ulimit -n 65536`; `muster doctor` shows what it is.'),
   'link.insecure': entry(400, exitCode.refused, false,
     (p: { url: string }) => `${p.url} would send credentials and commands in the clear beyond this machine.`,
     () => 'Use https:// or wss://, or accept the risk with `--insecure` (MUSTER_INSECURE=1 for a command that speaks to a hub).'),
@@ -309,11 +322,30 @@ export function failure<C extends ErrorCode>(
   return new MusterError(value, options)
 }
 
-/** Any thrown thing as a MusterError: ours as it is, the rest as `internal`, keeping the cause. */
+/**
+ * Any thrown thing as a MusterError: ours as it is; what any file, socket or process may meet anywhere (no file descriptor, no
+ * room) as that; the rest as `internal`. Keeps the cause.
+ */
 export function asMusterError(thrown: unknown): MusterError {
   if (thrown instanceof MusterError) return thrown
+  if (isOutOfDescriptors(thrown)) return failure('process.descriptors', { problem: thrown.message }, { cause: thrown })
+  if (isUnwritable(thrown)) {
+    return failure('store.unavailable', { file: thrown.path ?? 'A file', problem: describeFileProblem(thrown) }, { cause: thrown })
+  }
   const problem = thrown instanceof Error ? thrown.message : String(thrown)
   return failure('internal', { problem }, { cause: thrown })
+}
+
+export function isOutOfDescriptors(thrown: unknown): thrown is Error {
+  return hasSystemCode(thrown, ['EMFILE', 'ENFILE'])
+}
+
+function isUnwritable(thrown: unknown): thrown is Error & { path?: string } {
+  return hasSystemCode(thrown, ['ENOSPC', 'EDQUOT', 'EROFS'])
+}
+
+function hasSystemCode(thrown: unknown, codes: readonly string[]): thrown is Error {
+  return thrown instanceof Error && 'code' in thrown && codes.includes(String(thrown.code))
 }
 
 export function hasCode(thrown: unknown, code: ErrorCode): thrown is MusterError {

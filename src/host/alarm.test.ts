@@ -8,7 +8,7 @@ const day = 24 * 3600 * 1000
 
 test('rings when its time has come, also beyond the longest timer of the system', async () => {
   const ring = vi.fn()
-  setAlarm(Date.now() + 30 * day, ring)
+  setAlarm(30 * day, ring)
   await vi.advanceTimersByTimeAsync(30 * day - 1)
   expect(ring).not.toHaveBeenCalled()
   await vi.advanceTimersByTimeAsync(1)
@@ -18,8 +18,8 @@ test('rings when its time has come, also beyond the longest timer of the system'
 test('one in the past rings at once; one that was called off does not', async () => {
   const late = vi.fn()
   const off = vi.fn()
-  setAlarm(Date.now() - 1000, late)
-  setAlarm(Date.now() + 1000, off)()
+  setAlarm(-1000, late)
+  setAlarm(1000, off)()
   await vi.advanceTimersByTimeAsync(2000)
   expect(late).toHaveBeenCalledOnce()
   expect(off).not.toHaveBeenCalled()

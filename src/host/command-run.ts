@@ -9,11 +9,14 @@ import { endingOf, lostEnding } from './ending.ts'
 import { environmentFor } from './environment.ts'
 import type { SpawnRequest } from './keeper/protocol.ts'
 import type { LiveRun } from './live-run.ts'
+import { ageOf } from './process-identity.ts'
 import type { Ended, Found, Process, Processes } from './processes.ts'
 import { climb, rungsFor } from './stop-ladder.ts'
 
 export interface Carrying {
   readonly host: string
+  /** Where its output is. */
+  readonly dir: string
   readonly processes: Processes
   readonly log: Logger
 }
@@ -22,7 +25,7 @@ export interface Carrying {
 export async function carryCommand(
   live: LiveRun,
   spec: CommandSpec,
-  { host, processes, log }: Carrying,
+  { host, dir, processes, log }: Carrying,
   onProcess: (process: Process) => void,
 ): Promise<void> {
   const request = spawnRequestFor(live.id, spec, host)
@@ -30,10 +33,11 @@ export async function carryCommand(
   const found = live.run.state === 'starting' ? await tryStart(request, live, processes) : await find(request, processes)
   if (!found) return
   if (found.found === 'none') return live.end(lostEnding(live.id, noOutput))
-  if (found.found === 'ended') return report(live, found.ended)
+  if (found.found === 'ended') return report(live, found.ended, dir)
   crashpoint('spawn.after-spawn')
   onProcess(found.process)
-  await live.began(found.process.identity.pid, found.process.startedAt)
+  const { identity, startedAt } = found.process
+  await live.began(identity.pid, startedAt, ageOf(identity))
   live.onStop(
     (graceMs) =>
       void climb({
@@ -43,7 +47,7 @@ export async function carryCommand(
         over: live.over,
       }),
   )
-  await report(live, await found.process.ended)
+  await report(live, await found.process.ended, dir)
 }
 
 const noOutput = { stdout: 0, stderr: 0 }
@@ -62,13 +66,14 @@ async function tryStart(request: SpawnRequest, live: LiveRun, processes: Process
   try {
     return await processes.start(request)
   } catch (error) {
-    if (!hasCode(error, 'proc.keeper')) throw error
+    if (!hasCode(error, 'proc.keeper') && !hasCode(error, 'process.descriptors')) throw error
     await live.end({ state: 'failed', error: error.toValue(), output: noOutput })
     return undefined
   }
 }
 
-async function report(live: LiveRun, ended: Ended): Promise<void> {
+/** `dir`: where its output is. */
+async function report(live: LiveRun, ended: Ended, dir: string): Promise<void> {
   if (ended.how === 'gone') return live.end(lostEnding(live.id, ended.output))
-  await live.end(endingOf(ended.record), { startedAt: ended.record.startedAt, endedAt: ended.record.endedAt })
+  await live.end(endingOf(live.id, ended.record, dir), { startedAt: ended.record.startedAt, endedAt: ended.record.endedAt })
 }

@@ -20,9 +20,16 @@ export interface Ending {
 export type StopReason = 'cancel' | 'timeout' | 'shutdown'
 
 /** An exit record as an ending: code 0 succeeded, all else failed, and what never started failed with the reason. */
-export function endingOf({ exit, notStarted, pid, output }: ExitRecord): Ending {
+export function endingOf(run: string, record: ExitRecord, dir: string): Ending {
+  const { exit, notStarted, pid, output } = record
   if (notStarted) return { state: 'failed', error: failure('run.spawn_failed', notStarted).toValue(), output }
-  return { state: exit.code === 0 ? 'succeeded' : 'failed', exit, output, ...(pid !== null && { pid }) }
+  const error = mayLackOutput(record) ? failure('run.disk_full', { run, dir }).toValue() : undefined
+  return { state: exit.code === 0 ? 'succeeded' : 'failed', exit, output, ...(pid !== null && { pid }), ...(error && { error }) }
+}
+
+/** A command writes straight to disk and is told itself when that is full; one that did not care ends with 0. Not one that was silent all the while. */
+function mayLackOutput({ diskWasFull, exit, output }: ExitRecord): boolean {
+  return diskWasFull && (exit.code !== 0 || output.stdout + output.stderr > 0)
 }
 
 /** The ending of a process that is gone and left no record. How it ended is not known, and not made up. */

@@ -6,6 +6,7 @@ import type { EventBody, RunEvent } from '../contract/event.ts'
 import type { OutputStream } from '../contract/output.ts'
 import type { Run, RunSpec } from '../contract/run.ts'
 import { openAppender } from '../store/output/append.ts'
+import { untilStored } from '../store/until-stored.ts'
 import type { LiveRun } from './live-run.ts'
 
 export interface Work {
@@ -38,13 +39,16 @@ export async function carryWork(
   live.onStop(() => stopping.abort(failure('call.cancelled')))
   try {
     await live.began()
+    const signal = AbortSignal.any([stopping.signal, where.closing])
+    // A full disk holds a worker up and fails nothing of what it does.
+    const stored = <T>(work: () => Promise<T>) => untilStored(work, signal)
     const result = await executor({
       run: live.id,
       spec: live.spec,
       history: where.history,
-      emit: (body) => live.emit(body),
-      write: async (stream, text) => void (await output.append({ stream, bytes: Buffer.from(text), at: Date.now() })),
-      signal: AbortSignal.any([stopping.signal, where.closing]),
+      emit: (body) => stored(() => live.emit(body)),
+      write: (stream, text) => stored(() => output.append({ stream, bytes: Buffer.from(text), at: Date.now() })),
+      signal,
     }).catch((error: unknown): WorkResult => ({ state: 'failed', error: asMusterError(error).toValue() }))
     if (where.closing.aborted) return
     const { stdout, stderr } = output.position

@@ -9,7 +9,8 @@ import { lockHome } from '../store/lock.ts'
 import { readingOperations } from '../store/readings.ts'
 import { makeRunBells } from '../store/run-bells.ts'
 import { openStore } from '../store/store.ts'
-import { socketPath } from '../wire/channels/unix.ts'
+import { logOfStore, watched } from '../store/watched.ts'
+import { socketPath } from '../wire/channels/socket-path.ts'
 import type { Executors } from './executors.ts'
 import { openFrontDoor } from './front-door.ts'
 import { hostHome, makeHome } from './home.ts'
@@ -54,7 +55,7 @@ export async function openHost({ home: dir, name, policy, executors = {}, local 
   await makeHome(home)
   await using opened = new AsyncDisposableStack()
   opened.use(lockHome(home.dir))
-  const store = opened.use(await openStore({ file: home.database }))
+  const store = watched(opened.use(await openStore({ file: home.database })), logOfStore(log, 'the host'))
   const keeper = openKeeper(home, log)
   const processes = openProcesses(home, keeper, log)
   opened.defer(() => processes.close())

@@ -15,8 +15,11 @@ export interface LiveRun {
   readonly id: string
   readonly spec: RunSpec
   readonly run: Run
-  /** Says that it is running, unless it is already known to or has been asked to stop. */
-  began(pid?: number, at?: string): Promise<void>
+  /**
+   * Says that it is running, unless it is already known to or has been asked to stop. `ageMs`: how long it has been by a clock that
+   * nobody sets, where that is known; its timeout counts from there.
+   */
+  began(pid?: number, at?: string, ageMs?: number): Promise<void>
   emit(body: EventBody): Promise<void>
   /** Asks it to end. Durable when it resolves. A second request changes nothing. Throws `run.ended`. */
   stop(reason: StopReason, graceMs: number): Promise<Run>
@@ -40,7 +43,15 @@ export interface StopRequest {
   readonly graceMs: number
 }
 
-export function followRun(first: Run, spec: RunSpec, stopped: StopRequest | undefined, log: RunLog, logger: Logger): LiveRun {
+/** `takenUp`: it was begun by an earlier host process. */
+export function followRun(
+  first: Run,
+  spec: RunSpec,
+  stopped: StopRequest | undefined,
+  log: RunLog,
+  logger: Logger,
+  takenUp = false,
+): LiveRun {
   const id = first.id
   const inTurn = makeQueue()
   const over = new AbortController()
@@ -65,18 +76,19 @@ export function followRun(first: Run, spec: RunSpec, stopped: StopRequest | unde
 
   let callOff = () => {}
   const letGo = () => callOff()
-  const armTimeout = (atMs: number) => {
+  const armTimeout = (inMs: number) => {
     letGo()
-    callOff = setAlarm(atMs, () => {
+    callOff = setAlarm(inMs, () => {
       stop('timeout', defaultGraceMs).catch((error: unknown) => {
         if (isTerminal(run.state)) return
         logger.error({ run: id, error }, 'a run could not be stopped at its timeout; trying again')
-        armTimeout(Date.now() + stopAgainMs)
+        armTimeout(stopAgainMs)
       })
     })
   }
-  const timesOutAt = () => Date.parse(run.startedAt ?? run.createdAt) + spec.timeoutMs
-  armTimeout(timesOutAt())
+  const ageByClock = () => (takenUp ? Math.max(0, Date.now() - Date.parse(run.startedAt ?? run.createdAt)) : 0)
+  // The process of a command that is taken up says better how long it has been: see `began`.
+  if (!takenUp || spec.kind !== 'command') armTimeout(spec.timeoutMs - ageByClock())
 
   return {
     id,
@@ -87,11 +99,12 @@ export function followRun(first: Run, spec: RunSpec, stopped: StopRequest | unde
       return run
     },
     over: over.signal,
-    began: (pid, at) =>
+    began: (pid, at, ageMs) =>
       inTurn(async () => {
-        if (run.state !== 'starting') return
-        await append([{ type: 'state', state: 'running', ...(pid !== undefined && { pid }), ...(at !== undefined && { at }) }])
-        armTimeout(timesOutAt())
+        if (isTerminal(run.state)) return
+        if (run.state === 'starting')
+          await append([{ type: 'state', state: 'running', ...(pid !== undefined && { pid }), ...(at !== undefined && { at }) }])
+        armTimeout(spec.timeoutMs - (ageMs ?? ageByClock()))
       }),
     emit: (body) => inTurn(() => append([body])),
     end: (ending, times) =>

@@ -4,6 +4,7 @@
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
+import { uptime } from 'node:os'
 import { promisify } from 'node:util'
 import { z } from 'zod'
 
@@ -28,6 +29,18 @@ export async function identify(pid: number): Promise<ProcessIdentity | undefined
 export async function isAlive(identity: ProcessIdentity): Promise<boolean> {
   return (await identify(identity.pid))?.startTime === identity.startTime
 }
+
+/** How many ms ago it started, by a clock that nobody sets; undefined where the system does not say. */
+export function ageOf({ startTime }: ProcessIdentity): number | undefined {
+  const ticks = Number(startTime.slice(startTime.lastIndexOf(':') + 1))
+  if (process.platform !== 'linux' || !startTime.startsWith(bootId()) || !Number.isInteger(ticks)) return undefined
+  const ageMs = (uptime() - ticks / ticksPerSecond) * 1000
+  // A container may show an uptime of its own beside start times of the machine's.
+  return ageMs >= 0 ? ageMs : undefined
+}
+
+/** The kernel shows times in these to every program, whatever it counts in itself. */
+const ticksPerSecond = 100
 
 /**
  * The identity of a child that was spawned in this very turn of the event loop. It cannot have been reaped yet, so its entry is

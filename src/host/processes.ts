@@ -14,6 +14,7 @@ import type { HostHome } from './home.ts'
 import type { KeeperClient } from './keeper/client.ts'
 import { type ExitRecord, readExitRecord } from './keeper/exit-record.ts'
 import { signalGroup } from './keeper/group.ts'
+import { otherKeeperLives } from './keeper/place.ts'
 import { type SpawnRequest, signalProcess, spawnProcess, writeProcessStdin } from './keeper/protocol.ts'
 import type { StdinPart } from './keeper/stdin.ts'
 import { claimSpawn, readTrace, type Trace } from './keeper/trace.ts'
@@ -79,7 +80,10 @@ export function openProcesses(home: HostHome, keeper: KeeperClient, log: Logger)
   async function giveUpStart(id: string, mark: readonly string[], error: MusterError): Promise<Found> {
     const found = await find(id, mark)
     if (found.found !== 'none') return found
-    throw error.code === 'proc.keeper' ? error : failure('proc.keeper', { problem: error.message }, { cause: error })
+    // A want of file descriptors says itself what to do.
+    throw error.code === 'proc.keeper' || error.code === 'process.descriptors'
+      ? error
+      : failure('proc.keeper', { problem: error.message }, { cause: error })
   }
 
   /** Makes the claim that no keeper made, so that a late one cannot start what is now reported as not started. */
@@ -150,7 +154,7 @@ export function openProcesses(home: HostHome, keeper: KeeperClient, log: Logger)
         if (record) return { how: 'recorded', record }
         continue
       }
-      const output = await watchOrphan(dir, identity, closing.signal)
+      const output = await watchOrphan(dir, identity, () => otherKeeperLives(home.dir), closing.signal)
       // The record comes before the keeper lets go of the process, so that one which is not held and has none never gets one.
       const record = readExitRecord(dir)
       return record ? { how: 'recorded', record } : { how: 'gone', output }

@@ -5,9 +5,11 @@ import { mkdir } from 'node:fs/promises'
 import type { Logger } from 'pino'
 import { crashpoint } from '../contract/crashpoint.ts'
 import { failure } from '../contract/errors.ts'
+import { describeFileProblem } from '../contract/file-problem.ts'
 import type { ParsedOf } from '../contract/operation.ts'
 import type { Run, RunSpec, startRun } from '../contract/run.ts'
-import { isTerminal, runKinds, runTitle } from '../contract/run.ts'
+import { isTerminal, runTitle } from '../contract/run.ts'
+import { runKinds } from '../contract/run-kind.ts'
 import { carryCommand } from './command-run.ts'
 import { carryWork, type Executors } from './executors.ts'
 import type { HostHome } from './home.ts'
@@ -64,12 +66,12 @@ export function openRuns({ host, home, log, processes, executors, logger }: Runs
     try {
       await mkdir(home.runDir(id), { recursive: true, mode: 0o700 })
     } catch (error) {
-      throw failure('store.unavailable', { problem: (error as Error).message }, { cause: error })
+      throw failure('store.unavailable', { file: home.dir, problem: describeFileProblem(error) }, { cause: error })
     }
   }
 
-  function carry(run: Run, spec: RunSpec, stopped: StopRequest | undefined): void {
-    const following = followRun(run, spec, stopped, log, logger)
+  function carry(run: Run, spec: RunSpec, stopped: StopRequest | undefined, takenUp = false): void {
+    const following = followRun(run, spec, stopped, log, logger, takenUp)
     live.set(run.id, following)
     stdins.set(run.id, Promise.withResolvers())
     const carrying = carryToItsEnd(following).finally(() => {
@@ -98,7 +100,9 @@ export function openRuns({ host, home, log, processes, executors, logger }: Runs
   async function carryOut(following: LiveRun): Promise<void> {
     const { id, spec } = following
     if (spec.kind === 'command') {
-      return carryCommand(following, spec, { host, processes, log: logger }, (process) => stdins.get(id)?.resolve(process))
+      return carryCommand(following, spec, { host, dir: home.runDir(id), processes, log: logger }, (process) =>
+        stdins.get(id)?.resolve(process),
+      )
     }
     const executor = executors[spec.kind]
     // Accepted when this host had a worker for it: it waits for the host to be opened with one again.
@@ -132,7 +136,7 @@ export function openRuns({ host, home, log, processes, executors, logger }: Runs
   async function adopt(): Promise<void> {
     for (const run of await log.live()) {
       logger.info({ run: run.id, state: run.state }, 'taking up a run again')
-      carry(run, await log.spec(run.id), run.state === 'stopping' ? await stopRequestOf(run.id) : undefined)
+      carry(run, await log.spec(run.id), run.state === 'stopping' ? await stopRequestOf(run.id) : undefined, true)
     }
   }
 

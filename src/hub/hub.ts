@@ -10,6 +10,7 @@ import type { Implementation, Principal } from '../contract/implementation.ts'
 import { localHost } from '../contract/names.ts'
 import { lockHome } from '../store/lock.ts'
 import { openStore, pingStore } from '../store/store.ts'
+import { logOfStore, watched } from '../store/watched.ts'
 import type { Channel } from '../wire/channel.ts'
 import { loadIdentity } from '../wire/identity.ts'
 import { protocolVersion } from '../wire/protocol.ts'
@@ -31,6 +32,8 @@ export interface HubOptions {
   /** postgres://…; without it the embedded store in `home`. */
   readonly storeUrl?: string
   readonly label?: string
+  /** How many runs' output is copied at once, where open files are few. */
+  readonly copiesAtOnce?: number
   readonly version: string
   readonly log: Logger
 }
@@ -51,20 +54,23 @@ export interface Hub extends AsyncDisposable {
 }
 
 /** Opens the hub of this home. Rejects with `home.locked` when another process has it. */
-export async function openHub({ home, storeUrl, label = '', version, log }: HubOptions): Promise<Hub> {
+export async function openHub({ home, storeUrl, label = '', copiesAtOnce = Infinity, version, log }: HubOptions): Promise<Hub> {
   await using opened = new AsyncDisposableStack()
   const dir = join(home, 'hub')
   await mkdir(dir, { recursive: true, mode: 0o700 })
   opened.use(lockHome(dir))
   const identity = await loadIdentity(join(dir, 'key'))
-  const store = opened.use(await openStore(storeUrl === undefined ? { file: join(dir, 'hub.db') } : { url: storeUrl }))
+  const store = watched(
+    opened.use(await openStore(storeUrl === undefined ? { file: join(dir, 'hub.db') } : { url: storeUrl })),
+    logOfStore(log, 'the hub'),
+  )
   const startedAt = new Date().toISOString()
   let urls: readonly string[] = []
 
   // After the own host has let go of its workflows, which read too, and before the store closes.
   const closingReaders = new AbortController()
   opened.defer(() => closingReaders.abort(failure('wire.closed', { reason: 'the hub is closing' })))
-  const mirror = opened.use(openMirror({ dir: join(dir, 'mirror'), store, log }))
+  const mirror = opened.use(openMirror({ dir: join(dir, 'mirror'), store, log, copiesAtOnce }))
   // The own host takes up its unfinished workflows as it opens; they wait here until there is a queue for their units.
   const ready = Promise.withResolvers<WorkflowParts>()
   const local = opened.use(

@@ -16,6 +16,7 @@ import { closeOutputGap, getRun, outputGaps } from '../store/runs.ts'
 import type { Store } from '../store/store.ts'
 import { batches } from './batches.ts'
 import { pause } from './pause.ts'
+import { letGo, makeTurns } from './turns.ts'
 
 const firstAgainMs = 1_000
 const lastAgainMs = 30_000
@@ -33,7 +34,16 @@ export interface Mirror extends AsyncDisposable {
   note(host: string, run: Run, caller: Caller, signal: AbortSignal): void
 }
 
-export function openMirror({ dir, store, log }: { dir: string; store: Store; log: Logger }): Mirror {
+export interface MirrorOf {
+  readonly dir: string
+  readonly store: Store
+  readonly log: Logger
+  /** So many runs are copied at once, since each takes three open files; the others wait their turn. */
+  readonly copiesAtOnce?: number
+}
+
+export function openMirror({ dir, store, log, copiesAtOnce = Infinity }: MirrorOf): Mirror {
+  const turns = makeTurns(copiesAtOnce)
   const bells = new Map<string, RunBells>()
   const copying = new Map<string, { signal: AbortSignal; work: Promise<void> }>()
   const bellsOf = (host: string) => {
@@ -58,13 +68,15 @@ export function openMirror({ dir, store, log }: { dir: string; store: Store; log
 
   /** A link that ends leaves the gap on record, for the next link; a full disk, say, is tried again over this one. */
   async function copyWhileLinked(host: string, run: string, caller: Caller, signal: AbortSignal): Promise<void> {
-    for (let againMs = firstAgainMs; !signal.aborted; againMs = Math.min(2 * againMs, lastAgainMs)) {
+    for (let againMs = firstAgainMs; !signal.aborted; ) {
       try {
-        return await copyOutput(host, run, caller, signal)
+        const copied = await turns.take((over) => copyOutput(host, run, caller, AbortSignal.any([signal, over])), signal)
+        if (copied !== letGo) return
       } catch (error) {
         if (signal.aborted) return
         log.warn({ host, run, error: asMusterError(error).toValue() }, 'output could not be copied; trying again')
         await pause(againMs, signal)
+        againMs = Math.min(2 * againMs, lastAgainMs)
       }
     }
   }

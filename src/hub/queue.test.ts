@@ -4,7 +4,7 @@ import { expect, test, vi } from 'vitest'
 import { failure, type MusterError } from '../contract/errors.ts'
 import { implement } from '../contract/implementation.ts'
 import { type Run, RunSpec, startRun } from '../contract/run.ts'
-import { getJob } from '../store/jobs.ts'
+import { getJob, submitJob } from '../store/jobs.ts'
 import { createFleet, type FleetHost } from './fleet.ts'
 import { openMirror } from './mirror.ts'
 import { openQueue, type Submission } from './queue.ts'
@@ -21,7 +21,7 @@ async function openTestQueue(start: (run: string) => Promise<Run>) {
   const mirror = opened.use(openMirror({ dir: join(dir, 'mirror'), store, log }))
   const queue = opened.use(await openQueue({ store, fleet, mirror, owner: 'hub', log }))
   const parts = opened.move()
-  return { queue, host, fleet, [Symbol.asyncDispose]: () => parts.disposeAsync() }
+  return { queue, host, fleet, store, [Symbol.asyncDispose]: () => parts.disposeAsync() }
 }
 
 const submission = (host: FleetHost, more: Partial<Submission> = {}): Submission => ({
@@ -118,4 +118,18 @@ test('whoever waits for a job that nobody knows, or has left, does not wait for 
   await expect(waiting).rejects.toMatchObject({ code: 'call.cancelled' })
   await of.queue.abandon('local', failure('host.unknown', { host: 'local' }))
   expect(await of.queue.ended(run, never)).toMatchObject({ runState: 'failed' })
+})
+
+test('whoever waits for a job that something has damaged in the store hears that it failed', async () => {
+  await using of = await openTestQueue(async (run) => started(run))
+  await submitJob(of.store, {
+    ...{ run: 'r', host: of.host.id, key: null, fingerprint: 'f', parent: null, title: 'true', queue: true },
+    spec: RunSpec.parse({ kind: 'command', argv: ['true'] }),
+    createdAt: new Date().toISOString(),
+    expiresAt: new Date(Date.now() + 60_000).toISOString(),
+  })
+  await of.store.write((db) => db.updateTable('job').set({ spec: '{' }).where('run', '=', 'r').execute())
+  const ended = of.queue.ended('r', AbortSignal.timeout(10_000))
+  of.queue.claim()
+  expect(await ended).toMatchObject({ runState: 'failed', error: { code: 'run.unreadable' } })
 })

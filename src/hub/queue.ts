@@ -27,6 +27,7 @@ import type { Fleet, FleetHost } from './fleet.ts'
 import type { Mirror } from './mirror.ts'
 import { createSignals } from './signals.ts'
 import { leaseMs, startDeadlineMs, startJob } from './start-job.ts'
+import { steadyClock } from './steady-clock.ts'
 
 /** In the order of submission also within one millisecond, so that lists are. */
 const nextUlid = monotonicFactory()
@@ -77,6 +78,8 @@ export async function openQueue({
   owner: string
   log: Logger
 }): Promise<Queue> {
+  const clock = steadyClock()
+  const steadyTime = (inMs = 0) => new Date(clock.now() + inMs).toISOString()
   const changed = createSignals()
   const closing = new AbortController()
   const starting = new Set<Promise<void>>()
@@ -98,7 +101,6 @@ export async function openQueue({
         reason: state.status === 'offline' ? state.reason : 'it has never dialled in',
       })
     }
-    const now = Date.now()
     const { job } = await submitJob(store, {
       ...request,
       run: run ?? known?.run ?? `run_${nextUlid()}`,
@@ -107,8 +109,8 @@ export async function openQueue({
       parent,
       title: runTitle(spec),
       queue,
-      createdAt: new Date(now).toISOString(),
-      expiresAt: new Date(now + expiresInMs).toISOString(),
+      createdAt: new Date().toISOString(),
+      expiresAt: steadyTime(expiresInMs),
     })
     crashpoint('submit.after-commit')
     // Its run id came with another key, or with none: this key would not find it again.
@@ -139,10 +141,10 @@ export async function openQueue({
           .all()
           .filter(({ connector }) => connector.state.status === 'online')
           .map(({ id }) => id)
-        const jobs = await claimNext(store, { owner, hosts, now: new Date().toISOString(), leaseMs, limit: claimsAtOnce })
+        const jobs = await claimNext(store, { owner, hosts, now: steadyTime(), leaseMs, limit: claimsAtOnce, onUnreadable })
         if (jobs.length > 0) crashpoint('claim.after-commit')
         for (const job of jobs) {
-          const start = startJob(job, { store, fleet, mirror, owner, closing: closing.signal, log }).finally(() => {
+          const start = startJob(job, { store, fleet, mirror, owner, steadyTime, closing: closing.signal, log }).finally(() => {
             starting.delete(start)
             changed.notify(job.run)
           })
@@ -153,8 +155,13 @@ export async function openQueue({
       .catch((error) => log.error({ error: asMusterError(error).toValue() }, 'jobs could not be claimed'))
   }
 
+  function onUnreadable(run: string): void {
+    log.error({ run }, 'a job could not be read and has ended as failed')
+    changed.notify(run)
+  }
+
   const sweeping = setInterval(() => {
-    sweepJobs(store, new Date().toISOString()).then(
+    sweepJobs(store, steadyTime(), new Date().toISOString()).then(
       ({ requeued, expired }) => {
         for (const job of expired) changed.notify(job.run)
         if (requeued.length > 0) log.warn({ runs: requeued.map(({ run }) => run) }, 'claims lapsed; the jobs wait again')

@@ -5,7 +5,7 @@ import type { Logger } from 'pino'
 import { crashpoint } from '../contract/crashpoint.ts'
 import { asMusterError, failure, type MusterError } from '../contract/errors.ts'
 import { startRun } from '../contract/run.ts'
-import { type Claim, endJob, type Job, markStarted, releaseClaim, renewClaim } from '../store/jobs.ts'
+import { type Claim, type ClaimedJob, endJob, type Job, markStarted, releaseClaim, renewClaim } from '../store/jobs.ts'
 import type { Store } from '../store/store.ts'
 import type { Fleet } from './fleet.ts'
 import type { Mirror } from './mirror.ts'
@@ -19,13 +19,15 @@ export interface Starting {
   readonly fleet: Fleet
   readonly mirror: Mirror
   readonly owner: string
+  /** What time it is by the clock of the leases. */
+  readonly steadyTime: () => string
   /** Aborted when this hub closes: what it was about to start then waits for the next. */
   readonly closing: AbortSignal
   readonly log: Logger
 }
 
 /** Never rejects: what becomes of the job is in the store. */
-export async function startJob(job: Job, to: Starting): Promise<void> {
+export async function startJob(job: ClaimedJob, to: Starting): Promise<void> {
   const claim: Claim = { run: job.run, owner: to.owner, fence: job.fence }
   const renewing = setInterval(() => renew(claim, to), renewEveryMs)
   try {
@@ -46,8 +48,8 @@ export async function startJob(job: Job, to: Starting): Promise<void> {
   }
 }
 
-function renew(claim: Claim, { store, log }: Starting): void {
-  renewClaim(store, { ...claim, now: new Date().toISOString(), leaseMs }).catch((error) =>
+function renew(claim: Claim, { store, steadyTime, log }: Starting): void {
+  renewClaim(store, { ...claim, now: steadyTime(), leaseMs }).catch((error) =>
     log.warn({ run: claim.run, error: asMusterError(error).toValue() }, 'a claim could not be renewed'),
   )
 }
@@ -72,11 +74,14 @@ async function readable(job: Job, { fleet, mirror, closing }: Starting): Promise
 }
 
 async function giveBack(job: Job, claim: Claim, error: MusterError, { store, closing, log }: Starting): Promise<void> {
-  log.info({ run: job.run, host: job.host, error: error.toValue() }, 'a run could not be started')
+  // A host whose disk is full refuses each second: once is enough for the log.
+  const level = job.error?.code === error.code ? 'debug' : 'info'
+  log[level]({ run: job.run, host: job.host, error: error.toValue() }, 'a run could not be started')
   try {
     // A host that is starting or stopping, a link that broke, this hub closing: the job waits its turn again. Anything else is
     // the run's end.
-    if (error.retryable || error.code === 'host.stopped' || closing.aborted) await releaseClaim(store, claim)
+    if (closing.aborted) await releaseClaim(store, claim)
+    else if (error.retryable || error.code === 'host.stopped') await releaseClaim(store, claim, error.toValue())
     else await endJob(store, { run: job.run, runState: 'failed', error: error.toValue(), claim })
   } catch (failed) {
     // The lease lapses by itself, and the sweep takes the job back.

@@ -64,7 +64,7 @@ export function runOfJob(host: Pick<FleetHost, 'name'>, job: Job): Run {
   return {
     id: job.run,
     host: host.name,
-    kind: job.spec.kind,
+    kind: job.kind,
     state: job.runState,
     title: job.title,
     parent: job.parent,
@@ -83,7 +83,7 @@ export function runOfJob(host: Pick<FleetHost, 'name'>, job: Job): Run {
 function eventsOfJob(job: Job): RunEvent[] {
   if (job.endedAt === null) return []
   return [
-    { type: 'accepted', seq: 1, at: job.createdAt, kind: job.spec.kind, title: job.title, parent: job.parent },
+    { type: 'accepted', seq: 1, at: job.createdAt, kind: job.kind, title: job.title, parent: job.parent },
     { type: 'state', seq: 2, at: job.endedAt, state: job.runState, ...(job.error && { error: job.error }) },
   ]
 }

@@ -6,6 +6,7 @@ import { failure } from '../contract/errors.ts'
 import { localHost } from '../contract/names.ts'
 import { readOutput } from '../contract/output.ts'
 import { cancelRun, getRun, isTerminal, RunSpec } from '../contract/run.ts'
+import { untilStored } from '../store/until-stored.ts'
 import { checkWorkflow } from '../workflow/check.ts'
 import type { Dispatcher } from '../workflow/dispatcher.ts'
 import { executeWorkflow } from '../workflow/execute.ts'
@@ -45,7 +46,7 @@ export function workflowExecutor(parts: Promise<WorkflowParts>): Executor {
       emit,
       write,
       signal,
-      dispatcher: dispatcher(given, (notice) => write('stderr', `${notice}\n`)),
+      dispatcher: dispatcher(given, (notice) => write('stderr', `${notice}\n`), signal),
     })
   }
 }
@@ -57,19 +58,17 @@ function abortOf(signal: AbortSignal): Promise<never> {
   })
 }
 
-/** `tell` reaches whoever watches the workflow. */
-function dispatcher({ fleet, queue, door }: WorkflowParts, tell: (notice: string) => Promise<void>): Dispatcher {
+/** `tell` reaches whoever watches the workflow. `signal` ends its waiting for a store that is full. */
+function dispatcher(
+  { fleet, queue, door }: WorkflowParts,
+  tell: (notice: string) => Promise<void>,
+  signal: AbortSignal,
+): Dispatcher {
   return {
     async submit({ run, host, spec, parent }) {
       const to = fleet.find(host)
-      const job = await queue.submit({
-        host: to,
-        spec: RunSpec.parse(spec),
-        run,
-        parent,
-        queue: true,
-        expiresInMs: unitExpiresInMs,
-      })
+      const submission = { host: to, spec: RunSpec.parse(spec), run, parent, queue: true, expiresInMs: unitExpiresInMs }
+      const job = await untilStored(() => queue.submit(submission), signal)
       if (job.state !== 'queued' || to.connector.state.status === 'online') return
       await tell(`${host} is offline: ${run} waits for it, at most ${unitExpiresInMs / 60_000} minutes`)
     },

@@ -3,7 +3,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Selectable } from 'kysely'
 import { ulid } from 'ulidx'
-import { failure } from '../contract/errors.ts'
+import { failure, hasCode } from '../contract/errors.ts'
 import { TokenRow } from '../contract/token.ts'
 import type { TokenTable } from './schema.ts'
 import type { Store } from './store.ts'
@@ -49,16 +49,23 @@ export async function findToken(store: Store, value: string): Promise<TokenRow |
   const row = await store.db.selectFrom('token').selectAll().where('sha256', '=', sha256).executeTakeFirst()
   if (!row || !timingSafeEqual(Buffer.from(row.sha256), Buffer.from(sha256)) || row.revoked_at !== null) return undefined
   const now = Date.now()
-  if (row.last_used_at === null || now - Date.parse(row.last_used_at) > touchEveryMs) {
+  if (row.last_used_at === null || now - Date.parse(row.last_used_at) > touchEveryMs) await noteUse(store, row.id, now)
+  return tokenOf(row)
+}
+
+/** A disk that is full keeps nobody from looking: the use is noted another time. */
+async function noteUse(store: Store, id: string, now: number): Promise<void> {
+  try {
     await store.write((db) =>
       db
         .updateTable('token')
         .set({ last_used_at: new Date(now).toISOString() })
-        .where('id', '=', row.id)
+        .where('id', '=', id)
         .execute(),
     )
+  } catch (error) {
+    if (!hasCode(error, 'store.unavailable')) throw error
   }
-  return tokenOf(row)
 }
 
 export async function listTokens({ db }: Store): Promise<TokenRow[]> {

@@ -1,6 +1,7 @@
 // Checks of $MUSTER_HOME: that it is there, ours alone, writable, with room left, and that its records are not stale.
 
-import { access, constants, statfs } from 'node:fs/promises'
+import { statfs } from 'node:fs/promises'
+import { describeFileProblem } from '../../contract/file-problem.ts'
 import { homeAt, homeProblem } from '../home.ts'
 import { findHub, readHubRecord } from '../hub-record.ts'
 import { quoted } from '../self.ts'
@@ -12,32 +13,16 @@ const roomNeeded = 64 * 1024 ** 2
 
 export async function checkHome({ env }: Terminal): Promise<Finding[]> {
   const home = homeAt(env)
-  const problem = await homeProblem(home.dir).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return absent
-    throw error
-  })
+  const problem = await homeProblem(home.dir).catch((error: NodeJS.ErrnoException) =>
+    error.code === 'ENOENT' ? absent : describeFileProblem(error),
+  )
   if (problem === absent) return [ok('MUSTER_HOME', `${home.dir} is not there yet; the first hub or node makes it`)]
   if (problem !== undefined)
-    return [
-      fail(
-        'MUSTER_HOME',
-        `${home.dir}: ${problem}`,
-        `chmod 700 ${quoted(home.dir)}, or set MUSTER_HOME to a directory of your own`,
-      ),
-    ]
-  return [await checkWritable(home.dir), await checkRoom(home.dir), await checkRecord(env)]
+    return [fail('MUSTER_HOME', `${home.dir}: ${problem}`, 'Mend that, or set MUSTER_HOME to a directory of your own')]
+  return [ok('MUSTER_HOME', `${home.dir} is yours alone and can be written`), await checkRoom(home.dir), await checkRecord(env)]
 }
 
 const absent = 'absent'
-
-async function checkWritable(dir: string): Promise<Finding> {
-  try {
-    await access(dir, constants.R_OK | constants.W_OK | constants.X_OK)
-    return ok('MUSTER_HOME', `${dir} is yours alone and can be written`)
-  } catch {
-    return fail('MUSTER_HOME', `${dir} cannot be written`, `chmod 700 ${quoted(dir)}`)
-  }
-}
 
 async function checkRoom(dir: string): Promise<Finding> {
   const { bavail, bsize } = await statfs(dir)

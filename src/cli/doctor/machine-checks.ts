@@ -2,13 +2,19 @@
 
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import { descriptorLimit, fewDescriptors } from '../../api/descriptors.ts'
 import type { Finding } from './check.ts'
 import { fail, ok, warn } from './check.ts'
 
 const run = promisify(execFile)
 
 export async function checkMachine(): Promise<Finding[]> {
-  return [ok('Node.js', `${process.versions.node}, ${process.platform} ${process.arch}`), await checkGit(), checkSqlite()]
+  return [
+    ok('Node.js', `${process.versions.node}, ${process.platform} ${process.arch}`),
+    await checkGit(),
+    checkSqlite(),
+    ...checkDescriptors(),
+  ]
 }
 
 async function checkGit(): Promise<Finding> {
@@ -34,4 +40,15 @@ function checkSqlite(): Finding {
   } catch (error) {
     return fail('SQLite', `it does not work: ${(error as Error).message}`, 'Install Node.js 24 from https://nodejs.org/.')
   }
+}
+
+function checkDescriptors(): Finding[] {
+  const limit = descriptorLimit()
+  if (limit === undefined) return []
+  const says = `${limit} files and connections may be open at once`
+  return [
+    limit < fewDescriptors
+      ? warn('open files', says, 'ulimit -n 65536, before a hub or node is started')
+      : ok('open files', says),
+  ]
 }

@@ -17,6 +17,7 @@ import { foldOutputs } from './fold.ts'
 import type { HostResult } from './host-result.ts'
 import type { ExecContext, ExecRequest } from './request.ts'
 import { summarize } from './summary.ts'
+import { tellWaiting } from './waiting.ts'
 
 export async function execOnMany(context: ExecContext, hosts: readonly string[], request: ExecRequest): Promise<Outcome> {
   const { terminal, client, options } = context
@@ -44,6 +45,9 @@ export async function execOnMany(context: ExecContext, hosts: readonly string[],
     const label = run.host.padEnd(width)
     const prefix = `${terminal.color ? paintHost(n, label) : label} | `
     const shown = { stdout: lines(prefix, terminal.out), stderr: lines(prefix, terminal.err) }
+    const over = new AbortController()
+    const waiting = { terminal, host: client.host(run.host), hostName: run.host, run: run.id }
+    void tellWaiting(waiting, AbortSignal.any([signal, over.signal]))
     try {
       const ended = await followChunks({ terminal, host: client.host(run.host), run: run.id, signal }, 0, async (chunk) => {
         const bytes = chunkBytes(chunk)
@@ -59,6 +63,8 @@ export async function execOnMany(context: ExecContext, hosts: readonly string[],
       // Our own output, not the host: it would be the same for all of them.
       if (thrown instanceof OutputClosed || hasCode(thrown, 'file.unwritable') || signal.aborted) throw thrown
       return { host: run.host, run, error: asMusterError(thrown).toValue(), code: undefined, output: captures }
+    } finally {
+      over.abort()
     }
   }
 

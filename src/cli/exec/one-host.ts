@@ -15,6 +15,7 @@ import { type Capture, capture, runResult } from './capture.ts'
 import { exitOfRun } from './exit.ts'
 import type { ExecContext, ExecRequest } from './request.ts'
 import { passStdin } from './stdin.ts'
+import { tellWaiting } from './waiting.ts'
 
 type Captures = Record<OutputStream, Capture>
 
@@ -48,6 +49,7 @@ async function attach(
   const leaving = new AbortController()
   const signal = AbortSignal.any([interrupted, leaving.signal])
   const copy = (stream: OutputStream) => copyOutput({ terminal, host, run, signal }, stream, captures[stream].sink)
+  void tellWaiting({ terminal, host, hostName, run }, signal)
   const outputs = Promise.all([copy('stdout'), copy('stderr')]).then(([ended]) => ended)
   try {
     if (!withStdin) return await outputs

@@ -65,8 +65,8 @@ async function spawnHub(
 }
 
 async function untilReady(home: Home, child: ChildProcess): Promise<HubRecord> {
-  const deadline = Date.now() + readyDeadlineMs
-  while (Date.now() < deadline) {
+  const deadline = performance.now() + readyDeadlineMs
+  while (performance.now() < deadline) {
     const record = await findHub(home)
     if (record?.pid === child.pid && record) return record
     if (child.exitCode !== null || child.signalCode !== null) throw await whyEnded(home, child)

@@ -17,9 +17,9 @@ export const stop: Action<unknown, []> = async (terminal) => {
   const hub = await findHub(home)
   if (!hub) return { json: { stopped: false }, text: `No hub is running on ${home.dir}.` }
   process.kill(hub.pid, 'SIGTERM')
-  const deadline = Date.now() + deadlineMs
+  const deadline = performance.now() + deadlineMs
   while (await isAlive(hub)) {
-    if (Date.now() > deadline) throw failure('hub.stuck', { pid: hub.pid, doing: 'stop', ms: deadlineMs })
+    if (performance.now() > deadline) throw failure('hub.stuck', { pid: hub.pid, doing: 'stop', ms: deadlineMs })
     await sleep(pollMs)
   }
   await removeHubRecord(home)

@@ -9,6 +9,7 @@ import { softwareVersion } from '../../wire/protocol.ts'
 import { closeWithin } from '../close-within.ts'
 import { openHome } from '../home.ts'
 import { openLog } from '../log.ts'
+import { warnOfFewDescriptors } from '../low-descriptors.ts'
 import type { Action } from '../perform.ts'
 import { printable } from '../printable.ts'
 import { readToken } from '../stdin-secret.ts'
@@ -36,6 +37,7 @@ export const serveNode: Action<NodeOptions, []> = async (terminal, options) => {
   letHeapGrow()
   const home = await openHome(terminal.env)
   const log = openLog(terminal.env)
+  warnOfFewDescriptors(log)
   const leaving = new AbortController()
   const stopping = stopRequested().then(() => leaving.abort())
   const host = await openHost({ home: join(home.dir, 'host'), name, policy: { allow }, log })

@@ -2,12 +2,13 @@
 
 import { failure } from '../../contract/errors.ts'
 import { listFleetRuns } from '../../contract/fleet.ts'
-import { type Run, RunKind, RunState, runStates } from '../../contract/run.ts'
+import { type Run, RunState, runStates } from '../../contract/run.ts'
+import { RunKind } from '../../contract/run-kind.ts'
 import { hostRef, runId } from '../arguments.ts'
-import { paintState } from '../color.ts'
 import { showAgo, showDuration } from '../duration.ts'
 import { connect } from '../hub-connection.ts'
 import type { Action } from '../perform.ts'
+import { paintState } from '../state-color.ts'
 import { type Column, showTable } from '../table.ts'
 
 interface ListOptions {

@@ -86,12 +86,12 @@ async function spawnNode({ home, hubUrl, env }: Joining, token: string): Promise
 }
 
 async function untilOnline({ home, client }: Joining, host: string, child: ChildProcess): Promise<true> {
-  const deadline = Date.now() + onlineDeadlineMs
+  const deadline = performance.now() + onlineDeadlineMs
   for (;;) {
     const { hosts } = await client.hub.call(listHosts, {})
     if (hosts.find(({ id }) => id === host)?.status === 'online') return true
     const ended = child.exitCode !== null || child.signalCode !== null
-    if (ended || Date.now() > deadline) {
+    if (ended || performance.now() > deadline) {
       const how = ended
         ? `ended (${child.signalCode ?? `exit ${child.exitCode}`})`
         : `did not join within ${onlineDeadlineMs / 1000} s`
@@ -119,8 +119,12 @@ async function endLeftover(dir: string): Promise<void> {
   const text = await readFile(pidFile(dir), 'utf8').catch(() => undefined)
   if (text === undefined) return
   const identity = ProcessIdentity.parse(JSON.parse(text))
-  const deadline = Date.now() + endDeadlineMs
-  for (let signal: NodeJS.Signals = 'SIGTERM'; await isAlive(identity); signal = Date.now() > deadline ? 'SIGKILL' : signal) {
+  const deadline = performance.now() + endDeadlineMs
+  for (
+    let signal: NodeJS.Signals = 'SIGTERM';
+    await isAlive(identity);
+    signal = performance.now() > deadline ? 'SIGKILL' : signal
+  ) {
     process.kill(identity.pid, signal)
     await sleep(pollMs)
   }

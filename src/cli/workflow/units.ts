@@ -2,8 +2,8 @@
 
 import type { RunEvent } from '../../contract/event.ts'
 import type { Run, RunState } from '../../contract/run.ts'
-import { paintState } from '../color.ts'
 import { showDuration } from '../duration.ts'
+import { paintState } from '../state-color.ts'
 import { type Column, showTable } from '../table.ts'
 import type { Terminal } from '../terminal.ts'
 

@@ -7,12 +7,13 @@ import type { MusterError } from '../../contract/errors.ts'
 import { listenUnix } from '../../wire/channels/unix.ts'
 import { hostHome } from '../home.ts'
 import { openKeeper } from './client.ts'
+import { keeperSocket } from './place.ts'
 
 test('closed while it dials, it leaves no connection behind', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'muster-client-'))
   onTestFinished(() => rm(dir, { recursive: true }))
   const over = Promise.withResolvers<MusterError>()
-  await using _keeper = await listenUnix(join(dir, 'keeper.sock'), (channel) => {
+  await using _keeper = await listenUnix(keeperSocket(dir), (channel) => {
     channel.receive(() => {})
     void channel.closed.then(over.resolve)
   })

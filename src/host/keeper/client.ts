@@ -6,10 +6,11 @@ import type { Logger } from 'pino'
 import type { Caller } from '../../contract/caller.ts'
 import { asMusterError, failure } from '../../contract/errors.ts'
 import type { Principal } from '../../contract/implementation.ts'
-import { dialUnix, socketPath } from '../../wire/channels/unix.ts'
+import { dialUnix } from '../../wire/channels/unix.ts'
 import { createPeer } from '../../wire/peer.ts'
 import type { HostHome } from '../home.ts'
 import type { ExitRecord } from './exit-record.ts'
+import { keeperSocket } from './place.ts'
 import { followProcesses, keeperLimits } from './protocol.ts'
 import { startKeeper } from './start.ts'
 
@@ -37,7 +38,7 @@ const connectAttempts = 20
 const keeper: Principal = { kind: 'self', id: 'keeper', role: 'keeper', scopes: new Set() }
 
 export function openKeeper(home: HostHome, log: Logger): KeeperClient {
-  const path = socketPath(home.dir, 'keeper.sock')
+  const path = keeperSocket(home.dir)
   let current: Promise<KeeperConnection | undefined> | undefined
   let needed: Promise<KeeperConnection> | undefined
   let end: (() => void) | undefined
@@ -91,11 +92,11 @@ export function openKeeper(home: HostHome, log: Logger): KeeperClient {
   }
 
   async function start(): Promise<KeeperConnection> {
-    const until = Date.now() + startTimeoutMs
+    const until = performance.now() + startTimeoutMs
     let ended: string | undefined
     let starting = false
     let problem = `it does not answer at ${path}`
-    while (Date.now() < until) {
+    while (performance.now() < until) {
       const connection = await find()
       if (connection) return connection
       if (!starting) {

@@ -15,6 +15,8 @@ export const ExitRecord = z.object({
   startedAt: Time,
   endedAt: Time,
   output: z.object({ stdout: z.int().nonnegative(), stderr: z.int().nonnegative() }),
+  /** The disk of its output was seen full while it went on, so that it may have failed to write. */
+  diskWasFull: z.boolean().default(false),
 })
 export type ExitRecord = z.output<typeof ExitRecord>
 

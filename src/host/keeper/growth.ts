@@ -2,11 +2,14 @@
 // The process writes straight into the files, so that no byte depends on a keeper or node being alive.
 
 import { type FSWatcher, watch } from 'node:fs'
-import { observeOutput } from '../../store/output/observe.ts'
+import { type OutputObserver, observeOutput } from '../../store/output/observe.ts'
+import { isDiskFull } from '../room.ts'
 
 export interface Growth {
   /** Notes what is left and stops; answers the final sizes. */
   close(): Promise<{ stdout: number; stderr: number }>
+  /** Whether its disk was seen full since the start. */
+  readonly diskWasFull: boolean
 }
 
 /** The order of what comes within one pause on both streams is not known; a shorter one costs more on chatty processes. */
@@ -15,33 +18,60 @@ const pauseMs = 5
 const checkEveryMs = 500
 
 export function noteGrowth(dir: string, onError: (error: unknown) => void): Growth {
-  const observing = observeOutput(dir)
+  let observing: Promise<OutputObserver> | undefined
   let pausing: NodeJS.Timeout | undefined
   let grown = false
+  let failing = false
+  let diskWasFull = false
 
+  /** Opened again after a try that failed: for want of room, say, or of file descriptors. */
+  const observer = () => {
+    observing ??= observeOutput(dir).catch((error: unknown) => {
+      observing = undefined
+      throw error
+    })
+    return observing
+  }
+  const noteOnce = async () => {
+    try {
+      await (await observer()).note()
+      failing = false
+    } catch (error) {
+      // Told once: the log lies on the same disk.
+      if (!failing) onError(error)
+      failing = true
+    }
+  }
   const note = () => {
     if (pausing) {
       grown = true
       return
     }
     grown = false
-    observing.then((observer) => observer.note()).catch(onError)
+    void noteOnce()
     pausing = setTimeout(() => {
       pausing = undefined
       if (grown) note()
     }, pauseMs)
   }
   const watcher = watchFiles(dir, note, onError)
-  const checking = setInterval(note, checkEveryMs)
+  const checking = setInterval(() => {
+    diskWasFull ||= isDiskFull(dir)
+    note()
+  }, checkEveryMs)
   // What was written before the watch was there.
   note()
 
   return {
+    get diskWasFull() {
+      return diskWasFull
+    },
     async close() {
       watcher?.close()
       clearTimeout(pausing)
       clearInterval(checking)
-      return (await observing).close()
+      diskWasFull ||= isDiskFull(dir)
+      return (await observer()).close()
     },
   }
 }

@@ -6,10 +6,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { failure, hasCode } from '../../contract/errors.ts'
 import type { Principal } from '../../contract/implementation.ts'
 import { lockHome } from '../../store/lock.ts'
-import { listenUnix, socketPath } from '../../wire/channels/unix.ts'
+import { listenUnix } from '../../wire/channels/unix.ts'
 import { createPeer } from '../../wire/peer.ts'
 import { keeperLog as log } from './log.ts'
-import { makeKeeperDir } from './place.ts'
+import { keeperSocket, makeKeeperDir } from './place.ts'
 import { keeperLimits } from './protocol.ts'
 import { keepProcesses } from './serve.ts'
 
@@ -44,7 +44,7 @@ async function run(home: string): Promise<void> {
   await using open = new AsyncDisposableStack()
   open.use(
     await listenUnix(
-      socketPath(home, 'keeper.sock'),
+      keeperSocket(home),
       (channel) => {
         clients += 1
         clearTimeout(idle)
@@ -66,13 +66,13 @@ async function run(home: string): Promise<void> {
 /** One that is just ending still has the lock, so that it is asked for again for a while. */
 async function lockKeeper(home: string): Promise<Disposable | undefined> {
   const dir = makeKeeperDir(home)
-  const until = Date.now() + lockTimeoutMs
+  const until = performance.now() + lockTimeoutMs
   for (;;) {
     try {
       return lockHome(dir)
     } catch (error) {
       if (!hasCode(error, 'home.locked')) throw error
-      if (Date.now() > until) return undefined
+      if (performance.now() > until) return undefined
       await delay(lockAgainMs)
     }
   }

@@ -47,6 +47,7 @@ export async function startProcess(
     return recordNotStarted(dir, request, startedAt, error)
   }
   const ended = new Promise<Exit>((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })))
+  const spawnedMs = performance.now()
   const identity = identifyChild(child.pid) ?? (await identify(child.pid)) ?? { pid: child.pid, startTime: 'ended at once' }
   try {
     recordSpawned(dir, startedAt, identity)
@@ -54,7 +55,7 @@ export async function startProcess(
     // It runs: held, its end is known, also if this cannot be written.
     log.error('a start could not be recorded', { dir, error })
   }
-  return hold(dir, child, identity, startedAt, ended, log)
+  return hold(dir, child, identity, { startedAt, spawnedMs }, ended, log)
 }
 
 function spawnInto(dir: string, { argv, cwd, env, stdin }: SpawnRequest): ChildProcess | Error {
@@ -80,19 +81,33 @@ function recordNotStarted(dir: string, { argv, cwd }: SpawnRequest, startedAt: s
     startedAt,
     endedAt: new Date().toISOString(),
     output: { stdout: 0, stderr: 0 },
+    diskWasFull: false,
   }
   writeExitRecord(dir, record)
   return record
+}
+
+interface Start {
+  readonly startedAt: string
+  /** The same by a clock that nobody sets. */
+  readonly spawnedMs: number
+}
+
+/** Now; but never before the start, nor sooner after it than time has passed, when somebody has set the clock back. */
+function endOf({ startedAt, spawnedMs }: Start): string {
+  const tookMs = Math.floor(performance.now() - spawnedMs)
+  return new Date(Math.max(Date.now(), Date.parse(startedAt) + tookMs)).toISOString()
 }
 
 function hold(
   dir: string,
   child: ChildProcess,
   identity: ProcessIdentity,
-  startedAt: string,
+  start: Start,
   exited: Promise<Exit>,
   log: KeeperLog,
 ): HeldProcess {
+  const { startedAt } = start
   const growth = noteGrowth(dir, (error) => log.error('output growth could not be noted', { dir, error }))
   let told: 'SIGTERM' | 'SIGKILL' | undefined
   let over = false
@@ -102,10 +117,10 @@ function hold(
     while (told === 'SIGTERM' && (await othersLive())) await delay(groupCheckMs)
     // From here on the group's number may become another's.
     over = true
-    const endedAt = new Date().toISOString()
-    const output = await untilThereIsRoom(finalSizes(), () => ({ stdout: sizeIn(dir, 'stdout'), stderr: sizeIn(dir, 'stderr') }))
-    const record = { exit, notStarted: null, pid: identity.pid, startedAt, endedAt, output }
-    await untilThereIsRoom(
+    const endedAt = endOf(start)
+    const output = await untilRecorded(finalSizes(), () => ({ stdout: sizeIn(dir, 'stdout'), stderr: sizeIn(dir, 'stderr') }))
+    const record = { exit, notStarted: null, pid: identity.pid, startedAt, endedAt, output, diskWasFull: growth.diskWasFull }
+    await untilRecorded(
       async () => writeExitRecord(dir, record),
       () => undefined,
     )
@@ -132,15 +147,15 @@ function hold(
     }
   }
 
-  /** An end that was told and is not on disk would be unknown after this keeper: on a full disk it is tried again. */
-  async function untilThereIsRoom<T>(work: () => Promise<T>, otherwise: () => T): Promise<T> {
-    for (;;) {
+  /** An end that was told and is not on disk would be unknown after this keeper: what may pass is tried again. */
+  async function untilRecorded<T>(work: () => Promise<T>, otherwise: () => T): Promise<T> {
+    for (let failed = 0; ; failed++) {
       try {
         return await work()
       } catch (error) {
-        log.error('an end could not be recorded', { dir, error })
-        if (!isDiskFull(error)) return otherwise()
-        await delay(diskFullAgainMs)
+        if (failed === 0) log.error('an end could not be recorded', { dir, error })
+        if (!mayPass(error)) return otherwise()
+        await delay(againMs)
       }
     }
   }
@@ -159,15 +174,16 @@ function hold(
 }
 
 const groupCheckMs = 25
-const diskFullAgainMs = 1_000
+const againMs = 1_000
+/** No room, and no file descriptor left. */
+const passing = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE'])
 
 /** 0 for one that somebody has removed. */
 function sizeIn(dir: string, stream: OutputStream): number {
   return statSync(join(dir, stream), { throwIfNoEntry: false })?.size ?? 0
 }
 
-function isDiskFull(error: unknown): boolean {
+function mayPass(error: unknown): boolean {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
-  const { code } = cause as NodeJS.ErrnoException
-  return code === 'ENOSPC' || code === 'EDQUOT'
+  return passing.has((cause as NodeJS.ErrnoException).code ?? '')
 }

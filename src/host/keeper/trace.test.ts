@@ -29,6 +29,7 @@ test('a process leaves its traces in order: none, claimed, spawned, ended', asyn
     startedAt: at,
     endedAt: at,
     output: { stdout: 1, stderr: 2 },
+    diskWasFull: false,
   }
   writeExitRecord(dir, record)
   expect(readTrace(dir)).toEqual({ found: 'ended', record })

@@ -77,7 +77,7 @@ export function openProc(first: ProcRecord, secret: string | undefined, house: P
     stderrTail,
   })
 
-  const callOff = setAlarm(Date.now() + spec.readyTimeoutMs, () => {
+  const callOff = setAlarm(spec.readyTimeoutMs, () => {
     if (status !== 'starting') return
     notReady = true
     log.warn({ proc: name, ms: spec.readyTimeoutMs }, 'a proc did not call back')
@@ -91,7 +91,7 @@ export function openProc(first: ProcRecord, secret: string | undefined, house: P
         return end(describeEnd(await untilEnded()))
       } catch (error) {
         if (closing.signal.aborted) return
-        if (hasCode(error, 'proc.keeper')) return end(neverStarted(error.message))
+        if (hasCode(error, 'proc.keeper') || hasCode(error, 'process.descriptors')) return end(neverStarted(error.message))
         log.error({ proc: name, error }, 'a proc could not be followed; trying again')
         await pause(followAgainMs, closing.signal)
       }

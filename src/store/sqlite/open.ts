@@ -18,7 +18,7 @@ export async function openSqlite(file: string): Promise<Store> {
   try {
     return await open(file)
   } catch (error) {
-    throw asStoreProblem(error)
+    throw asStoreProblem(error, file)
   }
 }
 
@@ -27,10 +27,10 @@ async function open(file: string): Promise<Store> {
   const database = openDatabase(file)
   const writing = opened.adopt(kyselyOver(database), (db) => db.destroy())
   // FULL: a commit that has returned survives a power cut, not only the death of the process.
-  database.exec('pragma journal_mode = wal; pragma synchronous = full')
+  database.exec('pragma journal_mode = wal; pragma synchronous = full; pragma wal_autocheckpoint = 4000')
   await migrate(writing, migrations('text'))
   const reading = opened.adopt(kyselyOver(openDatabase(file, { readOnly: true })), (db) => db.destroy())
-  const commits = groupCommit(database, writing)
+  const commits = groupCommit(database, writing, file)
   opened.defer(() => commits.drained())
 
   const parts = opened.move()

@@ -7,10 +7,10 @@ import { failure } from '../../contract/errors.ts'
 const unavailable = new Set([3, 5, 6, 7, 8, 10, 11, 13, 14, 26])
 export const busy = 5
 
-export function asStoreProblem(thrown: unknown): unknown {
+export function asStoreProblem(thrown: unknown, file: string): unknown {
   const code = resultCode(thrown)
   if (code === undefined || !unavailable.has(code)) return thrown
-  return failure('store.unavailable', { problem: (thrown as Error).message }, { cause: thrown })
+  return failure('store.unavailable', { file, problem: (thrown as Error).message }, { cause: thrown })
 }
 
 /** SQLite's primary result code; undefined for what SQLite did not throw. */

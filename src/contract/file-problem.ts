@@ -1,4 +1,4 @@
-// What the system says of a file, in words.
+// What the system says of a file, in words: for the sentences of errors.
 
 const words: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file or directory',
@@ -7,11 +7,12 @@ const words: Readonly<Record<string, string>> = {
   EACCES: 'this account may not',
   EPERM: 'this account may not',
   ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk quota is used up',
   EROFS: 'the file system is read-only',
   ENAMETOOLONG: 'its name is too long',
 }
 
 export function describeFileProblem(error: unknown): string {
-  const { code = '', message } = error as NodeJS.ErrnoException
+  const { code = '', message } = error as Error & { code?: string }
   return words[code] ?? message
 }

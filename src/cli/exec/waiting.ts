@@ -1,0 +1,36 @@
+// Says why a run does not begin while its host is there but does not take it (its disk is full, say). A run that begins, as
+// nearly all do, costs one question.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Caller } from '../../contract/caller.ts'
+import { getRun } from '../../contract/run.ts'
+import { printable } from '../printable.ts'
+import type { Terminal } from '../terminal.ts'
+
+const lookAfterMs = 1_500
+
+export interface Waiting {
+  readonly terminal: Pick<Terminal, 'say'>
+  /** Asks the run's host, of that name. */
+  readonly host: Caller
+  readonly hostName: string
+  readonly run: string
+}
+
+/** Says each reason once, until the run has begun or `signal` aborts. Never rejects: whoever reads the output hears of failures. */
+export async function tellWaiting({ terminal, host, hostName, run }: Waiting, signal: AbortSignal): Promise<void> {
+  let told: string | undefined
+  try {
+    for (;;) {
+      await sleep(lookAfterMs, undefined, { signal })
+      const { state, error } = await host.call(getRun, { run }, { signal })
+      if (state !== 'queued' && state !== 'claimed') return
+      if (!error || error.code === told) continue
+      told = error.code
+      terminal.say(printable(`${hostName} does not take ${run} now: ${error.message}`))
+      terminal.say(printable(`It waits and is started when it can be; \`muster run cancel ${run}\` gives it up. ${error.hint}`))
+    }
+  } catch {
+    return
+  }
+}
