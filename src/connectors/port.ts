@@ -1,16 +1,31 @@
 // The port that every way to reach a host fits: all that the hub knows of a connector, and all that a connector must do.
 // The hub asks through `caller` and never learns what carries the question; a connector never learns what is asked.
 
+import type { Logger } from 'pino'
 import type { Caller } from '../contract/caller.ts'
 import type { MusterError } from '../contract/errors.ts'
 import type { Principal } from '../contract/implementation.ts'
 import type { Channel } from '../wire/channel.ts'
+import type { Identity } from '../wire/identity.ts'
 import type { Limits } from '../wire/limits.ts'
 
 /** What a connector cannot do like the others, declared, so that nothing else has to ask for its kind. */
 export interface ConnectorTraits {
   /** The hub reads this host's runs from its mirror, since the link may be away. False: the host is asked each time. */
   readonly mirrored: boolean
+}
+
+/** What the hub gives a connector beside its own part of the registry record. */
+export interface ConnectorContext {
+  /** The host's id, and the name that people call it by. */
+  readonly host: string
+  readonly name: string
+  /** When this host was last reached, ISO 8601; null when it never was. */
+  readonly lastSeenAt: string | null
+  /** The hub's own key, for what must be signed. */
+  readonly identity: Identity
+  readonly version: string
+  readonly log: Logger
 }
 
 /** A link as it stands. `since` is ISO 8601. Only an online link has a caller, and it may end at any moment: calls then fail with `wire.closed`. */

@@ -5,7 +5,7 @@ import { z } from 'zod'
 
 export { type Executor, openLocal } from './local/connector.ts'
 
-import type { Connector } from './port.ts'
+import type { Connector, ConnectorContext } from './port.ts'
 import { TunnelConfig } from './tunnel/config.ts'
 import { connectTunnel } from './tunnel/connector.ts'
 
@@ -13,11 +13,10 @@ import { connectTunnel } from './tunnel/connector.ts'
 export const ConnectorConfig = z.discriminatedUnion('kind', [TunnelConfig])
 export type ConnectorConfig = z.output<typeof ConnectorConfig>
 
-/** `lastSeenAt`: when this host was last reached, from the store; null when it never was. */
-export function openConnector(config: ConnectorConfig, lastSeenAt: string | null): Connector {
+export function openConnector(config: ConnectorConfig, context: ConnectorContext): Connector {
   switch (config.kind) {
     case 'tunnel':
-      return connectTunnel(lastSeenAt)
+      return connectTunnel(context)
   }
 }
 

@@ -57,7 +57,7 @@ export function fleetRuns({ store, fleet, door }: { store: Store; fleet: Fleet; 
   }
 
   /** Runs that only the queue knows: waiting, or ended before any host had them. One more than a page, which tells that there is a next. */
-  async function waitingRuns(hosts: FleetHost[], filter: Omit<RunFilter, 'host'>): Promise<Run[]> {
+  async function waitingRuns(hosts: readonly FleetHost[], filter: Omit<RunFilter, 'host'>): Promise<Run[]> {
     const byId = new Map(hosts.map((host) => [host.id, host]))
     const jobs: Job[] = await listWaitingJobs(store, { ...filter, limit: filter.limit + 1, hosts: [...byId.keys()] })
     return jobs.map((job) => runOfJob(byId.get(job.host) as FleetHost, job))
@@ -75,7 +75,7 @@ async function ask<T>(host: FleetHost, question: () => Promise<T>): Promise<Answ
 }
 
 /** Mirrored hosts answer from the copy; that it may be old is said all the same. */
-function absent(hosts: FleetHost[]): { host: string; reason: string; since: string | null }[] {
+function absent(hosts: readonly FleetHost[]): { host: string; reason: string; since: string | null }[] {
   return hosts.flatMap(({ name, connector: { traits, state } }) =>
     traits.mirrored && state.status === 'offline' ? [{ host: name, reason: state.reason, since: state.since }] : [],
   )

@@ -19,8 +19,10 @@ export interface FleetHost {
 
 export interface Fleet {
   /** `local` first, the rest by name. */
-  all(): FleetHost[]
+  all(): readonly FleetHost[]
   byId(id: string): FleetHost | undefined
+  /** Without regard to case. */
+  named(name: string): FleetHost | undefined
   /** By id, or by name without regard to case. Throws `host.unknown`. */
   find(ref: string): FleetHost
   add(host: FleetHost): void
@@ -28,26 +30,50 @@ export interface Fleet {
 }
 
 export function createFleet(local: FleetHost): Fleet {
-  const hosts = new Map<string, FleetHost>()
+  const others = new Map<string, FleetHost>()
+  let byName = new Map<string, FleetHost>()
+  /** Sorted when it is asked for: thousands may come one by one. */
+  let sorted: readonly FleetHost[] | undefined
+  enterName(local)
+
+  /** Where hand-made records give a name twice, the first one keeps it. */
+  function enterName(host: FleetHost): void {
+    const key = nameKey(host.name)
+    if (!byName.has(key)) byName.set(key, host)
+  }
+
+  function all(): readonly FleetHost[] {
+    sorted ??= [local, ...[...others.values()].sort((a, b) => (a.name < b.name ? -1 : 1))]
+    return sorted
+  }
+
+  const named = (name: string) => byName.get(nameKey(name))
+
   return {
-    all: () => [local, ...[...hosts.values()].sort((a, b) => (a.name < b.name ? -1 : 1))],
-    byId: (id) => (id === local.id ? local : hosts.get(id)),
+    all,
+    byId: (id) => (id === local.id ? local : others.get(id)),
+    named,
     find(ref) {
-      const host = hosts.get(ref) ?? this.all().find((one) => sameName(one.name, ref))
+      const host = others.get(ref) ?? named(ref)
       if (!host) throw failure('host.unknown', { host: ref })
       return host
     },
-    add: (host) => void hosts.set(host.id, host),
-    remove: (id) => void hosts.delete(id),
+    add(host) {
+      others.set(host.id, host)
+      sorted = undefined
+      enterName(host)
+    },
+    remove(id) {
+      others.delete(id)
+      sorted = undefined
+      byName = new Map()
+      for (const host of all()) enterName(host)
+    },
   }
 }
 
 export function isLocal(host: FleetHost): boolean {
   return host.id === localHost
-}
-
-export function sameName(one: string, other: string): boolean {
-  return nameKey(one) === nameKey(other)
 }
 
 function nameKey(name: string): string {

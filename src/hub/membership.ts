@@ -6,14 +6,13 @@ import { acceptDialIn } from '../connectors/dial-in.ts'
 import { type ConnectorConfig, connectorLabel, openConnector } from '../connectors/table.ts'
 import { asMusterError, failure } from '../contract/errors.ts'
 import type { enrollNode } from '../contract/host.ts'
-import { localHost } from '../contract/names.ts'
 import type { OutputOf, ParsedOf } from '../contract/operation.ts'
 import { healthOf } from '../store/health.ts'
 import { removeNode } from '../store/nodes.ts'
 import type { Channel } from '../wire/channel.ts'
 import type { Identity } from '../wire/identity.ts'
 import { hostOfNode, mintEnrolment } from './enrolment.ts'
-import { type Fleet, type FleetHost, sameName } from './fleet.ts'
+import type { Fleet, FleetHost } from './fleet.ts'
 import { type Followed, followHost } from './follow.ts'
 import type { HostDoor } from './host-door.ts'
 import type { CorruptRecord, HostRecord, Registry } from './registry.ts'
@@ -55,7 +54,7 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
       labels,
       kind: config.kind,
       label: connectorLabel(config, id),
-      connector: openConnector(config, lastSeenAt),
+      connector: openConnector(config, { host: id, name, lastSeenAt, identity: of.identity, version: of.version, log }),
     }
     fleet.add(host)
     following.set(host.id, followHost(host, of))
@@ -70,8 +69,7 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
   }
 
   async function enrollNow({ name, labels, hubUrl = of.hubUrl() }: ParsedOf<typeof enrollNode>) {
-    if (sameName(name, localHost) || fleet.all().some((host) => sameName(host.name, name)))
-      throw failure('host.name_taken', { name })
+    if (fleet.named(name)) throw failure('host.name_taken', { name })
     const { host, token } = await mintEnrolment(store, of.identity.fingerprint)
     const connector: ConnectorConfig = { kind: 'tunnel' }
     const record = { id: host, name, labels, connector }

@@ -18,12 +18,15 @@ function dialIn(connector: ReturnType<typeof connectTunnel>) {
 }
 
 test('a host that has never dialled in is told apart from one that is away', () => {
-  expect(connectTunnel(null).state).toEqual({ status: 'never_seen', since: null })
-  expect(connectTunnel('2026-01-01T00:00:00.000Z').state).toMatchObject({ status: 'offline', since: '2026-01-01T00:00:00.000Z' })
+  expect(connectTunnel({ lastSeenAt: null }).state).toEqual({ status: 'never_seen', since: null })
+  expect(connectTunnel({ lastSeenAt: '2026-01-01T00:00:00.000Z' }).state).toMatchObject({
+    status: 'offline',
+    since: '2026-01-01T00:00:00.000Z',
+  })
 })
 
 test('it is online while its node is connected, and offline with the reason afterwards', async () => {
-  await using connector = connectTunnel(null)
+  await using connector = connectTunnel({ lastSeenAt: null })
   const states: LinkState['status'][] = []
   connector.onChange(({ status }) => states.push(status))
   const peer = dialIn(connector)
@@ -34,7 +37,7 @@ test('it is online while its node is connected, and offline with the reason afte
 })
 
 test('a node that dials again replaces its older connection, whose late close changes nothing', async () => {
-  await using connector = connectTunnel(null)
+  await using connector = connectTunnel({ lastSeenAt: null })
   const first = dialIn(connector)
   const second = dialIn(connector)
   await first.closed
@@ -44,13 +47,13 @@ test('a node that dials again replaces its older connection, whose late close ch
 })
 
 test('a node can ask its hub for nothing', async () => {
-  await using connector = connectTunnel(null)
+  await using connector = connectTunnel({ lastSeenAt: null })
   const peer = dialIn(connector)
   await expect(peer.call(getHostInfo, {})).rejects.toMatchObject({ code: 'operation.unknown' })
 })
 
 test('a closed connector takes no connection any more', async () => {
-  const connector = connectTunnel(null)
+  const connector = connectTunnel({ lastSeenAt: null })
   await connector.close(failure('node.unknown'))
   const peer = dialIn(connector)
   await peer.closed

@@ -8,10 +8,9 @@ import type { Channel } from '../../wire/channel.ts'
 import type { Limits } from '../../wire/limits.ts'
 import { createPeer, type Peer } from '../../wire/peer.ts'
 import { linkStateCell, offline } from '../link-state.ts'
-import type { Connector } from '../port.ts'
+import type { Connector, ConnectorContext } from '../port.ts'
 
-/** `lastSeenAt`: when the node was last connected, from the store; null when it never was. */
-export function connectTunnel(lastSeenAt: string | null): Connector {
+export function connectTunnel({ lastSeenAt }: Pick<ConnectorContext, 'lastSeenAt'>): Connector {
   const cell = linkStateCell(
     lastSeenAt === null
       ? { status: 'never_seen', since: null }
