@@ -1,4 +1,4 @@
-// Adds to package-lock.json the optional packages for other platforms that npm left out: `node scripts/complete-lockfile.ts`.
+// Adds to our lockfiles the optional packages for other platforms that npm left out: `node scripts/complete-lockfile.ts`.
 // A registry that mirrors only some platforms makes npm write a lockfile that `npm ci` then refuses on every machine, with
 // "Missing: ... from lock file". test/habits/lockfile.test.ts says when this must be run, which is after such an `npm install`.
 
@@ -53,12 +53,17 @@ function entryFor({ path, version, wantedBy }: Missing): Entry {
   }
 }
 
-if (import.meta.main) {
-  const file = fileURLToPath(new URL('../package-lock.json', import.meta.url))
+/** That of Muster, and that of what it is measured against. */
+export const lockfiles = ['package-lock.json', 'bench/package-lock.json']
+
+if (import.meta.main) for (const name of lockfiles) complete(name)
+
+function complete(name: string): void {
+  const file = fileURLToPath(new URL(`../${name}`, import.meta.url))
   const lockfile = JSON.parse(readFileSync(file, 'utf8')) as Lockfile
   const missing = missingPackages(lockfile)
   for (const one of missing) lockfile.packages[one.path] = entryFor(one)
   lockfile.packages = Object.fromEntries(Object.entries(lockfile.packages).sort(([a], [b]) => a.localeCompare(b, 'en')))
   writeFileSync(file, `${JSON.stringify(lockfile, null, 2)}\n`)
-  console.log(missing.length === 0 ? 'package-lock.json was complete' : `package-lock.json: added ${missing.length} packages`)
+  console.log(missing.length === 0 ? `${name} was complete` : `${name}: added ${missing.length} packages`)
 }

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { runChecks } from './checks.ts'
 import { root } from './files.ts'
-import { installSystemParts, missingParts } from './system-parts.ts'
+import { installPrograms, missingParts, systemParts } from './system-parts.ts'
 
 interface Counts {
   passed: number
@@ -25,7 +25,7 @@ interface Report {
   testResults: { name: string; status: string; assertionResults: { fullName: string; status: string }[] }[]
 }
 
-installSystemParts()
+installPrograms('the tests', systemParts)
 const checks = runChecks()
 const tests = runTests()
 const total = { passed: checks.passed + tests.passed, failed: checks.failed + tests.failed, skipped: tests.skipped }

@@ -3,7 +3,8 @@
 import { z } from 'zod'
 import { Flag, HostRef, listOf, RunId, Time } from './names.ts'
 import { operation } from './operation.ts'
-import { Run, RunKind, RunParent, RunSpec, RunState } from './run.ts'
+import { Run, RunParent, RunSpec, RunState } from './run.ts'
+import { RunKind } from './run-kind.ts'
 
 /** A host that could not be asked for its part of an answer; the rest is intact. */
 const Unanswered = z.object({ host: z.string(), reason: z.string(), since: Time.nullable() })

@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import { Flag, HostName, HostRef, Labels, Time } from './names.ts'
 import { operation } from './operation.ts'
-import { RunKind } from './run.ts'
+import { RunKind } from './run-kind.ts'
 
 /** What a host says of itself. A thing that is not known is null, never zero. */
 export const HostInfo = z.object({

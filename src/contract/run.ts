@@ -4,6 +4,7 @@
 import { z } from 'zod'
 import { Flag, HostRef, listOf, RunId, Time } from './names.ts'
 import { operation } from './operation.ts'
+import { RunKind } from './run-kind.ts'
 
 const day = 24 * 60 * 60 * 1000
 
@@ -42,9 +43,6 @@ export function mayFollow(from: RunState, to: RunState): boolean {
 export function isTerminal(state: RunState): boolean {
   return runStates[state].next.length === 0
 }
-
-export const runKinds = ['command', 'workflow'] as const
-export const RunKind = z.enum(runKinds)
 
 const CommandSpec = z.strictObject({
   kind: z.literal('command'),

@@ -6,7 +6,6 @@ import type { Caller, CallOptions } from '../contract/caller.ts'
 import { deadlineOf } from '../contract/deadline.ts'
 import type { BytesOperation, CallOperation, ItemsOperation, UploadOperation } from '../contract/operation.ts'
 import { readBytes } from './bytes.ts'
-import { readItems } from './items.ts'
 import { parseOutput } from './output.ts'
 import { type Asked, requestOf } from './request.ts'
 import { parseJson, readText } from './response.ts'
@@ -34,6 +33,8 @@ export function httpCaller(transport: Transport, asked: Asked): Caller {
 
   async function* items(operation: ItemsOperation, input: Record<string, unknown>, options?: CallOptions) {
     using deadline = deadlineOf(operation, options)
+    // Loaded when something is read: most commands only ask.
+    const { readItems } = await import('./items.ts')
     yield* readItems(transport, operation, input, asked, deadline)
   }
 

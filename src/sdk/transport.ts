@@ -1,8 +1,6 @@
 // Sends HTTP requests to one hub over kept connections, and says in the catalogue's words why one failed.
 
-import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http'
-import { request as httpsRequest, Agent as TlsAgent } from 'node:https'
-import { getCACertificates } from 'node:tls'
+import type { ClientRequest, IncomingMessage } from 'node:http'
 import { transportFailure } from './broken.ts'
 import type { HttpRequest } from './request.ts'
 import { readProblem } from './response.ts'
@@ -18,6 +16,10 @@ export interface Transport {
   send(request: HttpRequest, signal: AbortSignal, upload?: (request: ClientRequest) => Promise<void>): Promise<IncomingMessage>
   readonly close: () => void
 }
+
+// Not imported: as an ES module `node:http` reads each of its exports, and `WebSocket` among them loads a whole HTTP client, which
+// takes a third of the time of a short command. TLS is loaded where it is needed.
+const { Agent, request: httpRequest } = process.getBuiltinModule('node:http')
 
 const keepAliveProbeMs = 15_000
 
@@ -82,8 +84,10 @@ function routeTo(address: HubAddress) {
     headers,
   }
   if (url.protocol === 'https:') {
+    const https = process.getBuiltinModule('node:https')
+    const { getCACertificates } = process.getBuiltinModule('node:tls')
     const ca = address.ca === undefined ? {} : { ca: [...getCACertificates('default'), address.ca] }
-    return { where: url.origin, options, open: httpsRequest, agent: new TlsAgent({ keepAlive: true, ...ca }) }
+    return { where: url.origin, options, open: https.request, agent: new https.Agent({ keepAlive: true, ...ca }) }
   }
   return { where: url.origin, options, open: httpRequest, agent: new Agent({ keepAlive: true }) }
 }

@@ -14,18 +14,18 @@ export function runCursor({ createdAt, id }: Cursor): string {
   return `${createdAt}~${id}`
 }
 
-/** The condition that a row is older than the cursor's. Throws `input.invalid` for a cursor that is none. */
+/** The condition that a row is older than the cursor's; compared as a pair, which an index can find. Throws `input.invalid` for a cursor that is none. */
 export function runsOlderThan(before: string) {
   const { createdAt, id } = parseCursor(before)
   return (row: ExpressionBuilder<Tables, 'run'>): Expression<SqlBool> =>
-    row.or([row('created_at', '<', createdAt), row.and([row('created_at', '=', createdAt), row('id', '<', id)])])
+    row(row.refTuple('created_at', 'id'), '<', row.tuple(createdAt, id))
 }
 
 /** The same for waiting jobs, which are listed with runs. */
 export function jobsOlderThan(before: string) {
   const { createdAt, id } = parseCursor(before)
   return (row: ExpressionBuilder<Tables, 'job'>): Expression<SqlBool> =>
-    row.or([row('created_at', '<', createdAt), row.and([row('created_at', '=', createdAt), row('run', '<', id)])])
+    row(row.refTuple('created_at', 'run'), '<', row.tuple(createdAt, id))
 }
 
 function parseCursor(text: string): Cursor {

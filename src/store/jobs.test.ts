@@ -2,12 +2,12 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { RunSpec } from '../contract/run.ts'
 import {
+  type ClaimedJob,
   claimNext,
   countJobs,
   endJob,
   findJobByKey,
   getJob,
-  type Job,
   listWaitingJobs,
   markStarted,
   type NewJob,
@@ -84,7 +84,7 @@ describe.each(engines)('jobs on %s', (engine) => {
   test('whoever lost the claim can end nothing, and the host still can', async () => {
     await using store = await testStore(engine)
     await submitJob(store, newJob('a'))
-    const [first] = (await claim(store, 'one')) as [Job]
+    const [first] = (await claim(store, 'one')) as [ClaimedJob]
     await sweepJobs(store, time(leaseMs + 1))
     await claim(store, 'two', leaseMs + 1)
     expect(await endJob(store, { run: 'a', runState: 'failed', claim: { owner: 'one', fence: first.fence } })).toBe(false)
@@ -106,6 +106,19 @@ describe.each(engines)('jobs on %s', (engine) => {
     expect(await unfinishedJobs(store)).toEqual([])
   })
 
+  test('a job that something else has damaged ends as run.unreadable, and keeps no other from being claimed', async () => {
+    await using store = await testStore(engine)
+    await submitJob(store, newJob('a', { createdAt: time(0) }))
+    await submitJob(store, newJob('b', { createdAt: time(1) }))
+    await submitJob(store, newJob('c', { createdAt: time(2) }))
+    await store.write((db) => db.updateTable('job').set({ spec: '{"kind":' }).where('run', '=', 'a').execute())
+    await store.write((db) => db.updateTable('job').set({ parent: 'x' }).where('run', '=', 'b').execute())
+    expect((await claim(store, 'o')).map(({ run }) => run)).toEqual(['c'])
+    for (const run of ['a', 'b'])
+      expect(await getJob(store, run)).toMatchObject({ state: 'ended', runState: 'failed', error: { code: 'run.unreadable' } })
+    expect(await claim(store, 'o')).toEqual([])
+  })
+
   test('lists what no host has, newest first in pages', async () => {
     await using store = await testStore(engine)
     for (let n = 0; n < 9; n += 1) {
@@ -114,7 +127,7 @@ describe.each(engines)('jobs on %s', (engine) => {
         newJob(n % 2 ? `R${n}` : `r${n}`, { createdAt: time(Math.floor(n / 4)), parent: n < 5 ? { run: 'w', step: 's' } : null }),
       )
     }
-    const [taken] = (await claim(store, 'o', 0, 1)) as [Job]
+    const [taken] = (await claim(store, 'o', 0, 1)) as [ClaimedJob]
     await markStarted(store, { run: taken.run, owner: 'o', fence: taken.fence })
     const all = await listWaitingJobs(store, { hosts: ['h'], limit: 100 })
     expect(all).toHaveLength(8)

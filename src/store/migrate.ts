@@ -6,6 +6,7 @@ import { type Migration, Migrator } from 'kysely/migration'
 import { failure } from '../contract/errors.ts'
 import { initial } from './migrations/001-initial.ts'
 import { outputGaps } from './migrations/002-output-gaps.ts'
+import { fewAmongMany } from './migrations/003-few-among-many.ts'
 import type { TextType } from './migrations/text-type.ts'
 import type { Tables } from './schema.ts'
 
@@ -13,6 +14,7 @@ export function migrations(text: TextType): Record<string, Migration> {
   return {
     '001-initial': initial(text),
     '002-output-gaps': outputGaps(),
+    '003-few-among-many': fewAmongMany(),
   }
 }
 

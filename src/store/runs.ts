@@ -1,7 +1,7 @@
 // Runs and their events, by (host, run): a host's own, which it accepts and appends to, and a hub's mirror of other hosts', which
 // takes in their journals. Both fold events with the contract's `applyEvent`, so that a row is never anything but its events.
 
-import type { Kysely, Selectable } from 'kysely'
+import { type Kysely, type Selectable, sql } from 'kysely'
 import { failure } from '../contract/errors.ts'
 import { applyEvent, type EventBody, type JournalEntry, type RunEvent } from '../contract/event.ts'
 import { isTerminal, type Run, type RunSpec, type RunState, runStates } from '../contract/run.ts'
@@ -71,7 +71,14 @@ export function appendEvents(
   return store.write(async (db) => {
     const known = await lockRun(db, host, id)
     if (!known) throw failure('run.unknown', { run: id })
-    const events = bodies.map((body, index): RunEvent => ({ ...body, seq: known.last_event + index + 1, at: body.at ?? now() }))
+    const begun = known.started_at ?? known.created_at
+    const events = bodies.map(
+      (body, index): RunEvent => ({
+        ...body,
+        seq: known.last_event + index + 1,
+        at: laterOf(body.at ?? now(), begun),
+      }),
+    )
     const run = fold(toRun(known), { host, run: id }, events)
     await writeJournal(db, host, id, events)
     await saveRun(db, run)
@@ -148,39 +155,52 @@ export interface RunFilter {
  * A page of runs, newest first. `next` is the cursor of the page after it. Rejects with `input.invalid` for a cursor that is
  * none.
  */
-export async function listRuns(
-  store: Store,
-  { host, states, kind, parent, before, limit }: RunFilter,
-): Promise<{ runs: Run[]; next: string | null }> {
-  let query = store.db
+export async function listRuns(store: Store, { states, ...filter }: RunFilter): Promise<{ runs: Run[]; next: string | null }> {
+  const { limit } = filter
+  const rows = await (states === undefined ? newestRuns(store, filter).execute() : newestInStates(store, filter, states))
+  const runs = rows.map(toRun).sort(newestFirst)
+  const page = runs.slice(0, limit)
+  const last = page.at(-1)
+  return { runs: page, next: runs.length > limit && last ? runCursor(last) : null }
+}
+
+/**
+ * A page of each state, which is read from the index, in one query, so that a run is in one state. Asked for runs in any of the
+ * states, SQLite would go through all of them, newest first, for the few that are live.
+ */
+async function newestInStates(store: Store, filter: Omit<RunFilter, 'states'>, states: readonly RunState[]) {
+  const pages = [...new Set(states)].map((state) =>
+    store.db.selectFrom(newestRuns(store, filter).where('state', '=', state).as('page')).selectAll(),
+  )
+  const [first, ...others] = pages
+  return first ? others.reduce((all, page) => all.unionAll(page), first).execute() : []
+}
+
+/** One more than the page holds: it tells that there is a next one. */
+function newestRuns({ db }: Store, { host, kind, parent, before, limit }: Omit<RunFilter, 'states'>) {
+  let query = db
     .selectFrom('run')
     .selectAll()
     .orderBy('created_at', 'desc')
     .orderBy('id', 'desc')
     .limit(limit + 1)
   if (host !== undefined) query = query.where('host', '=', host)
-  // Never an empty list, which PostgreSQL does not take; no run has the state ''.
-  if (states !== undefined) query = query.where('state', 'in', [...states, ''])
   if (kind !== undefined) query = query.where('kind', '=', kind)
   if (parent !== undefined) query = query.where('parent_run', '=', parent)
   if (before !== undefined) query = query.where(runsOlderThan(before))
-  const runs = (await query.execute()).map(toRun)
-  const page = runs.slice(0, limit)
-  const last = page.at(-1)
-  return { runs: page, next: runs.length > limit && last ? runCursor(last) : null }
+  return query
+}
+
+function newestFirst(a: Run, b: Run): number {
+  if (a.createdAt !== b.createdAt) return a.createdAt < b.createdAt ? 1 : -1
+  return a.id < b.id ? 1 : -1
 }
 
 /** The runs of a host that have not ended, oldest first. */
-export async function liveRuns(store: Store, host: string): Promise<Run[]> {
-  const rows = await store.db
-    .selectFrom('run')
-    .selectAll()
-    .where('host', '=', host)
-    .where('state', 'in', liveStates)
-    .orderBy('created_at')
-    .orderBy('id')
-    .execute()
-  return rows.map(toRun)
+export async function liveRuns({ db }: Store, host: string): Promise<Run[]> {
+  // Put in order here: asked for an order, SQLite would go through all runs in it.
+  const rows = await db.selectFrom('run').selectAll().where('host', '=', host).where('state', 'in', liveStates).execute()
+  return rows.map(toRun).sort((a, b) => newestFirst(b, a))
 }
 
 /** A run's events after a number, in order. */
@@ -216,7 +236,8 @@ export async function outputGaps(store: Store, host: string): Promise<string[]> 
     .selectFrom('run')
     .select('id')
     .where('host', '=', host)
-    .where('output_whole', '=', 0)
+    .where('output_whole', '=', sql.lit(0))
+    .where('spec', 'is', null)
     .orderBy('created_at')
     .orderBy('id')
     .execute()
@@ -303,6 +324,11 @@ function eventRow(host: string, run: string, position: number, { seq, at, ...bod
 
 function toEvent({ seq, at, body }: { seq: number; at: string; body: string }): RunEvent {
   return { ...(JSON.parse(body) as EventBody), seq, at }
+}
+
+/** A clock that was set back puts nothing before its beginning. Both are ISO 8601 of one length. */
+function laterOf(one: string, other: string): string {
+  return one > other ? one : other
 }
 
 function now(): string {

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { filesBelow, root } from '../../scripts/files.ts'
 
 const documents = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...filesBelow('docs', '.md')]
-const ourFolders = ['.ci', 'bin', 'docs', 'examples', 'schemas', 'scripts', 'src', 'test']
+const ourFolders = ['.ci', 'bench', 'bin', 'docs', 'examples', 'schemas', 'scripts', 'src', 'test']
 
 function read(file: string): string {
   return readFileSync(join(root, file), 'utf8')

@@ -6,7 +6,8 @@ import { expect, test } from 'vitest'
 import { filesBelow, root } from '../../scripts/files.ts'
 
 const tests = filesBelow('test', '.ts')
-const sources = [...filesBelow('src', '.ts'), ...filesBelow('scripts', '.ts'), ...filesBelow('scripts', '.js')]
+const benches = filesBelow('bench', '.ts').filter((file) => !file.includes('/node_modules/'))
+const sources = [...filesBelow('src', '.ts'), ...filesBelow('scripts', '.ts'), ...filesBelow('scripts', '.js'), ...benches]
 const silenced = /@ts-(ignore|nocheck)|[b]iome-ignore-all/
 const unfinished = new RegExp(`\\b(${['TO' + 'DO', 'FIX' + 'ME', 'XX' + 'X', 'HA' + 'CK'].join('|')})\\b`)
 

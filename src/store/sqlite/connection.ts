@@ -2,13 +2,14 @@
 
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import { type DialectAdapter, Kysely, SqliteAdapter, type SqliteDatabase, SqliteDialect, type SqliteStatement } from 'kysely'
+import type { AnswersAtOnce } from '../prepared.ts'
 import type { Tables } from '../schema.ts'
 
 /** Preparing costs more than running for most of our statements; there are few different ones, except lists of varying length. */
 const mostStatements = 500
 
 export function kyselyOver(database: DatabaseSync): Kysely<Tables> {
-  return new Kysely<Tables>({ dialect: new TransactionalSqliteDialect({ database: preparing(database) }) })
+  return new Kysely<Tables>({ dialect: new OurSqliteDialect(preparing(database)) })
 }
 
 function preparing(database: DatabaseSync): SqliteDatabase {
@@ -35,15 +36,33 @@ function wrap(statement: StatementSync): SqliteStatement {
   }
 }
 
-/** SQLite can roll back a schema change. Kysely's adapter says that it cannot, and a crash would leave half a migration. */
-class TransactionalSqliteDialect extends SqliteDialect {
+class OurSqliteDialect extends SqliteDialect {
+  readonly #database: SqliteDatabase
+
+  constructor(database: SqliteDatabase) {
+    super({ database })
+    this.#database = database
+  }
+
   override createAdapter(): DialectAdapter {
-    return new TransactionalSqliteAdapter()
+    return new OurSqliteAdapter(this.#database)
   }
 }
 
-class TransactionalSqliteAdapter extends SqliteAdapter {
+class OurSqliteAdapter extends SqliteAdapter implements AnswersAtOnce {
+  readonly #database: SqliteDatabase
+
+  constructor(database: SqliteDatabase) {
+    super()
+    this.#database = database
+  }
+
+  /** SQLite can roll back a schema change. Kysely's adapter says that it cannot, and a crash would leave half a migration. */
   override get supportsTransactionalDdl(): boolean {
     return true
+  }
+
+  answerAtOnce(sql: string, parameters: readonly unknown[]): unknown[] {
+    return this.#database.prepare(sql).all(parameters)
   }
 }

@@ -9,8 +9,8 @@ import type { Work } from '../engine.ts'
 import type { Tables } from '../schema.ts'
 import { asStoreProblem } from './problem.ts'
 
-/** Bounds how long the process is kept from other things by one commit. */
-const mostInACommit = 256
+/** For so long a commit takes in what waits: meanwhile the process does nothing else. */
+const gatherMs = 8
 
 export interface GroupCommit {
   write<T>(work: Work<T>): Promise<T>
@@ -24,7 +24,8 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
-export function groupCommit(database: DatabaseSync, db: Kysely<Tables>): GroupCommit {
+/** `file` is what its refusals name. */
+export function groupCommit(database: DatabaseSync, db: Kysely<Tables>, file: string): GroupCommit {
   const waiting: Waiting[] = []
   let committing = false
   let idle = Promise.withResolvers<void>()
@@ -50,27 +51,32 @@ export function groupCommit(database: DatabaseSync, db: Kysely<Tables>): GroupCo
     while (waiting.length > 0) {
       // Whoever is about to write in this turn of the event loop joins in; others get their turn between two commits.
       await new Promise((resolve) => setImmediate(resolve))
-      await commit(waiting.splice(0, mostInACommit))
+      await commit()
     }
     committing = false
   }
 
-  async function commit(writes: Waiting[]): Promise<void> {
+  async function commit(): Promise<void> {
     const answers: (() => void)[] = []
+    let taken = 0
     try {
       // Left by a commit that could not even be rolled back.
       if (database.isTransaction) database.exec('rollback')
       database.exec('begin immediate')
-      for (const one of writes) {
-        const answer = await attempt(one)
+      const enough = performance.now() + gatherMs
+      while (taken < waiting.length && performance.now() < enough) {
+        taken += 1
+        const answer = await attempt(waiting[taken - 1] as Waiting)
         if (answer) answers.push(answer)
       }
       database.exec('commit')
     } catch (error) {
-      for (const { reject } of writes) reject(asStoreProblem(error))
+      // When it could not even begin, it can for nobody.
+      for (const { reject } of waiting.splice(0, taken || waiting.length)) reject(asStoreProblem(error, file))
       rollBack()
       return
     }
+    waiting.splice(0, taken)
     for (const answer of answers) answer()
   }
 
@@ -93,7 +99,7 @@ export function groupCommit(database: DatabaseSync, db: Kysely<Tables>): GroupCo
       // A full disk can end the whole transaction: then nothing of this commit is there, and everybody must hear it.
       if (!database.isTransaction) throw error
       database.exec('rollback to one; release one')
-      one.reject(asStoreProblem(error))
+      one.reject(asStoreProblem(error, file))
       return undefined
     }
   }

@@ -1,0 +1,34 @@
+// Bare `ws`: JSON there and back over a WebSocket between two processes, and nothing else. What a round trip costs at the least.
+
+import { once } from 'node:events'
+import WebSocket from 'ws'
+import type { Answerer } from '../asking.ts'
+import { question } from '../programs/question.ts'
+import { startProgram } from '../programs/start.ts'
+
+export const wsName = 'bare ws'
+
+export async function startWsEcho(): Promise<Answerer> {
+  const server = await startProgram<number>('ws-echo.ts')
+  const socket = new WebSocket(`ws://127.0.0.1:${server.said}`, { perMessageDeflate: false })
+  await once(socket, 'open')
+  const waiting = new Map<number, (result: unknown) => void>()
+  let lastId = 0
+  socket.on('message', (message) => {
+    const { id, result } = JSON.parse(String(message)) as { id: number; result: unknown }
+    waiting.get(id)?.(result)
+    waiting.delete(id)
+  })
+  return {
+    ask: () =>
+      new Promise((resolve) => {
+        const id = ++lastId
+        waiting.set(id, resolve)
+        socket.send(JSON.stringify({ id, method: 'proc.apply', input: question }))
+      }),
+    async [Symbol.asyncDispose]() {
+      socket.terminate()
+      await server[Symbol.asyncDispose]()
+    },
+  }
+}
