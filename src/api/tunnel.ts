@@ -14,7 +14,7 @@ import type { HttpMetrics } from './metrics.ts'
 import type { CheckOrigin } from './origin.ts'
 import type { HubPort } from './port.ts'
 import { problemType, toProblem } from './problem.ts'
-import { makeTurns } from './turns.ts'
+import { makeWaitingLine } from './waiting-line.ts'
 
 /** Handshakes, each of which costs the hub a signature. */
 const atOnce = 64
@@ -48,7 +48,7 @@ export function tunnelDoor({
     handleProtocols: (offered) => offered.has(tunnelSubprotocol) && tunnelSubprotocol,
   })
   const channels = new Set<Channel>()
-  const turns = makeTurns({ atOnce, mostWaiting })
+  const line = makeWaitingLine({ atOnce, mostWaiting })
   let closing: MusterError | undefined
 
   function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -60,7 +60,7 @@ export function tunnelDoor({
       }
       if (closing) throw closing
       const cameAt = performance.now()
-      turns.take(async () => {
+      line.take(async () => {
         if (performance.now() - cameAt > patienceMs) socket.destroy()
         else await takeIn(request, socket, head)
       })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { makeTurns } from './turns.ts'
+import { makeWaitingLine } from './waiting-line.ts'
 
 function works() {
   const begun: string[] = []
@@ -12,9 +12,9 @@ function works() {
 }
 
 test('what comes beyond its number waits, and begins in its order as others end', async () => {
-  const turns = makeTurns({ atOnce: 2, mostWaiting: 2 })
+  const line = makeWaitingLine({ atOnce: 2, mostWaiting: 2 })
   const { begun, work, end } = works()
-  for (const name of ['a', 'b', 'c', 'd']) turns.take(work(name))
+  for (const name of ['a', 'b', 'c', 'd']) line.take(work(name))
   expect(begun).toEqual(['a', 'b'])
   end('b')
   await expect.poll(() => begun).toEqual(['a', 'b', 'c'])
@@ -23,14 +23,14 @@ test('what comes beyond its number waits, and begins in its order as others end'
 })
 
 test('what finds the queue full is refused, and the next is taken when there is room', async () => {
-  const turns = makeTurns({ atOnce: 1, mostWaiting: 1 })
+  const line = makeWaitingLine({ atOnce: 1, mostWaiting: 1 })
   const { begun, work, end } = works()
-  turns.take(work('a'))
-  turns.take(work('b'))
-  expect(() => turns.take(work('c'))).toThrow(expect.objectContaining({ code: 'wire.overloaded' }))
+  line.take(work('a'))
+  line.take(work('b'))
+  expect(() => line.take(work('c'))).toThrow(expect.objectContaining({ code: 'wire.overloaded' }))
   end('a')
   await expect.poll(() => begun).toEqual(['a', 'b'])
-  turns.take(work('c'))
+  line.take(work('c'))
   end('b')
   await expect.poll(() => begun).toEqual(['a', 'b', 'c'])
 })
