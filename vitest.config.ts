@@ -14,7 +14,7 @@ export default defineConfig({
           name: 'unit',
           include: ['src/**/*.test.ts', 'scripts/**/*.test.ts', 'test/{docs,habits}/**/*.test.ts'],
           exclude: ['src/store/**'],
-          testTimeout: 15_000,
+          testTimeout: 60_000,
         },
       },
       {

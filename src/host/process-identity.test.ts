@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { eventually } from '../../test/resources/eventually.ts'
 import { findByEnvironment, groupLives, identify, identifyChild, isAlive } from './process-identity.ts'
 
 function sleeper(env: NodeJS.ProcessEnv = process.env) {
@@ -41,7 +42,7 @@ test.runIf(process.platform === 'linux')('a zombie has ended, but a child can be
 test.runIf(process.platform === 'linux')('a session leader is found by a variable of its environment', async () => {
   const mark = `run-${process.pid}-${Date.now()}`
   const child = sleeper({ PATH: process.env.PATH, MUSTER_TEST_MARK: mark })
-  const found = await vi.waitFor(async () => {
+  const found = await eventually(async () => {
     const identity = await findByEnvironment([`MUSTER_TEST_MARK=${mark}`])
     expect(identity).toBeDefined()
     return identity

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import pino from 'pino'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
+import { eventually } from '../../test/resources/eventually.ts'
 import { failure, type MusterError } from '../contract/errors.ts'
 import { implement } from '../contract/implementation.ts'
 import { type Run, RunSpec, startRun } from '../contract/run.ts'
@@ -81,7 +82,7 @@ test('a run whose end is told before its start was answered has reached its host
     return started(run)
   })
   const { run } = await of.queue.submit(submission(of.host))
-  await vi.waitFor(async () => expect((await of.queue.look(run))?.state).toBe('claimed'))
+  await eventually(async () => expect((await of.queue.look(run))?.state).toBe('claimed'))
   await of.queue.note('local', { id: run, state: 'succeeded', error: null })
   answer.resolve()
   expect(await of.queue.ended(run, never)).toMatchObject({ runState: 'succeeded', startedAt: expect.any(String) })
@@ -103,7 +104,7 @@ test('a queue that closes waits for no answer, and its job waits for the next', 
   {
     await using queue = await openQueue({ store, fleet: createFleet(host), mirror, owner: 'hub', log })
     run = (await queue.submit(submission(host))).run
-    await vi.waitFor(async () => expect((await queue.look(run))?.state).toBe('claimed'))
+    await eventually(async () => expect((await queue.look(run))?.state).toBe('claimed'))
   }
   expect(await getJob(store, run)).toMatchObject({ state: 'queued' })
 }, 5_000)

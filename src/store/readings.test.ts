@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
+import { eventually } from '../../test/resources/eventually.ts'
 import { direct } from '../contract/direct.ts'
 import { followEvents, followJournal, type RunEvent } from '../contract/event.ts'
 import { implementation, type Principal } from '../contract/implementation.ts'
@@ -47,7 +48,7 @@ test('readers that follow get every event and then end with the run', async () =
   const following = (async () => {
     for await (const event of run.caller.items(followEvents, { run: 'r', follow: true })) seen.push(event)
   })()
-  await vi.waitFor(() => expect(seen).toHaveLength(2))
+  await eventually(() => expect(seen).toHaveLength(2))
   await run.end({ stdout: 0, stderr: 0 })
   await following
   expect(seen.map(({ seq }) => seq)).toEqual([1, 2, 3])

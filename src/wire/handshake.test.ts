@@ -1,6 +1,7 @@
 import { createPrivateKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { expect, test, vi } from 'vitest'
+import { eventually } from '../../test/resources/eventually.ts'
 import { failure, type MusterError } from '../contract/errors.ts'
 import type { Principal } from '../contract/implementation.ts'
 import type { Channel, Frame } from './channel.ts'
@@ -77,7 +78,7 @@ test('what is sent right after the welcome is kept for the peer', async () => {
   await dialHandshake(left, dialSide())
   await accepting
   const got: Frame[] = []
-  await vi.waitFor(() => {
+  await eventually(() => {
     left.receive((frame) => got.push(frame))
     expect(got).toEqual([{ kind: 'text', text: 'first' }])
   })

@@ -4,6 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { z } from 'zod'
+import { eventually } from '../../test/resources/eventually.ts'
 import { failure } from '../contract/errors.ts'
 import { implement, implementation, type Principal } from '../contract/implementation.ts'
 import { operation } from '../contract/operation.ts'
@@ -138,7 +139,7 @@ test('a deadline ends a call that could not even be sent', async () => {
   expect(peer.pendingCalls).toBe(0)
   const got: Frame[] = []
   silent.receive((frame) => got.push(frame))
-  await vi.waitFor(() => expect(channel.bufferedBytes).toBe(0))
+  await eventually(() => expect(channel.bufferedBytes).toBe(0))
   await turns()
   expect(got.filter((frame) => frame.kind === 'text')).toEqual([])
   await peer[Symbol.asyncDispose]()
@@ -205,7 +206,7 @@ test('what is not offered, not allowed or not valid is answered, and nothing run
   a.send(request(3, 'test.echo', { input: { text: 5 } }))
   a.send(request(4, 'test.echo', { input: {}, timeoutMs: 'soon' }))
   a.send(request(5, '__proto__'))
-  await vi.waitFor(() => expect(a.answers().length).toBe(5))
+  await eventually(() => expect(a.answers().length).toBe(5))
   const codes = a.answers().map(({ error }) => (error as { data: { code: string } }).data.code)
   expect(codes).toEqual(['operation.unknown', 'auth.forbidden', 'input.invalid', 'input.invalid', 'operation.unknown'])
 })
@@ -214,24 +215,24 @@ test('a notification of a later version is ignored', async () => {
   await using a = attack()
   a.send({ method: '$/later', params: { x: 1 } })
   a.send(request(1, 'test.echo', { input: { text: 'still here' } }))
-  await vi.waitFor(() => expect(a.answers()).toEqual([{ frame: 0, jsonrpc: '2.0', id: 1, result: 'still here' }]))
+  await eventually(() => expect(a.answers()).toEqual([{ frame: 0, jsonrpc: '2.0', id: 1, result: 'still here' }]))
 })
 
 test('a flood of requests is answered with wire.overloaded beyond the limit', async () => {
   const release = Promise.withResolvers<void>()
   await using a = attack({ limits: { maxPending: 10 }, release: release.promise })
   for (let id = 1; id <= 1000; id++) a.send(request(id, 'test.deaf'))
-  await vi.waitFor(() => expect(a.answers().length).toBe(990))
+  await eventually(() => expect(a.answers().length).toBe(990))
   for (const { error } of a.answers())
     expect((error as { data: object }).data).toMatchObject({ code: 'wire.overloaded', retryable: true })
   // Cancelling does not get round it: the handlers are still at work.
   for (let id = 1; id <= 10; id++) a.send({ method: '$/cancel', params: { id } })
   a.send(request(2000, 'test.deaf'))
-  await vi.waitFor(() => expect(a.answers().at(-1)).toMatchObject({ id: 2000, error: { data: { code: 'wire.overloaded' } } }))
+  await eventually(() => expect(a.answers().at(-1)).toMatchObject({ id: 2000, error: { data: { code: 'wire.overloaded' } } }))
   release.resolve()
   await turns()
   a.send(request(2001, 'test.echo'))
-  await vi.waitFor(() => expect(a.answers().at(-1)).toMatchObject({ id: 2001, result: '' }))
+  await eventually(() => expect(a.answers().at(-1)).toMatchObject({ id: 2001, result: '' }))
 })
 
 test('this side does not ask more at once than the limit', async () => {
@@ -261,12 +262,12 @@ test('answers wait for one that reads slowly instead of piling up', async () => 
   const numbering = createNumbering()
   const text = 'x'.repeat(100_000)
   for (let id = 1; id <= 200; id++) hostile.send(frameOf(numbering, request(id, 'test.echo', { input: { text } })))
-  await vi.waitFor(() => expect(channel.bufferedBytes).toBeGreaterThan(500_000))
+  await eventually(() => expect(channel.bufferedBytes).toBeGreaterThan(500_000))
   await turns()
   expect(channel.bufferedBytes).toBeLessThan(700_000)
   const got: Frame[] = []
   hostile.receive((frame) => got.push(frame))
-  await vi.waitFor(() => expect(got.length).toBe(200))
+  await eventually(() => expect(got.length).toBe(200))
   await peer[Symbol.asyncDispose]()
 })
 
@@ -309,7 +310,7 @@ test.each([
 test('more uploads at once than the limit are answered with wire.overloaded', async () => {
   await using a = attack({ limits: { maxUploads: 2 } })
   for (let id = 1; id <= 3; id++) a.send(request(id, 'test.take'))
-  await vi.waitFor(() => expect(a.answers()).toMatchObject([{ id: 3, error: { data: { code: 'wire.overloaded' } } }]))
+  await eventually(() => expect(a.answers()).toMatchObject([{ id: 3, error: { data: { code: 'wire.overloaded' } } }]))
 })
 
 test('an answer too large to be said is answered as that', async () => {
@@ -317,13 +318,13 @@ test('an answer too large to be said is answered as that', async () => {
   await expect(a.peer.call(echo, { text: 'x'.repeat(70_000) })).rejects.toMatchObject({ code: 'wire.too_large' })
   expect(a.peer.pendingCalls).toBe(0)
   a.send(request(1, 'test.echo', { input: { text: '\u0001'.repeat(20_000) } }))
-  await vi.waitFor(() => expect(a.peer.pendingCalls).toBe(0))
+  await eventually(() => expect(a.peer.pendingCalls).toBe(0))
 })
 
 test('progress and failures of a source that no frame can hold end no connection', async () => {
   await using a = attack({ limits: { maxFrame: 64 * 1024 } })
   a.send(request(1, 'test.chatty'))
-  await vi.waitFor(() => expect(a.answers()).toMatchObject([{ id: 1, result: null }]))
+  await eventually(() => expect(a.answers()).toMatchObject([{ id: 1, result: null }]))
   const next = () => Promise.reject(new Error('y'.repeat(70_000)))
   await expect(a.peer.upload(take, {}, { [Symbol.asyncIterator]: () => ({ next }) })).rejects.toMatchObject({ code: 'internal' })
   expect(a.got.every((frame) => frame.kind === 'text' && frame.text.length < 64 * 1024)).toBe(true)

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { eventually } from '../../test/resources/eventually.ts'
 import { failure } from '../contract/errors.ts'
 import { type Implementation, implement, implementation, type Principal } from '../contract/implementation.ts'
 import { operation } from '../contract/operation.ts'
@@ -178,7 +179,7 @@ describe.each(channelKinds)('two peers over %s', (kind) => {
       }
     }
     expect(await peers.left.upload(firstByte, {}, body())).toBe(7)
-    await vi.waitFor(() => expect(left).toBe(true))
+    await eventually(() => expect(left).toBe(true))
     expect(await peers.left.call(add, { a: 1, b: 1 })).toBe(2)
   })
 
@@ -186,7 +187,7 @@ describe.each(channelKinds)('two peers over %s', (kind) => {
     const seen: Seen = { waiting: 0, aborted: [], left: 0 }
     await using peers = await openPeers(kind, { seen })
     for await (const { n } of peers.left.items(tick, {})) if (n === 3) break
-    await vi.waitFor(() => expect(seen.left).toBe(1))
+    await eventually(() => expect(seen.left).toBe(1))
     expect(peers.left.pendingCalls).toBe(0)
   })
 
@@ -196,24 +197,24 @@ describe.each(channelKinds)('two peers over %s', (kind) => {
     const cancelling = new AbortController()
     const progress: unknown[] = []
     const call = peers.left.call(wait, {}, { signal: cancelling.signal, onProgress: (value) => progress.push(value) })
-    await vi.waitFor(() => expect(progress).toEqual(['waiting']))
+    await eventually(() => expect(progress).toEqual(['waiting']))
     cancelling.abort()
     await expect(call).rejects.toMatchObject({ code: 'call.cancelled' })
-    await vi.waitFor(() => expect(seen.aborted).toMatchObject([{ code: 'call.cancelled' }]))
+    await eventually(() => expect(seen.aborted).toMatchObject([{ code: 'call.cancelled' }]))
   })
 
   test('a deadline ends the call and its handler', async () => {
     const seen: Seen = { waiting: 0, aborted: [], left: 0 }
     await using peers = await openPeers(kind, { seen })
     await expect(peers.left.call(wait, {}, { timeoutMs: 30 })).rejects.toMatchObject({ code: 'call.deadline' })
-    await vi.waitFor(() => expect(seen.aborted.length).toBe(1))
+    await eventually(() => expect(seen.aborted.length).toBe(1))
   })
 
   test('closing ends every call of either side within 100 ms', async () => {
     const seen: Seen = { waiting: 0, aborted: [], left: 0 }
     await using peers = await openPeers(kind, { seen })
     const calls = Array.from({ length: 50 }, () => peers.left.call(wait, {}).catch((error: unknown) => error))
-    await vi.waitFor(() => expect(seen.waiting).toBe(50))
+    await eventually(() => expect(seen.waiting).toBe(50))
     const closedAt = performance.now()
     peers.right.close(failure('node.unknown'))
     const errors = await Promise.all(calls)

@@ -9,6 +9,7 @@ import { followEvents, type RunEvent } from '../../src/contract/event.ts'
 import { implement, type Principal } from '../../src/contract/implementation.ts'
 import { followLog, readOutput } from '../../src/contract/output.ts'
 import { writeStdin } from '../../src/contract/run.ts'
+import { eventually } from '../resources/eventually.ts'
 import { type ApiServer, ask, serveApi } from './api-server.ts'
 
 const eventsPath = '/api/v1/hosts/box/runs/r1/events'
@@ -115,10 +116,10 @@ describe('server-sent events', () => {
       seen += chunk
     })
     response.on('error', () => undefined)
-    await vi.waitFor(() => expect(idsOf(seen)).toEqual([1]))
+    await eventually(() => expect(idsOf(seen)).toEqual([1]))
     expect(gone).not.toHaveBeenCalled()
     response.destroy()
-    await vi.waitFor(() => expect(gone).toHaveBeenCalled())
+    await eventually(() => expect(gone).toHaveBeenCalled())
   })
 })
 
@@ -150,10 +151,10 @@ test('a reader that has gone before it was known who it is starts nothing that g
   })
   leaving.on('error', closed)
   leaving.end()
-  await vi.waitFor(() => expect(asked).toHaveBeenCalled())
+  await eventually(() => expect(asked).toHaveBeenCalled())
   leaving.destroy()
   // Another request on another connection is answered after the first one's end was seen.
-  await vi.waitFor(() => expect(closed).toHaveBeenCalled())
+  await eventually(() => expect(closed).toHaveBeenCalled())
   await ask(server, { path: '/healthz' })
   left.resolve()
   for (let turn = 0; turn < 5; turn++) await ask(server, { path: '/healthz' })
@@ -390,8 +391,8 @@ describe('uploads', () => {
     })
     asked.on('error', () => undefined)
     asked.write('some')
-    await vi.waitFor(() => expect(server.reached).toEqual(['run.stdin']))
+    await eventually(() => expect(server.reached).toEqual(['run.stdin']))
     asked.destroy()
-    await vi.waitFor(() => expect(ended).toHaveBeenCalledWith(expect.objectContaining({ code: 'call.cancelled' })))
+    await eventually(() => expect(ended).toHaveBeenCalledWith(expect.objectContaining({ code: 'call.cancelled' })))
   })
 })

@@ -1,13 +1,14 @@
 // A host as a whole: its policy, its workers in this process, its readers, its home.
 
 import { stat } from 'node:fs/promises'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { followJournal } from '../../src/contract/event.ts'
 import { getHostInfo } from '../../src/contract/host.ts'
 import { feedOutput } from '../../src/contract/output.ts'
 import { applyProc } from '../../src/contract/proc.ts'
 import { cancelRun, getRun, startRun } from '../../src/contract/run.ts'
 import type { Executor } from '../../src/host/host.ts'
+import { eventually } from '../resources/eventually.ts'
 import { makeTestHome, openTestHost } from './host-fixture.ts'
 
 const flow = { kind: 'workflow' as const, file: 'x.yaml', source: 'steps: []' }
@@ -46,7 +47,7 @@ test('a run is carried by a worker in this process, which writes, reports and ca
   await using home = await makeTestHome()
   await using box = await openTestHost(home, { executors: { workflow: executor } })
   await box.caller.call(startRun, { run: 'flow', spec: flow })
-  await vi.waitFor(async () => expect((await box.caller.call(getRun, { run: 'flow' })).lastEvent).toBe(3))
+  await eventually(async () => expect((await box.caller.call(getRun, { run: 'flow' })).lastEvent).toBe(3))
   await box.caller.call(cancelRun, { run: 'flow' })
   expect(await box.ended('flow')).toMatchObject({ state: 'cancelled', output: { stdout: 8 }, pid: null, exit: null })
   expect((await box.output('flow')).toString()).toBe('working\n')
@@ -82,7 +83,7 @@ test('a worker is called again with its history when the host reopens', async ()
   {
     await using box = await openTestHost(home, { executors: { workflow: executor } })
     await box.caller.call(startRun, { run: 'flow', spec: flow })
-    await vi.waitFor(async () => expect((await box.caller.call(getRun, { run: 'flow' })).lastEvent).toBe(3))
+    await eventually(async () => expect((await box.caller.call(getRun, { run: 'flow' })).lastEvent).toBe(3))
   }
   await using box = await openTestHost(home, { executors: { workflow: executor } })
   expect(await box.ended('flow')).toMatchObject({ state: 'succeeded', output: { stdout: 2 } })

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { cancelRun, getRun } from '../../src/contract/run.ts'
 import { identify } from '../../src/host/process-identity.ts'
+import { eventually } from '../resources/eventually.ts'
 import { makeTestHome, openTestHost } from './host-fixture.ts'
 
 /** The keeper's own start is in it. */
@@ -52,7 +53,7 @@ test.runIf(process.platform === 'linux')('runs leave no open files behind, in ho
   const keeper = (await home.keeperPid()) as number
   const before = { host: await openIn('self'), keeper: await openIn(keeper) }
   for (const round of ['second', 'third', 'fourth']) await many(round)
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     expect(await openIn('self')).toBeLessThanOrEqual(before.host + 2)
     expect(await openIn(keeper)).toBeLessThanOrEqual(before.keeper + 2)
   })

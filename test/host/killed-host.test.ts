@@ -10,6 +10,7 @@ import type { Crashpoint } from '../../src/contract/crashpoint.ts'
 import { hasCode } from '../../src/contract/errors.ts'
 import { applyProc, callProc, getProc } from '../../src/contract/proc.ts'
 import { cancelRun, getRun, writeStdin } from '../../src/contract/run.ts'
+import { eventually } from '../resources/eventually.ts'
 import { hostName, makeTestHome, openTestHost, program, type TestHome } from './host-fixture.ts'
 
 const sh = (line: string) => ['/bin/sh', '-c', line]
@@ -152,7 +153,7 @@ test('a proc outlives its host and calls back to the next one', async () => {
   await using home = await makeTestHome()
   await using killed = await hostProcess(home)
   await killed.tell({ proc: 'echo', spec: { argv: [process.execPath, program('echo-proc.ts')] } })
-  await vi.waitFor(() =>
+  await eventually(() =>
     readFile(join(home.dir, 'procs', 'echo.1', 'spawn'), 'utf8').then((text) => expect(text).toContain('pid')),
   )
   await killed.kill()

@@ -5,6 +5,7 @@ import { shutdownHost } from '../../src/contract/host.ts'
 import { applyProc, callProc, getProc, listProcs, type ProcState, stopProc } from '../../src/contract/proc.ts'
 import { cancelRun, getRun } from '../../src/contract/run.ts'
 import { identify } from '../../src/host/process-identity.ts'
+import { eventually } from '../resources/eventually.ts'
 import { makeTestHome, openTestHost, program, type TestHome, type TestHost } from './host-fixture.ts'
 
 let home: TestHome
@@ -118,7 +119,7 @@ test('shutting down ends the procs before it answers; runs go on, and nothing ne
   await apply('b', { argv: [program('ignore-term.sh')] })
   const pids = [
     (await reaches('a', 'running')).pid,
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const { pid } = await stateOf('b')
       expect(pid).not.toBeNull()
       return pid

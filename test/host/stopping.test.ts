@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { followLog } from '../../src/contract/output.ts'
 import { cancelRun, getRun, writeStdin } from '../../src/contract/run.ts'
 import { identify } from '../../src/host/process-identity.ts'
+import { eventually } from '../resources/eventually.ts'
 import { makeTestHome, openTestHost, program, type TestHome, type TestHost } from './host-fixture.ts'
 
 let home: TestHome
@@ -61,7 +62,7 @@ describe('cancelling', () => {
     expect(await identify(grandchild)).toBeDefined()
     await box.caller.call(cancelRun, { run: 'family' })
     await box.ended('family')
-    await vi.waitFor(async () => expect(await identify(grandchild)).toBeUndefined())
+    await eventually(async () => expect(await identify(grandchild)).toBeUndefined())
   })
 
   test('a child that tidies up has the grace for it, and its words are kept', async () => {

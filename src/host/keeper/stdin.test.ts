@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream'
 import fc from 'fast-check'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
+import { eventually } from '../../../test/resources/eventually.ts'
 import { openStdin, type StdinPart } from './stdin.ts'
 
 const never = new AbortController().signal
@@ -59,7 +60,7 @@ test('a process that does not read stops the writer instead of growing memory', 
   }
   const leaving = new AbortController()
   const writing = stdin.write(part(0, false, leaving.signal), endless())
-  await vi.waitFor(() => expect(pipe.writableNeedDrain).toBe(true))
+  await eventually(() => expect(pipe.writableNeedDrain).toBe(true))
   expect(taken).toBeLessThan(16 * 1024)
   leaving.abort()
   await expect(writing).rejects.toMatchObject({ code: 'call.cancelled' })
@@ -79,7 +80,7 @@ test('writers that leave a process that does not read add nothing, however many 
   for (let i = 0; i < 20; i++) {
     const leaving = new AbortController()
     const writing = stdin.write(part(0, false, leaving.signal), bytesOf(Buffer.alloc(100 * 1024)))
-    await vi.waitFor(() => expect(pipe.writableNeedDrain).toBe(true))
+    await eventually(() => expect(pipe.writableNeedDrain).toBe(true))
     setImmediate(() => leaving.abort())
     await writing.catch((error) => expect(error).toMatchObject({ code: 'call.cancelled' }))
     const more = new AbortController()

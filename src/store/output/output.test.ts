@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
+import { eventually } from '../../../test/resources/eventually.ts'
 import type { OutputStream } from '../../contract/output.ts'
 import { type Appender, openAppender } from './append.ts'
 import { observeOutput } from './observe.ts'
@@ -297,9 +298,9 @@ describe('a reader', () => {
     })()
     const appender = await openAppender(dir.path)
     await appender.append({ stream: 'stdout', bytes: Buffer.from('one'), at: 1 })
-    await vi.waitFor(() => expect(seen.join('')).toBe('one'))
+    await eventually(() => expect(seen.join('')).toBe('one'))
     await appender.append({ stream: 'stdout', bytes: Buffer.from('two'), at: 1 })
-    await vi.waitFor(() => expect(seen.join('')).toBe('onetwo'))
+    await eventually(() => expect(seen.join('')).toBe('onetwo'))
     // Known before the last bytes are here, as in a mirror.
     final = 9
     await appender.append({ stream: 'stdout', bytes: Buffer.from('end'), at: 1 })

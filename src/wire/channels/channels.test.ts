@@ -4,7 +4,8 @@ import { createServer } from 'node:http'
 import { type AddressInfo, createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { eventually } from '../../../test/resources/eventually.ts'
 import { failure } from '../../contract/errors.ts'
 import type { Channel, Frame } from '../channel.ts'
 import { channelKinds, openPair } from '../pairs.fixture.ts'
@@ -43,7 +44,7 @@ describe.each(channelKinds)('a %s channel', (kind) => {
       })
     for (let n = 1; n <= 3; n++) {
       takeOne()
-      await vi.waitFor(() => expect(got.length).toBe(n))
+      await eventually(() => expect(got.length).toBe(n))
     }
     expect([got[0], got[2]]).toEqual([text('one'), text('zwei \u{1f680}')])
     expect(Buffer.alloc(300_000, 7).equals((got[1] as Extract<Frame, { kind: 'binary' }>).bytes)).toBe(true)
@@ -73,7 +74,7 @@ describe.each(channelKinds)('a %s channel', (kind) => {
     })
     await pair.left.drained()
     expect(pair.left.bufferedBytes).toBeLessThan(200_000)
-    await vi.waitFor(() => expect(frames).toBe(200))
+    await eventually(() => expect(frames).toBe(200))
   })
 
   test('ends a wait for room when it closes', async () => {
@@ -128,7 +129,7 @@ test('a dial that is not answered ends at its deadline, or when it is cancelled'
   await expect(dialWebSocket(url, { timeoutMs: 30 })).rejects.toMatchObject({ code: 'call.deadline' })
   const cancelling = new AbortController()
   const dialling = dialWebSocket(url, { timeoutMs: 5_000, signal: cancelling.signal })
-  await vi.waitFor(() => expect(sockets.length).toBe(2))
+  await eventually(() => expect(sockets.length).toBe(2))
   cancelling.abort()
   await expect(dialling).rejects.toMatchObject({ code: 'call.cancelled' })
   for (const socket of sockets) socket.destroy()
