@@ -29,6 +29,8 @@ export interface ApiOptions {
   readonly socketPath: string
   /** Further names for Host and Origin: `name`, for any port, or `name:port`. */
   readonly allowHosts: readonly string[]
+  /** Whoever comes over TCP may only read. */
+  readonly readOnly?: boolean
   readonly log: Logger
 }
 
@@ -53,7 +55,7 @@ declare module 'fastify' {
 const closeTimeoutMs = 5_000
 
 /** Resolves once it listens. Rejects with `hub.bind_failed`, `home.unusable`. */
-export async function startApi({ hub, bind, socketPath, allowHosts, log }: ApiOptions): Promise<Api> {
+export async function startApi({ hub, bind, socketPath, allowHosts, readOnly = false, log }: ApiOptions): Promise<Api> {
   const auth = authOf(hub)
   const metrics = httpMetrics()
   const checkOrigin = originCheck({ bindHost: bind.host, allowHosts })
@@ -85,7 +87,7 @@ export async function startApi({ hub, bind, socketPath, allowHosts, log }: ApiOp
       seconds: reply.elapsedTime / 1000,
     }),
   )
-  addOperations(app, { hub, live, log })
+  addOperations(app, { hub, live, admission: { hub: hub.id, readOnly }, isLocal: auth.isLocal, log })
   addSystemRoutes(app, { hub, metrics, isLocal: auth.isLocal })
   app.setNotFoundHandler(
     answerMissing([

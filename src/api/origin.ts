@@ -3,7 +3,7 @@
 
 import type { IncomingMessage } from 'node:http'
 import { failure } from '../contract/errors.ts'
-import { isLoopback, plainAddress } from './loopback.ts'
+import { isLoopback, plainAddress } from '../wire/loopback.ts'
 
 interface Authority {
   readonly name: string

@@ -4,6 +4,8 @@ import type { Implementation, Principal } from '../contract/implementation.ts'
 import type { Channel } from '../wire/channel.ts'
 
 export interface HubPort {
+  /** Fingerprint of its key: what other hubs know it by. */
+  readonly id: string
   /** What a hub is asked itself: hubOperations. */
   readonly offers: Implementation
   /** What one of its hosts can be asked, by name or id: hostOperations. Rejects with `host.unknown`. */

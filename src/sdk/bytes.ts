@@ -3,15 +3,14 @@
 import type { Deadline } from '../contract/deadline.ts'
 import type { BytesOperation } from '../contract/operation.ts'
 import { transportFailure } from './broken.ts'
-import { type Asked, requestOf } from './request.ts'
+import { type Reading, requestOf } from './request.ts'
 import { resumed } from './resume.ts'
 import type { Transport } from './transport.ts'
 
 export function readBytes(
   transport: Transport,
   operation: BytesOperation,
-  input: Readonly<Record<string, unknown>>,
-  asked: Asked,
+  { input, asked, policy }: Reading,
   { signal, met }: Deadline,
 ): AsyncIterable<Uint8Array> {
   let received = 0
@@ -37,7 +36,7 @@ export function readBytes(
   }
 
   // Without an offset what was read cannot be told from what was not: its reader resumes by its own numbering.
-  return isResumable ? resumed(read, signal) : read(() => {})
+  return isResumable ? resumed(read, signal, policy) : read(() => {})
 }
 
 /** What is left to ask for after so many bytes; undefined when it was all. */

@@ -3,6 +3,7 @@
 
 import type { Caller } from '../contract/caller.ts'
 import { httpCaller } from './http-caller.ts'
+import type { ResumePolicy } from './resume.ts'
 import { type HubAddress, openTransport } from './transport.ts'
 
 export interface HubClient {
@@ -10,20 +11,21 @@ export interface HubClient {
   readonly hub: Caller
   /** Answers hostOperations for one host, by name or id. */
   host(ref: string): Caller
-  /** Closes every connection; calls in flight end with `wire.closed`. */
+  /** Closes every connection; calls in flight end with `wire.closed`, and reads go on over new ones. */
   close(): void
 }
 
 /**
- * Makes a client; nothing is sent before the first call. A call fails with the hub's own errors, `hub.not_running`, `wire.closed`,
- * `call.deadline` or `call.cancelled`. Reads resume by themselves after a break; calls and uploads are never repeated.
+ * Makes a client; nothing is sent before the first call. A call fails with the hub's own errors; with `hub.not_running`,
+ * `link.certificate` or `link.tls`, when nothing was sent; or with `wire.closed`, `call.deadline` or `call.cancelled`, when the hub
+ * may have done it all the same. Reads resume by themselves after a break; calls and uploads are never repeated.
  * Over HTTP a call reports no progress: `onProgress` is never told anything.
  */
-export function connectHub(address: HubAddress): HubClient {
+export function connectHub(address: HubAddress, policy: ResumePolicy = {}): HubClient {
   const transport = openTransport(address)
   return {
-    hub: httpCaller(transport, 'hub'),
-    host: (ref) => httpCaller(transport, { host: ref }),
+    hub: httpCaller(transport, 'hub', policy),
+    host: (ref) => httpCaller(transport, { host: ref }, policy),
     close: transport.close,
   }
 }

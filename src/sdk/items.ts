@@ -8,7 +8,7 @@ import { Problem } from '../contract/http.ts'
 import type { ItemsOperation, OutputOf } from '../contract/operation.ts'
 import { transportFailure } from './broken.ts'
 import { parseOutput } from './output.ts'
-import { type Asked, requestOf } from './request.ts'
+import { type Reading, requestOf } from './request.ts'
 import { parseJson, problemError } from './response.ts'
 import { resumed } from './resume.ts'
 import type { Transport } from './transport.ts'
@@ -19,30 +19,33 @@ const silenceMs = 45_000
 export function readItems<O extends ItemsOperation>(
   transport: Transport,
   operation: O,
-  input: Readonly<Record<string, unknown>>,
-  asked: Asked,
+  { input, asked, policy }: Reading,
   { signal, met }: Deadline,
 ): AsyncIterable<OutputOf<O>> {
   let last: unknown
-  return resumed(async function* (connected) {
-    const request = requestOf(operation, last === undefined ? input : { ...input, after: last }, asked)
-    const response = await transport.send({ ...request, headers: { Accept: 'text/event-stream' } }, signal)
-    connected()
-    try {
-      for await (const { event, data } of eventsOf(response, signal)) {
-        met()
-        if (event === 'end') return
-        if (event === 'error') throw errorOf(data)
-        if (event !== 'item') continue
-        const item = parseOutput(operation, parseJson(data))
-        last = numberOf(item, operation.numberedBy)
-        yield item
+  return resumed(
+    async function* (connected) {
+      const request = requestOf(operation, last === undefined ? input : { ...input, after: last }, asked)
+      const response = await transport.send({ ...request, headers: { Accept: 'text/event-stream' } }, signal)
+      connected()
+      try {
+        for await (const { event, data } of eventsOf(response, signal)) {
+          met()
+          if (event === 'end') return
+          if (event === 'error') throw errorOf(data)
+          if (event !== 'item') continue
+          const item = parseOutput(operation, parseJson(data))
+          last = numberOf(item, operation.numberedBy)
+          yield item
+        }
+        throw failure('wire.closed', { reason: 'the stream broke off' })
+      } finally {
+        response.destroy()
       }
-      throw failure('wire.closed', { reason: 'the stream broke off' })
-    } finally {
-      response.destroy()
-    }
-  }, signal)
+    },
+    signal,
+    policy,
+  )
 }
 
 async function* eventsOf(response: IncomingMessage, signal: AbortSignal): AsyncGenerator<EventSourceMessage> {

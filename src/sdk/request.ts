@@ -2,9 +2,17 @@
 
 import { httpPlace } from '../contract/http.ts'
 import type { Operation } from '../contract/operation.ts'
+import type { ResumePolicy } from './resume.ts'
 
 /** Who is asked: the hub, or one of its hosts. */
 export type Asked = 'hub' | { readonly host: string }
+
+/** A read: of whom, what, and for how long a broken one is taken up again. */
+export interface Reading {
+  readonly input: Readonly<Record<string, unknown>>
+  readonly asked: Asked
+  readonly policy: ResumePolicy
+}
 
 export interface HttpRequest {
   readonly method: string

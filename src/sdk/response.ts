@@ -5,11 +5,16 @@ import { failure, MusterError } from '../contract/errors.ts'
 import { Problem } from '../contract/http.ts'
 import { transportFailure } from './broken.ts'
 
+const fromProxy = new Set([502, 503, 504])
+
 /** The error that a response says. */
 export async function readProblem(response: IncomingMessage): Promise<MusterError> {
   const text = await readText(response)
   const problem = Problem.safeParse(parseJson(text))
   if (problem.success) return problemError(problem.data)
+  // Not the hub's: a proxy before it says that the hub is away. What the hub did with the request is not known.
+  if (fromProxy.has(response.statusCode ?? 0))
+    return failure('wire.closed', { reason: `what stands before the hub answered HTTP ${response.statusCode}` })
   return failure('wire.protocol', {
     problem: `HTTP ${response.statusCode} without problem details; something else answers at this address`,
   })

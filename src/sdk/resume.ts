@@ -4,6 +4,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { hasCode } from '../contract/errors.ts'
 
+/** The way to the hub is broken, or the hub's way to the host. */
+const broken = ['wire.closed', 'hub.not_running', 'host.offline'] as const
 const baseMs = 100
 const maxMs = 5_000
 const healthyMs = 5_000
@@ -11,6 +13,7 @@ const healthyMs = 5_000
 const giveUpMs = 60_000
 
 export interface ResumePolicy {
+  /** Infinity for a reader who stays for as long as it wants. */
   readonly giveUpMs?: number
   readonly random?: () => number
 }
@@ -42,8 +45,7 @@ export async function* resumed<T>(
     } catch (error) {
       const now = performance.now()
       everConnected ||= connectedAt <= now
-      const isBroken = hasCode(error, 'wire.closed') || hasCode(error, 'hub.not_running')
-      if (!isBroken || !everConnected || signal.aborted) throw error
+      if (!broken.some((code) => hasCode(error, code)) || !everConnected || signal.aborted) throw error
       if (gotOn || now - connectedAt >= healthyMs) failures = 0
       if (failures === 0) brokenAt = now
       const waitMs = random() * Math.min(maxMs, baseMs * 2 ** failures++)

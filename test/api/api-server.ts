@@ -27,6 +27,7 @@ export type HubParts = Partial<Omit<HubPort, 'offers' | 'host'>> & {
   readonly handlers?: readonly Bound[]
   readonly port?: number
   readonly allowHosts?: readonly string[]
+  readonly readOnly?: boolean
 }
 
 /** Tokens are the roles' names: `operator`, `viewer`, `node`. The hosts are `box` and `local`. */
@@ -34,6 +35,7 @@ export async function serveApi({
   handlers = [],
   port = 0,
   allowHosts = ['hub.example'],
+  readOnly = false,
   ...parts
 }: HubParts = {}): Promise<ApiServer> {
   const reached: string[] = []
@@ -41,6 +43,7 @@ export async function serveApi({
   const dir = await mkdtemp(join(tmpdir(), 'muster-api-'))
   const socketPath = join(dir, 'own', 'hub.sock')
   const hub: HubPort = {
+    id: 'hub-under-test',
     offers: answersTo(hubOperations, handlers, reached),
     async host(ref) {
       if (ref !== 'box' && ref !== 'local') throw failure('host.unknown', { host: ref })
@@ -53,7 +56,7 @@ export async function serveApi({
     ...parts,
   }
   const log = pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) })
-  const api = await startApi({ hub, bind: { host: '127.0.0.1', port }, socketPath, allowHosts, log })
+  const api = await startApi({ hub, bind: { host: '127.0.0.1', port }, socketPath, allowHosts, readOnly, log })
   const url = api.urls[0] as string
   return {
     url,

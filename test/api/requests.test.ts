@@ -15,6 +15,7 @@ import { followEvents } from '../../src/contract/event.ts'
 import { getHubInfo, submitRun } from '../../src/contract/fleet.ts'
 import { implement } from '../../src/contract/implementation.ts'
 import type { Channel } from '../../src/wire/channel.ts'
+import { eventually } from '../resources/eventually.ts'
 import { type ApiServer, ask, serveApi } from './api-server.ts'
 
 let server: ApiServer
@@ -148,9 +149,9 @@ test('a client that goes away cancels its call', async () => {
   })
   asked.on('error', () => undefined)
   asked.end('{"spec":{"kind":"command","argv":["a"]}}')
-  await vi.waitFor(() => expect(slow.reached).toEqual(['fleet.submit']))
+  await eventually(() => expect(slow.reached).toEqual(['fleet.submit']))
   asked.destroy()
-  await vi.waitFor(() => expect(cancelled).toHaveBeenCalledWith(expect.objectContaining({ code: 'call.cancelled' })))
+  await eventually(() => expect(cancelled).toHaveBeenCalledWith(expect.objectContaining({ code: 'call.cancelled' })))
 })
 
 test('not ready says so to strangers, and not why', async () => {
@@ -199,6 +200,7 @@ test('a socket that a dead process left is replaced, one that answers is not', a
   const start = () =>
     startApi({
       hub: {
+        id: 'hub',
         offers: new Map(),
         host: async () => new Map(),
         authenticate: async () => undefined,
@@ -248,7 +250,7 @@ test('closing ends streams at once, lets calls finish, and takes no more', async
     headers: { Connection: 'keep-alive' },
     body: '{"spec":{"kind":"command","argv":["a"]}}',
   })
-  await vi.waitFor(() => expect(closing.reached).toContain('fleet.submit'))
+  await eventually(() => expect(closing.reached).toContain('fleet.submit'))
   const closed = closing.close()
   await broken
   await expect(ask(closing, { path: '/healthz' })).rejects.toThrow(/ECONNREFUSED/)
@@ -290,12 +292,12 @@ test("a node's WebSocket reaches the hub, with its address", async () => {
   const accepted = vi.fn<(channel: Channel, remote: { address: string }) => void>()
   await using hub = await serveApi({ acceptTunnel: accepted })
   const socket = (await dial(hub, '/api/v1/tunnel')) as WebSocket
-  await vi.waitFor(() => expect(accepted).toHaveBeenCalledWith(expect.anything(), { address: '127.0.0.1' }))
+  await eventually(() => expect(accepted).toHaveBeenCalledWith(expect.anything(), { address: '127.0.0.1' }))
   const frames: unknown[] = []
   const [channel] = accepted.mock.calls[0] as [Channel, unknown]
   channel.receive((frame) => void frames.push(frame))
   socket.send('hello')
-  await vi.waitFor(() => expect(frames).toEqual([{ kind: 'text', text: 'hello' }]))
+  await eventually(() => expect(frames).toEqual([{ kind: 'text', text: 'hello' }]))
   await hub.close()
   expect((await channel.closed).code).toBe('wire.closed')
 })

@@ -16,6 +16,7 @@ import { feedOutput, readOutput } from '../../src/contract/output.ts'
 import { cancelRun, type Run, writeStdin } from '../../src/contract/run.ts'
 import { connectHub, type HubClient } from '../../src/sdk/client.ts'
 import { type ApiServer, type HubParts, serveApi as serve } from '../api/api-server.ts'
+import { eventually } from '../resources/eventually.ts'
 import { openProxy } from '../resources/proxy.ts'
 
 /** The relay's port is not the hub's, as behind any proxy. */
@@ -125,11 +126,21 @@ test("the hub's errors keep their code, sentence, hint and exit code", async () 
 test("an answer that is not the operation's is refused, and so is what is no hub", async () => {
   await using server = await serveApi({ handlers: [implement(findRun, async () => ({ id: 'r1' }) as never)] })
   await expect(clientOf(server).hub.call(findRun, { run: 'r1' })).rejects.toMatchObject({ code: 'wire.protocol' })
-  const other = createServer((_request, response) => response.writeHead(502).end('<html>')).listen(0, '127.0.0.1')
+  let status = 200
+  const other = createServer((_request, response) => response.writeHead(status).end('<html>')).listen(0, '127.0.0.1')
   await once(other, 'listening')
   using client = clientOf({ url: `http://127.0.0.1:${(other.address() as AddressInfo).port}` })
+  await expect(client.hub.call(findRun, { run: 'r1' })).rejects.toMatchObject({ code: 'wire.protocol' })
+  status = 404
   await expect(client.hub.call(findRun, { run: 'r1' })).rejects.toMatchObject({
     code: 'wire.protocol',
+    message: expect.stringContaining('404'),
+  })
+  // A proxy whose hub is away for a moment: not known what became of it, and worth another try.
+  status = 502
+  await expect(client.hub.call(findRun, { run: 'r1' })).rejects.toMatchObject({
+    code: 'wire.closed',
+    retryable: true,
     message: expect.stringContaining('502'),
   })
   client.close()
@@ -185,7 +196,7 @@ test.each(['call', 'items'] as const)('a deadline ends a %s here and there', asy
       ? client.hub.call(findRun, { run: 'r1' }, options)
       : collect(client.host('box').items(followEvents, { run: 'r1' }, options))
   await expect(asked).rejects.toMatchObject({ code: 'call.deadline' })
-  await vi.waitFor(() => expect(ended).toHaveBeenCalledOnce())
+  await eventually(() => expect(ended).toHaveBeenCalledOnce())
 })
 
 test.each(['call', 'items'] as const)('cancelling ends a %s at once, here and there', async (kind) => {
@@ -199,10 +210,10 @@ test.each(['call', 'items'] as const)('cancelling ends a %s at once, here and th
       ? client.hub.call(findRun, { run: 'r1' }, options)
       : collect(client.host('box').items(followEvents, { run: 'r1' }, options))
   const refused = expect(asked).rejects.toMatchObject({ code: 'call.cancelled' })
-  await vi.waitFor(() => expect(server.reached).toHaveLength(1))
+  await eventually(() => expect(server.reached).toHaveLength(1))
   leaving.abort()
   await refused
-  await vi.waitFor(() => expect(ended).toHaveBeenCalledOnce())
+  await eventually(() => expect(ended).toHaveBeenCalledOnce())
   await expect(client.hub.call(findRun, { run: 'r1' }, { signal: AbortSignal.abort() })).rejects.toMatchObject({
     code: 'call.cancelled',
   })
@@ -213,7 +224,7 @@ test('closing ends what is in flight', async () => {
   await using server = await serveEndless(() => undefined)
   using client = clientOf(server)
   const asked = expect(client.hub.call(findRun, { run: 'r1' })).rejects.toMatchObject({ code: 'wire.closed' })
-  await vi.waitFor(() => expect(server.reached).toHaveLength(1))
+  await eventually(() => expect(server.reached).toHaveLength(1))
   client.close()
   await asked
 })
@@ -234,7 +245,7 @@ test('leaving a stream early ends it at its source', async () => {
     expect(seq).toBe(1)
     break
   }
-  await vi.waitFor(() => expect(ended).toHaveBeenCalledOnce())
+  await eventually(() => expect(ended).toHaveBeenCalledOnce())
 })
 
 test('uploads arrive whole and are answered', async () => {
@@ -279,7 +290,39 @@ test('an upload that is refused says why and asks its source for no more', async
   await expect(client.host('box').upload(writeStdin, { run: 'r1' }, endless())).rejects.toMatchObject({
     code: 'run.stdin_closed',
   })
-  await vi.waitFor(() => expect(stopped).toHaveBeenCalledOnce())
+  await eventually(() => expect(stopped).toHaveBeenCalledOnce())
+})
+
+test('an upload that is answered early ends, though its source is waiting', async () => {
+  await using server = await serveApi({
+    handlers: [
+      implement(writeStdin, async (_input, _context, body) => {
+        for await (const bytes of body) return { written: bytes.length }
+        return { written: 0 }
+      }),
+    ],
+  })
+  using client = clientOf(server)
+  const left = vi.fn<() => void>()
+  const waiting: AsyncIterable<Uint8Array> = {
+    [Symbol.asyncIterator]() {
+      let given = false
+      return {
+        next() {
+          if (given) return new Promise(() => {})
+          given = true
+          return Promise.resolve({ done: false, value: randomBytes(7) })
+        },
+        async return() {
+          left()
+          return { done: true, value: undefined }
+        },
+      }
+    },
+  }
+  expect(await client.host('box').upload(writeStdin, { run: 'r1' }, waiting)).toEqual({ written: 7 })
+  await eventually(() => expect(left).toHaveBeenCalledOnce())
+  await expect(client.host('nowhere').upload(writeStdin, { run: 'r1' }, waiting)).rejects.toMatchObject({ code: 'host.unknown' })
 })
 
 test("an upload whose source fails sends no end and fails with the source's error", async () => {
@@ -295,11 +338,11 @@ test("an upload whose source fails sends no end and fails with the source's erro
   using client = clientOf(server)
   async function* broken() {
     yield randomBytes(10)
-    await vi.waitFor(() => expect(server.reached).toEqual(['run.stdin']))
+    await eventually(() => expect(server.reached).toEqual(['run.stdin']))
     throw failure('file.unreadable', { file: 'x', problem: 'it is gone' })
   }
   await expect(client.host('box').upload(writeStdin, { run: 'r1' }, broken())).rejects.toMatchObject({ code: 'file.unreadable' })
-  await vi.waitFor(() => expect(ends).toHaveBeenCalledWith(expect.objectContaining({ code: 'call.cancelled' })))
+  await eventually(() => expect(ends).toHaveBeenCalledWith(expect.objectContaining({ code: 'call.cancelled' })))
 })
 
 test('items go on after cuts, without a gap and without a repeat', async () => {
@@ -338,7 +381,7 @@ test('following goes on while the hub is away for a moment', async () => {
   const reading = (async () => {
     for await (const { seq } of client.host('box').items(followEvents, { run: 'r1', follow: true })) seen.push(seq)
   })()
-  await vi.waitFor(() => expect(seen).toEqual([1]))
+  await eventually(() => expect(seen).toEqual([1]))
   proxy.refuse()
   last.seq = 3
   grew.dispatchEvent(new Event('grew'))
@@ -401,7 +444,7 @@ test('a call whose connection breaks is not sent again', async () => {
   await using proxy = await openProxy(server.url)
   using client = clientOf(proxy)
   const asked = expect(client.hub.call(findRun, { run: 'r1' })).rejects.toMatchObject({ code: 'wire.closed' })
-  await vi.waitFor(() => expect(server.reached).toHaveLength(1))
+  await eventually(() => expect(server.reached).toHaveLength(1))
   proxy.cut()
   await asked
   expect(server.reached).toHaveLength(1)

@@ -1,4 +1,4 @@
-// Which addresses only this machine can reach. The API's origin check and whoever decides where a hub may listen use it.
+// Which addresses only this machine can reach: for whoever decides where a hub may listen, and where a secret may be sent.
 
 import { BlockList, isIP } from 'node:net'
 

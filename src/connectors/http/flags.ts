@@ -1,0 +1,19 @@
+// How `muster host add` is told of an http host.
+
+import type { ConnectorFlags } from '../flag.ts'
+
+export const httpFlags: ConnectorFlags = {
+  kind: 'http',
+  way: { flags: '--url <url>', field: 'url', description: 'reach it over https: the address of the hub that serves there' },
+  others: [
+    { flags: '--ca-file <file>', field: 'caFile', value: 'file', description: 'url: the authorities (PEM) that count for it' },
+    { flags: '--pin <key>', field: 'pin', description: 'url: its public key, as sha256//BASE64' },
+    {
+      flags: '--insecure',
+      field: 'insecure',
+      description: 'url: permit http:// beyond this machine',
+      warning: 'With --insecure, whoever is on the way can read the token and do there all that it allows.',
+    },
+  ],
+  takesToken: true,
+}
