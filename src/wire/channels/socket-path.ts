@@ -10,11 +10,12 @@ const maxPathBytes = 100
 
 /**
  * Where the socket `name` of a home is. A path that is too long for the system moves to a directory of this account under the
- * temporary directory, named by a hash of the home; throws `home.unusable` if that name is another's.
+ * temporary directory, named by a hash of the home; throws `home.unusable` if that name is another's. `spareBytes` are kept free
+ * for whoever makes the socket under a longer name first.
  */
-export function socketPath(home: string, name: string): string {
+export function socketPath(home: string, name: string, spareBytes = 0): string {
   const path = join(home, name)
-  if (Buffer.byteLength(path) <= maxPathBytes) return path
+  if (Buffer.byteLength(path) + spareBytes <= maxPathBytes) return path
   // Not imported: as an ES module it loads all of Web Crypto, and the command line asks for a path each time.
   const { createHash } = process.getBuiltinModule('node:crypto')
   const hash = createHash('sha256').update(home).digest('hex').slice(0, 16)
