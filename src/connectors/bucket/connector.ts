@@ -1,0 +1,374 @@
+// The hub's side of a bucket: a host that is asked by signed objects and answers by signed objects, at its workers' next look.
+// How it breaks: the store is away, or the workers are: then the host is offline, and what it is asked waits in the bucket.
+// Several workers may look into one bucket: to the hub they are one host, and each of its runs is with one of them.
+
+import { createHash } from 'node:crypto'
+import type { Caller, CallOptions } from '../../contract/caller.ts'
+import { deadlineOf } from '../../contract/deadline.ts'
+import { asMusterError, failure, MusterError } from '../../contract/errors.ts'
+import { followJournal } from '../../contract/event.ts'
+import { getHostInfo, type HostInfo } from '../../contract/host.ts'
+import type { Operation } from '../../contract/operation.ts'
+import { feedOutput } from '../../contract/output.ts'
+import { isTerminal, startRun, writeStdin } from '../../contract/run.ts'
+import { fingerprintOf } from '../../wire/identity.ts'
+import { linkStateCell, offline } from '../link-state.ts'
+import type { Connector, ConnectorContext, LinkState } from '../port.ts'
+import { makeBell } from './bell.ts'
+import { currentClaim } from './claims.ts'
+import type { BucketConfig } from './config.ts'
+import { unseal } from './envelope.ts'
+import { type Inbox, openInbox } from './inbox.ts'
+import { isIntroduced, joinKeyOf } from './join-token.ts'
+import { askKey, beatKey, jobKey, newsPrefix, parseKey, segmentKey } from './keys.ts'
+import { BeatMessage, largestObjectBytes, SegmentMessage } from './messages.ts'
+import type { Objects } from './objects.ts'
+import { openObjects } from './open-objects.ts'
+import { inPieces } from './pieces.ts'
+import { openRequests, type Requests } from './requests.ts'
+import { untilAborted } from './until-aborted.ts'
+
+const defaultIntervalMs = 15_000
+const soonMs = 1_000
+const sweepEveryMs = 3600_000
+const keepOverMs = 600_000
+/** So many beats may be missed before a worker counts as away. */
+const beatsMissed = 2.5
+/** A worker that has left is still reached for so long, so that what it left is read. */
+const graceMs = 5_000
+/** So many pieces of standard input lie in the bucket at once. */
+const piecesAhead = 4
+
+interface Opened {
+  readonly objects: Objects
+  readonly inbox: Inbox
+  readonly requests: Requests
+}
+
+/** Of what a run is to be; the fence of who asks is no part of it. */
+function digestOf(input: unknown): string {
+  const { spec, parent } = startRun.input.parse(input)
+  return createHash('sha256')
+    .update(JSON.stringify([spec, parent]))
+    .digest('hex')
+}
+
+export function connectBucket(config: BucketConfig, context: ConnectorContext): Connector {
+  const { host, identity, log, lastSeenAt } = context
+  const intervalMs = config.intervalMs ?? defaultIntervalMs
+  const trust = { host, joinKey: joinKeyOf(identity, host) }
+  const closing = new AbortController()
+  const wake = makeBell()
+  const waiting = new Map<string, Set<PromiseWithResolvers<unknown>>>()
+  /** Objects that were read, as they were, so that none is read twice. */
+  const read = new Map<string, string>()
+  let opening: Promise<Opened> | undefined
+  let latest: { readonly info: HostInfo; readonly heardAtMs: number } | undefined
+  let onlineUntilMs = 0
+  let trouble = 'no worker has looked into the bucket since the hub started'
+
+  const caller: Caller = {
+    call: answerCall,
+    items: answerItems,
+    bytes: answerBytes,
+    upload: answerUpload,
+  } as Caller
+  const cell = linkStateCell(
+    lastSeenAt === null
+      ? { status: 'never_seen', since: null, caller }
+      : { status: 'offline', since: lastSeenAt, reason: trouble, caller },
+  )
+
+  function open(): Promise<Opened> {
+    opening ??= (async () => {
+      const objects = await openObjects(config)
+      const inbox = await openInbox(context.dir, host)
+      return { objects, inbox, requests: openRequests({ objects, identity, host, inbox }) }
+    })()
+    // The next one tries again.
+    opening.catch(() => {
+      opening = undefined
+    })
+    return opening
+  }
+
+  /** What a worker has signed for this key, if the operator has let it in. */
+  function readWorker<T>(
+    key: string,
+    bytes: Uint8Array,
+    worker: string,
+    schema: { safeParse(value: unknown): { data?: T | undefined } },
+  ) {
+    const sealed = unseal({ host, key }, bytes)
+    if (!sealed || fingerprintOf(sealed.by) !== worker || !isIntroduced(trust, sealed.by, sealed.introduction)) return undefined
+    const message = schema.safeParse(sealed.header).data
+    return message && { message, body: sealed.body }
+  }
+
+  async function readNews({ objects, inbox }: Opened): Promise<boolean> {
+    const segments = new Map<string, { least: number; most: number }>()
+    let isNews = false
+    for await (const { key, tag, size } of objects.list(newsPrefix)) {
+      const named = parseKey(key)
+      if (size > largestObjectBytes || read.get(key) === tag) continue
+      if (named?.kind === 'beat') {
+        isNews = (await hearBeat(objects, inbox, named.worker)) || isNews
+        read.set(key, tag)
+      }
+      if (named?.kind !== 'segment') continue
+      const range = segments.get(named.worker) ?? { least: named.number, most: named.number }
+      segments.set(named.worker, { least: Math.min(range.least, named.number), most: Math.max(range.most, named.number) })
+    }
+    for (const [worker, { least, most }] of segments) {
+      const { next } = inbox.worker(worker)
+      // Put again by a worker that was killed, after it had been taken in.
+      for (let number = least; number < next && number <= most; number++) await objects.delete(segmentKey(worker, number))
+      for (let number = next; number <= most; number++) {
+        if (!(await takeIn({ objects, inbox }, worker, number))) break
+        isNews = true
+      }
+    }
+    return isNews
+  }
+
+  async function hearBeat(objects: Objects, inbox: Inbox, worker: string): Promise<boolean> {
+    const key = beatKey(worker)
+    const bytes = await objects.get(key, largestObjectBytes)
+    const beat = bytes && readWorker(key, bytes, worker, BeatMessage)?.message
+    const known = inbox.worker(worker)
+    // One that was heard before says nothing, whoever has put it there again.
+    if (!beat || beat.count <= known.beat) return false
+    known.beat = beat.count
+    await inbox.save()
+    latest = { info: beat.info, heardAtMs: Date.now() }
+    trouble = beat.leaving ? 'its worker has left' : 'its worker has not been heard of since'
+    const forMs = beat.leaving ? graceMs : beatsMissed * beat.everyMs + 2 * intervalMs
+    onlineUntilMs = Math.max(beat.leaving ? 0 : onlineUntilMs, Date.now() + forMs)
+    return true
+  }
+
+  /** Whether the segment was there, and a worker's. */
+  async function takeIn({ objects, inbox }: Pick<Opened, 'objects' | 'inbox'>, worker: string, number: number): Promise<boolean> {
+    const key = segmentKey(worker, number)
+    const bytes = await objects.get(key, largestObjectBytes)
+    const found = bytes && readWorker(key, bytes, worker, SegmentMessage)
+    if (!found || found.message.number !== number) {
+      if (bytes) log.warn({ host: context.name, key }, 'an object in the bucket is not what its worker has signed; passed over')
+      return false
+    }
+    const fenced = await fencedOut(objects, found.message)
+    await inbox.takeIn(
+      worker,
+      found.message,
+      found.body,
+      (run, fence) => !fenced.has(`${run}~${fence}`) && isNewest(inbox, run, fence),
+    )
+    for (const { to, error, value } of found.message.answers) {
+      const named = parseKey(to)
+      if (error && named?.kind === 'job') inbox.state.refused[named.run] = error
+      // What nobody waits for any more was carried out all the same.
+      if (named?.kind === 'ask') await objects.delete(to)
+      settle(to, error ? new MusterError(error) : undefined, value)
+    }
+    for (const { run } of found.message.events)
+      if (inbox.state.runs[run]?.run) settle(jobKey(run), undefined, inbox.state.runs[run]?.run)
+    await inbox.save()
+    await objects.delete(key)
+    return true
+  }
+
+  const isNewest = (inbox: Inbox, run: string, fence: number) => fence >= (inbox.state.runs[run]?.fence ?? 0)
+
+  /** The claims under which this segment speaks that have been given to others. */
+  async function fencedOut(objects: Objects, { events, outputs }: SegmentMessage): Promise<Set<string>> {
+    const spoken = new Map([...events, ...outputs].map(({ run, fence }) => [`${run}~${fence}`, { run, fence }]))
+    const lost = new Set<string>()
+    for (const [address, { run, fence }] of spoken) {
+      if ((await currentClaim(objects, trust, run, fence + 1)).claim) lost.add(address)
+    }
+    return lost
+  }
+
+  /** Runs that are over: nobody may begin them again, and what is told whole needs no object any more. */
+  async function cleanUp({ inbox, requests }: Opened): Promise<void> {
+    const over = Object.entries(inbox.state.runs).filter(([, { run, cleaned }]) => !cleaned && run && isTerminal(run.state))
+    const refused = Object.keys(inbox.state.refused).filter((run) => !(run in inbox.state.done))
+    if (over.length + refused.length === 0) return
+    await requests.end([
+      ...over.map(([run, { fence, output }]) => ({ run, fence, whole: output.whole })),
+      ...refused.map((run) => ({ run, fence: 1, whole: true })),
+    ])
+    for (const [, known] of over) known.cleaned = known.output.whole
+    await inbox.save()
+  }
+
+  function settle(to: string, error: MusterError | undefined, value: unknown): void {
+    for (const one of waiting.get(to) ?? []) {
+      if (error) one.reject(error)
+      else one.resolve(value)
+    }
+    waiting.delete(to)
+  }
+
+  async function answerCall(operation: Operation, input: never, options?: CallOptions): Promise<unknown> {
+    if (operation.name === getHostInfo.name) return hostInfo()
+    const { run } = input as { run?: string }
+    if (!operation.deferrable || run === undefined) return refuse(operation)
+    using deadline = deadlineOf(operation, options)
+    const { inbox, requests } = await untilAborted(open(), deadline.signal)
+    if (operation.name === startRun.name) return await begin({ inbox, requests }, run, input, deadline.signal)
+    const id = await untilAborted(requests.putAsk({ run, operation: operation.name, input }), deadline.signal)
+    return operation.output.parse(await answerTo(askKey(id), deadline.signal))
+  }
+
+  /** Standard input, which is written from an offset on, so that its pieces can come one by one. */
+  async function answerUpload(
+    operation: Operation,
+    { run, offset = 0, end = true }: { run: string; offset?: number; end?: boolean },
+    body: AsyncIterable<Uint8Array>,
+    options?: CallOptions,
+  ): Promise<unknown> {
+    if (operation.name !== writeStdin.name) refuse(operation)
+    using deadline = deadlineOf(operation, options)
+    const { requests } = await untilAborted(open(), deadline.signal)
+    const answers: Promise<unknown>[] = []
+    for await (const { bytes, isLast } of inPieces(body)) {
+      const ask = { run, operation: operation.name, input: { run, offset, end: isLast && end } }
+      offset += bytes.byteLength
+      const answer = answerTo(askKey(await untilAborted(requests.putAsk(ask, bytes), deadline.signal)), deadline.signal)
+      // Heard of below.
+      answer.catch(() => undefined)
+      answers.push(answer)
+      if (answers.length > piecesAhead) await answers.shift()
+    }
+    return operation.output.parse((await Promise.all(answers)).at(-1))
+  }
+
+  /** The run as its host has accepted it. Asked for again, it is the same run. */
+  async function begin(
+    { inbox, requests }: Pick<Opened, 'inbox' | 'requests'>,
+    run: string,
+    input: unknown,
+    signal: AbortSignal,
+  ) {
+    const { specs, runs } = inbox.state
+    const spec = digestOf(input)
+    specs[run] ??= spec
+    if (specs[run] !== spec) throw failure('run.conflict', { run })
+    const known = runs[run]?.run
+    if (known) return known
+    const refused = inbox.state.refused[run]
+    if (refused) throw new MusterError(refused)
+    const answer = answerTo(jobKey(run), signal)
+    await Promise.race([requests.putJob(run, input), answer])
+    return startRun.output.parse(await answer)
+  }
+
+  async function answerTo(to: string, signal: AbortSignal): Promise<unknown> {
+    const one = Promise.withResolvers<unknown>()
+    const those = waiting.get(to) ?? new Set()
+    waiting.set(to, those.add(one))
+    wake.ring()
+    try {
+      return await untilAborted(one.promise, signal)
+    } finally {
+      those.delete(one)
+      if (those.size === 0 && waiting.get(to) === those) waiting.delete(to)
+    }
+  }
+
+  async function hostInfo(): Promise<HostInfo> {
+    const { runs } = (await open()).inbox.state
+    if (!latest || cell.state.status !== 'online') throw failure('host.offline', { host: context.name, reason: trouble })
+    // Its clock has gone on since; how long the beat had lain in the bucket before, nobody knows.
+    const clock = new Date(Date.parse(latest.info.clock) + Date.now() - latest.heardAtMs).toISOString()
+    // Told sooner than by the next beat, and of all workers.
+    const live = Object.values(runs).filter(({ run }) => run && !isTerminal(run.state)).length
+    return { ...latest.info, clock, activeRuns: live }
+  }
+
+  async function* answerItems(operation: Operation, input: { after?: number; follow?: boolean }, options?: CallOptions) {
+    if (operation.name !== followJournal.name) refuse(operation)
+    const { inbox } = await open()
+    yield* inbox.journal(input.after ?? 0, input.follow ?? false, streamSignal(options))
+  }
+
+  async function* answerBytes(operation: Operation, input: { run: string; after?: number }, options?: CallOptions) {
+    if (operation.name !== feedOutput.name) refuse(operation)
+    const { inbox } = await open()
+    yield* inbox.feed({ ...input, after: input.after ?? 0 }, streamSignal(options))
+  }
+
+  const streamSignal = ({ signal }: CallOptions = {}) => (signal ? AbortSignal.any([signal, closing.signal]) : closing.signal)
+
+  function refuse(operation: Operation): never {
+    throw failure('host.deferred', { host: context.name, operation: operation.name })
+  }
+
+  function setState(inbox: Inbox): void {
+    const isOnline = Date.now() < onlineUntilMs
+    const wasOnline = cell.state.status === 'online'
+    if (isOnline && !wasOnline) cell.set({ status: 'online', since: new Date().toISOString(), caller })
+    if (!isOnline && wasOnline && inbox.isRead)
+      cell.set({ ...(offline(trouble) as Extract<LinkState, { status: 'offline' }>), caller })
+  }
+
+  /** Before any worker was heard of, what is known is only whether the bucket can be used. */
+  function tellWhyNeverSeen(reason: string | undefined): void {
+    if (cell.state.status !== 'never_seen' || cell.state.reason === reason) return
+    cell.set({ status: 'never_seen', since: null, caller, ...(reason !== undefined && { reason }) })
+  }
+
+  async function look(): Promise<void> {
+    let pauseMs = soonMs
+    let sweptAtMs = 0
+    while (!closing.signal.aborted) {
+      try {
+        const opened = await open()
+        const isNews = await readNews(opened)
+        await cleanUp(opened)
+        if (Date.now() - sweptAtMs > sweepEveryMs) {
+          await opened.requests.sweep()
+          sweptAtMs = Date.now()
+        }
+        await opened.inbox.forgetOlderThan(keepOverMs)
+        setState(opened.inbox)
+        tellWhyNeverSeen(undefined)
+        // Often after news or a question, then less and less.
+        pauseMs = isNews ? soonMs : 1.5 * pauseMs
+      } catch (error) {
+        if (closing.signal.aborted) return
+        const known = asMusterError(error)
+        trouble = known.message
+        log.warn({ host: context.name, error: known.toValue() }, 'the bucket could not be looked at; trying again')
+        pauseMs = intervalMs
+        if (Date.now() >= onlineUntilMs && cell.state.status === 'online') cell.set({ ...offlineNow(), caller })
+        tellWhyNeverSeen(trouble.replace(/\.$/, ''))
+      }
+      pauseMs = Math.min(pauseMs, intervalMs)
+      const before = waiting.size
+      await wake.wait(pauseMs, closing.signal)
+      if (waiting.size > before) pauseMs = soonMs
+    }
+  }
+
+  const offlineNow = () => offline(trouble) as Extract<LinkState, { status: 'offline' }>
+  const looking = look()
+
+  async function close(reason: MusterError): Promise<void> {
+    closing.abort(reason)
+    for (const to of [...waiting.keys()]) settle(to, reason, undefined)
+    cell.set(offline(reason.message))
+    await looking
+  }
+
+  return {
+    traits: { mirrored: true, deferred: true, interactive: false },
+    get state() {
+      return cell.state
+    },
+    onChange: cell.onChange,
+    close,
+    [Symbol.asyncDispose]: () => close(failure('wire.closed', { reason: 'the hub is closing' })),
+  }
+}

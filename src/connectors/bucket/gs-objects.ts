@@ -1,0 +1,95 @@
+// A bucket of Google Cloud Storage, by its JSON API. Credentials come from Google's own chain: GOOGLE_APPLICATION_CREDENTIALS, gcloud's,
+// the machine's. Only those are a library's; the four requests are plain ones.
+
+import { GoogleAuth } from 'google-auth-library'
+import { z } from 'zod'
+import { failure } from '../../contract/errors.ts'
+import type { Objects } from './objects.ts'
+import { pause } from './pause.ts'
+
+const google = 'https://storage.googleapis.com'
+const scope = 'https://www.googleapis.com/auth/devstorage.read_write'
+const attempts = 5
+const firstAgainMs = 200
+const requestMs = 60_000
+
+const Page = z.object({
+  items: z.array(z.object({ name: z.string(), generation: z.string(), size: z.coerce.number() })).default([]),
+  nextPageToken: z.string().optional(),
+})
+
+export function gsObjects({ bucket, below, endpoint }: { bucket: string; below: string; endpoint?: string }): Objects {
+  const auth = new GoogleAuth({ scopes: scope })
+  const base = endpoint?.replace(/\/$/, '') ?? google
+  const objectUrl = (key: string) => `${base}/storage/v1/b/${bucket}/o/${encodeURIComponent(below + key)}`
+  const uploadUrl = (key: string) =>
+    `${base}/upload/storage/v1/b/${bucket}/o?uploadType=media&name=${encodeURIComponent(below + key)}`
+  const unavailable = (problem: string, cause?: unknown) =>
+    failure('bucket.unavailable', { bucket: `gs://${bucket}`, problem }, { cause })
+
+  /** One request, again while the store is busy. Statuses in `fine` are answers; any other is thrown. */
+  async function ask(method: string, url: string, fine: readonly number[], body?: Uint8Array<ArrayBuffer>): Promise<Response> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const headers = await credentials(url)
+        const response = await fetch(url, { method, headers, signal: AbortSignal.timeout(requestMs), ...(body && { body }) })
+        if (response.ok || fine.includes(response.status)) return response
+        const problem = `it answered ${response.status} ${(await response.text()).slice(0, 200)}`
+        if ((response.status < 500 && response.status !== 429) || attempt === attempts) throw unavailable(problem)
+      } catch (error) {
+        if (!(error instanceof TypeError) || attempt === attempts)
+          throw error instanceof Error && error.name !== 'MusterError' ? unavailable(error.message, error) : error
+      }
+      await pause(firstAgainMs * 2 ** attempt * Math.random(), never)
+    }
+  }
+
+  /** None for a store of another address where the chain has none: what is not Google's may want none. */
+  async function credentials(url: string): Promise<Headers> {
+    try {
+      return await auth.getRequestHeaders(url)
+    } catch (error) {
+      if (endpoint !== undefined) return new Headers()
+      throw error
+    }
+  }
+
+  const put = (url: string, fine: readonly number[], bytes: Uint8Array) => ask('POST', url, fine, new Uint8Array(bytes))
+
+  return {
+    async put(key, bytes) {
+      await (await put(uploadUrl(key), [], bytes)).body?.cancel()
+    },
+    async putIfAbsent(key, bytes) {
+      const response = await put(`${uploadUrl(key)}&ifGenerationMatch=0`, [412], bytes)
+      await response.body?.cancel()
+      return response.ok
+    },
+    async get(key, maxBytes) {
+      const response = await ask('GET', `${objectUrl(key)}?alt=media`, [404])
+      const isTooLarge =
+        Number(response.headers.get('content-length') ?? response.headers.get('x-goog-stored-content-length') ?? Infinity) >
+        maxBytes
+      if (response.ok && !isTooLarge) return new Uint8Array(await response.arrayBuffer())
+      await response.body?.cancel()
+      return undefined
+    },
+    async *list(prefix) {
+      for (let token: string | undefined = ''; token !== undefined; ) {
+        const query = new URLSearchParams({
+          prefix: below + prefix,
+          fields: 'items(name,generation,size),nextPageToken',
+          ...(token && { pageToken: token }),
+        })
+        const page = Page.parse(await (await ask('GET', `${base}/storage/v1/b/${bucket}/o?${query}`, [])).json())
+        for (const { name, generation, size } of page.items) yield { key: name.slice(below.length), tag: generation, size }
+        token = page.nextPageToken
+      }
+    },
+    async delete(key) {
+      await (await ask('DELETE', objectUrl(key), [404])).body?.cancel()
+    },
+  }
+}
+
+const never = new AbortController().signal

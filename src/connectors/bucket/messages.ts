@@ -1,0 +1,73 @@
+// What the signed objects say. Their keys are in keys.ts, their signatures in envelope.ts.
+
+import { z } from 'zod'
+import { RunEvent } from '../../contract/event.ts'
+import { HostInfo } from '../../contract/host.ts'
+import { RunId } from '../../contract/names.ts'
+import { ErrorValue } from '../../contract/run.ts'
+
+/** Nobody honest writes a larger object: whatever is, is not read. */
+export const largestObjectBytes = 16 * 1024 * 1024
+/** How long what a hub has signed may be acted on. What still waits is signed anew long before. */
+export const validMs = 24 * 3600 * 1000
+/** So much later a job that is over may be forgotten: no worker takes it for valid any more, unless its clock is so wrong. */
+export const clockSlackMs = 2 * 3600 * 1000
+
+const Count = z.int().nonnegative()
+
+/** A run to start: the input of run.start. */
+export const JobMessage = z.object({ type: z.literal('job'), run: RunId, input: z.unknown(), validUntil: Count })
+
+/** A deferrable operation that names a run. */
+export const AskMessage = z.object({
+  type: z.literal('ask'),
+  run: RunId,
+  operation: z.string(),
+  input: z.unknown(),
+  validUntil: Count,
+})
+export type AskMessage = z.output<typeof AskMessage>
+
+/** Runs whose jobs are over, each with the time after which its job is not valid anyway. A worker takes no older list than it knows. */
+export const DoneMessage = z.object({ type: z.literal('done'), version: Count, runs: z.record(RunId, Count) })
+
+/** A worker's claim. `asked`: what was asked of the run and is done, so that no worker does it again. `ended`: nobody need take it over. */
+export const ClaimMessage = z.object({
+  type: z.literal('claim'),
+  run: RunId,
+  fence: z.int().positive(),
+  nonce: z.string(),
+  renewal: Count,
+  leaseMs: z.int().positive(),
+  ended: z.boolean(),
+  asked: z.array(z.string()),
+})
+export type ClaimMessage = z.output<typeof ClaimMessage>
+
+/** That a worker lives. Each has a higher count than the one before. `leaving`: it has gone by its own will. */
+export const BeatMessage = z.object({
+  type: z.literal('beat'),
+  count: Count,
+  everyMs: z.int().positive(),
+  leaving: z.boolean(),
+  info: HostInfo,
+})
+export type BeatMessage = z.output<typeof BeatMessage>
+
+const Claimed = { run: RunId, fence: z.int().positive() }
+
+/** How far a run has been told of: its last event, its last chunk of output. */
+const Told = z.object({ seq: Count, chunks: Count })
+export type Told = z.output<typeof Told>
+
+/** What has happened since the segment before. The body is the chunk records of `outputs`, one after the other. */
+export const SegmentMessage = z.object({
+  type: z.literal('segment'),
+  number: z.int().positive(),
+  events: z.array(z.object({ ...Claimed, event: RunEvent })),
+  outputs: z.array(z.object({ ...Claimed, after: Count, chunks: Count, bytes: Count, whole: z.boolean() })),
+  answers: z.array(z.object({ to: z.string(), value: z.unknown().optional(), error: ErrorValue.optional() })),
+  /** For the worker itself: where each unfinished run goes on after this segment. */
+  told: z.record(RunId, Told),
+})
+export type SegmentMessage = z.output<typeof SegmentMessage>

@@ -1,0 +1,168 @@
+// What a worker has to tell its hub, gathered into signed, numbered segments: events, output, answers. One segment is put at a time,
+// and is on this machine's disk before: see worker-home.ts.
+
+import type { Logger } from 'pino'
+import { asMusterError } from '../../contract/errors.ts'
+import type { RunEvent } from '../../contract/event.ts'
+import type { Identity } from '../../wire/identity.ts'
+import { makeBell } from './bell.ts'
+import { seal, unseal } from './envelope.ts'
+import { segmentKey } from './keys.ts'
+import { SegmentMessage, type Told } from './messages.ts'
+import type { Objects } from './objects.ts'
+import { pause } from './pause.ts'
+import type { WorkerHome } from './worker-home.ts'
+
+/** Output in one segment, about. */
+const mostBytes = 4 * 1024 * 1024
+const mostEvents = 2_000
+const putAgainMs = 1_000
+const putAgainAtMostMs = 30_000
+
+type Claimed = { readonly run: string; readonly fence: number }
+type Answer = SegmentMessage['answers'][number]
+type Output = SegmentMessage['outputs'][number]
+
+export interface News {
+  /** Where a run goes on, by the segments made so far. */
+  toldOf(run: string): Told
+  /** Resolves when there is room for more, not when it is put; so does `output`. */
+  event(claimed: Claimed, event: RunEvent): Promise<void>
+  output(claimed: Claimed, piece: { after: number; chunks: number; bytes: Uint8Array }): Promise<void>
+  /** There is no more output. */
+  outputIsWhole(claimed: Claimed, chunks: number): void
+  answer(answer: Answer): void
+  /** Drops what is not yet in a segment of a run that is another's now. */
+  drop(run: string): void
+  /** Resolves once all that was told until now is in the bucket, or the signal aborts. */
+  settled(signal: AbortSignal): Promise<void>
+  /** Puts segments until the signal aborts. */
+  send(signal: AbortSignal): Promise<void>
+}
+
+export interface NewsOf {
+  readonly objects: Objects
+  readonly home: WorkerHome
+  readonly host: string
+  readonly worker: { readonly id: string; readonly identity: Identity; readonly introduction: string }
+  /** What comes within this time goes into one segment. */
+  readonly gatherMs: number
+  readonly log: Logger
+}
+
+export function openNews({ objects, home, host, worker, gatherMs, log }: NewsOf): News {
+  const come = makeBell()
+  let wasPut = Promise.withResolvers<void>()
+  const place = (number: number) => ({ host, key: segmentKey(worker.id, number) })
+  const former = home.newest && SegmentMessage.parse(unseal(place(home.newest.number), home.newest.bytes)?.header)
+  let number = former?.number ?? 0
+  const told = new Map<string, Told>(Object.entries(former?.told ?? {}))
+  const toldOf = (run: string): Told => told.get(run) ?? { seq: 0, chunks: 0 }
+
+  // Each thing to tell has a number, so that one can wait until it and all before it are put.
+  let events: { at: number; event: SegmentMessage['events'][number] }[] = []
+  let outputs: { at: number; output: Output; bytes: Uint8Array }[] = []
+  let answers: { at: number; answer: Answer }[] = []
+  let last = 0
+  /** The lowest number in the segment that is being put. */
+  let underway = home.newest ? 0 : Infinity
+  const oldest = () => Math.min(events[0]?.at ?? Infinity, outputs[0]?.at ?? Infinity, answers[0]?.at ?? Infinity)
+  const waitingBytes = () => outputs.reduce((sum, { bytes }) => sum + bytes.byteLength, 0)
+
+  async function untilRoom(): Promise<void> {
+    come.ring()
+    while (events.length > 2 * mostEvents || waitingBytes() > 2 * mostBytes) await wasPut.promise
+  }
+
+  /** The next segment's bytes; what goes into it no longer waits. */
+  function gather(): Buffer {
+    underway = oldest()
+    number++
+    const taken = { events: events.splice(0, mostEvents), answers, outputs: [] as typeof outputs }
+    answers = []
+    for (let size = 0; outputs[0] && size < mostBytes; ) {
+      size += outputs[0].bytes.byteLength
+      taken.outputs.push(outputs[0])
+      outputs = outputs.slice(1)
+    }
+    for (const { event } of taken.events) told.set(event.run, { chunks: toldOf(event.run).chunks, seq: event.event.seq })
+    for (const { output } of taken.outputs)
+      told.set(output.run, { seq: toldOf(output.run).seq, chunks: output.after + output.chunks })
+    for (const run of [...told.keys()]) if (home.held.get(run)?.ended !== false) told.delete(run)
+    const message: SegmentMessage = {
+      type: 'segment',
+      number,
+      events: taken.events.map(({ event }) => event),
+      outputs: taken.outputs.map(({ output }) => output),
+      answers: taken.answers.map(({ answer }) => answer),
+      told: Object.fromEntries(told),
+    }
+    return seal(
+      place(number),
+      worker,
+      message,
+      taken.outputs.map(({ bytes }) => bytes),
+    )
+  }
+
+  async function put(at: number, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+    for (let againMs = putAgainMs; !signal.aborted; againMs = Math.min(2 * againMs, putAgainAtMostMs)) {
+      try {
+        await objects.put(segmentKey(worker.id, at), bytes)
+        underway = Infinity
+        wasPut.resolve()
+        wasPut = Promise.withResolvers()
+        return
+      } catch (error) {
+        log.warn({ error: asMusterError(error).toValue() }, 'a segment could not be put; trying again')
+        await pause(againMs, signal)
+      }
+    }
+  }
+
+  return {
+    toldOf,
+    event({ run, fence }, event) {
+      events.push({ at: ++last, event: { run, fence, event } })
+      return untilRoom()
+    },
+    output({ run, fence }, { after, chunks, bytes }) {
+      outputs.push({ at: ++last, output: { run, fence, after, chunks, bytes: bytes.byteLength, whole: false }, bytes })
+      return untilRoom()
+    },
+    outputIsWhole({ run, fence }, chunks) {
+      outputs.push({
+        at: ++last,
+        output: { run, fence, after: chunks, chunks: 0, bytes: 0, whole: true },
+        bytes: new Uint8Array(),
+      })
+      come.ring()
+    },
+    answer(answer) {
+      answers.push({ at: ++last, answer })
+      come.ring()
+    },
+    drop(run) {
+      events = events.filter(({ event }) => event.run !== run)
+      outputs = outputs.filter(({ output }) => output.run !== run)
+      told.delete(run)
+    },
+    async settled(signal) {
+      const until = last
+      const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+      while (!signal.aborted && Math.min(oldest(), underway) <= until) await Promise.race([wasPut.promise, aborted])
+    },
+    async send(signal) {
+      // What was made before a kill may not have been put.
+      if (home.newest) await put(home.newest.number, home.newest.bytes, signal)
+      while (!signal.aborted) {
+        if (oldest() === Infinity) await come.wait(2 ** 31 - 1, signal)
+        if (waitingBytes() < mostBytes) await pause(gatherMs, signal)
+        if (oldest() === Infinity || signal.aborted) continue
+        const bytes = gather()
+        await home.keepSegment(number, bytes)
+        await put(number, bytes, signal)
+      }
+    },
+  }
+}

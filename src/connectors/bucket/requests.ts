@@ -1,0 +1,98 @@
+// What a hub writes into a bucket, each object signed for its key: jobs, what is asked of runs, and which jobs are over.
+// What waits long is signed anew, since no worker acts on what was signed more than a day ago.
+
+import { decodeTime, monotonicFactory } from 'ulidx'
+import { failure } from '../../contract/errors.ts'
+import type { Identity } from '../../wire/identity.ts'
+import { seal, unseal } from './envelope.ts'
+import type { Inbox } from './inbox.ts'
+import { askKey, claimKey, doneKey, jobKey, parseKey, queuePrefix } from './keys.ts'
+import { type AskMessage, clockSlackMs, JobMessage, largestObjectBytes, validMs } from './messages.ts'
+import type { Objects } from './objects.ts'
+
+export interface Requests {
+  /** Once is enough, however often it is asked. */
+  putJob(run: string, input: unknown): Promise<void>
+  /** The id by which it is answered. */
+  putAsk(ask: Pick<AskMessage, 'run' | 'operation' | 'input'>, body?: Uint8Array): Promise<string>
+  /** Nobody may begin these any more. What is over whole is deleted as well. */
+  end(runs: readonly { run: string; fence: number; whole: boolean }[]): Promise<void>
+  /** Deletes what is left over, and signs anew what waits. */
+  sweep(): Promise<void>
+}
+
+export function openRequests(of: { objects: Objects; identity: Identity; host: string; inbox: Inbox }): Requests {
+  const { objects, identity, host, inbox } = of
+  const { state } = inbox
+  const nextUlid = monotonicFactory()
+  const signedAtMs = new Map<string, number>()
+
+  async function put(key: string, message: unknown, body: readonly Uint8Array[] = []): Promise<void> {
+    const bytes = seal({ host, key }, { identity }, message, body)
+    if (bytes.byteLength > largestObjectBytes)
+      throw failure('wire.too_large', { bytes: bytes.byteLength, limit: largestObjectBytes })
+    await objects.put(key, bytes)
+  }
+
+  async function signJob(run: string, input: unknown): Promise<void> {
+    const now = Date.now()
+    await put(jobKey(run), { type: 'job', run, input, validUntil: now + validMs })
+    signedAtMs.set(run, now)
+  }
+
+  async function resign(run: string): Promise<void> {
+    const key = jobKey(run)
+    const bytes = await objects.get(key, largestObjectBytes)
+    const sealed = bytes && unseal({ host, key }, bytes)
+    const job = sealed?.by === identity.publicKey ? JobMessage.safeParse(sealed.header).data : undefined
+    if (job) await signJob(run, job.input)
+  }
+
+  async function deleteJob(run: string, fence: number): Promise<void> {
+    // The job first: who then still finds a free claim finds no job under it.
+    await objects.delete(jobKey(run))
+    for (let one = 1; one <= fence; one++) await objects.delete(claimKey(run, one))
+    signedAtMs.delete(run)
+  }
+
+  return {
+    async putJob(run, input) {
+      if ((signedAtMs.get(run) ?? 0) < Date.now() - validMs / 2) await signJob(run, input)
+    },
+    async putAsk({ run, operation, input }, body) {
+      // Ids go up whatever the clock does, also over restarts.
+      state.askedAtMs = Math.max(Date.now(), state.askedAtMs + 1)
+      await inbox.save()
+      const id = nextUlid(state.askedAtMs)
+      await put(askKey(id), { type: 'ask', run, operation, input, validUntil: Date.now() + validMs }, body && [body])
+      return id
+    },
+    async end(runs) {
+      const now = Date.now()
+      const fresh = runs.filter(({ run }) => !(run in state.done))
+      if (fresh.length > 0) {
+        const kept = Object.entries(state.done).filter(([, until]) => until > now)
+        const added = fresh.map(({ run }) => [run, now + validMs + clockSlackMs] as const)
+        state.done = Object.fromEntries([...kept, ...added])
+        state.doneVersion++
+        await inbox.save()
+        await put(doneKey, { type: 'done', version: state.doneVersion, runs: state.done })
+      }
+      for (const { run, fence, whole } of runs) if (whole) await deleteJob(run, fence)
+    },
+    async sweep() {
+      const now = Date.now()
+      const open = new Set<string>()
+      const claims: { key: string; run: string }[] = []
+      for await (const { key } of objects.list(queuePrefix)) {
+        const named = parseKey(key)
+        if (named?.kind === 'job' && named.run in state.done && !state.runs[named.run]) await objects.delete(key)
+        else if (named?.kind === 'job') open.add(named.run)
+        else if (named?.kind === 'claim') claims.push({ key, run: named.run })
+        else if (named?.kind === 'ask' && decodeTime(named.id) < now - validMs) await objects.delete(key)
+      }
+      for (const run of open) if ((signedAtMs.get(run) ?? 0) < now - validMs / 2) await resign(run)
+      for (const { key, run } of claims) if (!open.has(run) && run in state.done) await objects.delete(key)
+    },
+  }
+}

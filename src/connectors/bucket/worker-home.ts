@@ -1,0 +1,127 @@
+// What a worker keeps of one bucket, in $MUSTER_HOME/node/bucket/<host>/<worker>/: whose bucket it is, which runs it holds, and the segments that
+// it has made and perhaps not yet put. No secret: the join token is not kept, and the key is the node's own.
+//
+// A segment is on disk before it is put, and is put again after a kill: the same bytes under the same key, so nothing is lost or doubled.
+
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import type { Held } from './claims.ts'
+import { BucketPlace } from './config.ts'
+
+const JoinedBucket = z.strictObject({
+  place: BucketPlace,
+  host: z.string(),
+  hubKey: z.string(),
+  joinKey: z.string(),
+  introduction: z.string(),
+})
+export type JoinedBucket = z.output<typeof JoinedBucket>
+
+const Kept = z.object({
+  /** How often a worker was started on this home: the upper part of its beats' counts. */
+  life: z.int().nonnegative(),
+  doneVersion: z.int().nonnegative(),
+  held: z.record(
+    z.string(),
+    z.object({
+      fence: z.int().positive(),
+      nonce: z.string(),
+      renewal: z.int().nonnegative(),
+      ended: z.boolean(),
+      asked: z.array(z.string()),
+    }),
+  ),
+})
+
+export interface WorkerHome {
+  readonly life: number
+  doneVersion: number
+  readonly held: Map<string, Held>
+  save(): Promise<void>
+  /** The newest segment that was made, put or not. */
+  readonly newest: { readonly number: number; readonly bytes: Buffer } | undefined
+  keepSegment(number: number, bytes: Uint8Array): Promise<void>
+}
+
+/** The bucket that was joined at this place, of those that `dir` ($MUSTER_HOME/node/bucket) knows. */
+export async function findJoinedBucket(dir: string, place: BucketPlace): Promise<JoinedBucket | undefined> {
+  for (const host of await names(dir)) {
+    const joined = JoinedBucket.safeParse(await readJson(join(dir, host, 'joined.json'))).data
+    if (joined && samePlace(joined.place, place)) return joined
+  }
+  return undefined
+}
+
+export async function saveJoinedBucket(dir: string, joined: JoinedBucket): Promise<void> {
+  await mkdir(join(dir, joined.host), { recursive: true, mode: 0o700 })
+  await writeWhole(join(dir, joined.host, 'joined.json'), `${JSON.stringify(joined, null, 2)}\n`)
+}
+
+export async function openWorkerHome(dir: string): Promise<WorkerHome> {
+  const segments = join(dir, 'segments')
+  await mkdir(segments, { recursive: true, mode: 0o700 })
+  const file = join(dir, 'worker.json')
+  const kept = Kept.safeParse(await readJson(file)).data ?? { life: 0, doneVersion: 0, held: {} }
+  const held = new Map<string, Held>(Object.entries(kept.held))
+  const made = (await names(segments)).filter((name) => /^\d+$/.test(name)).map(Number)
+  const newestNumber = made.length === 0 ? undefined : Math.max(...made)
+  let saving: Promise<void> = Promise.resolve()
+  const home: WorkerHome = {
+    life: kept.life + 1,
+    doneVersion: kept.doneVersion,
+    held,
+    save() {
+      const write = () =>
+        writeWhole(file, JSON.stringify({ life: home.life, doneVersion: home.doneVersion, held: Object.fromEntries(held) }))
+      saving = saving.then(write, write)
+      return saving
+    },
+    newest:
+      newestNumber === undefined
+        ? undefined
+        : { number: newestNumber, bytes: await readFile(join(segments, String(newestNumber))) },
+    async keepSegment(number, bytes) {
+      await writeWhole(join(segments, String(number)), bytes)
+      for (const name of await names(segments)) if (Number(name) < number) await rm(join(segments, name), { force: true })
+    },
+  }
+  await home.save()
+  return home
+}
+
+function samePlace(one: BucketPlace, other: BucketPlace): boolean {
+  return one.bucket === other.bucket && one.prefix === other.prefix
+}
+
+async function names(dir: string): Promise<string[]> {
+  try {
+    return await readdir(dir)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
+}
+
+/** Undefined where there is none, and for a file that holds no JSON: then it was not written by us. */
+async function readJson(file: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8'))
+  } catch (error) {
+    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** A crash leaves the old file or the new one. */
+async function writeWhole(file: string, content: string | Uint8Array): Promise<void> {
+  const fresh = `${file}.new`
+  const handle = await open(fresh, 'w', 0o600)
+  try {
+    await handle.writeFile(content)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  await rename(fresh, file)
+}

@@ -1,0 +1,348 @@
+// A worker at its bucket: looks for jobs and claims them, has them carried, hears what is asked of its runs, and keeps its claims.
+// It believes nothing that its hub has not signed for the key under which it lies.
+
+import { Readable } from 'node:stream'
+import type { Logger } from 'pino'
+import type { Caller } from '../../contract/caller.ts'
+import { asMusterError, failure, hasCode } from '../../contract/errors.ts'
+import { getHostInfo } from '../../contract/host.ts'
+import type { CallOperation } from '../../contract/operation.ts'
+import { hostOperations } from '../../contract/operations.ts'
+import { cancelRun, getRun, startRun, writeStdin } from '../../contract/run.ts'
+import type { Identity } from '../../wire/identity.ts'
+import { makeBell } from './bell.ts'
+import { carryRun } from './carry.ts'
+import { type Claims, currentClaim, type Held, type Trust } from './claims.ts'
+import { seal, unseal } from './envelope.ts'
+import { askKey, beatKey, doneKey, jobKey, parseKey, queuePrefix } from './keys.ts'
+import { AskMessage, type BeatMessage, clockSlackMs, DoneMessage, JobMessage, largestObjectBytes, validMs } from './messages.ts'
+import type { News } from './news.ts'
+import type { Listed, Objects } from './objects.ts'
+import type { WorkerHome } from './worker-home.ts'
+
+export interface WorkerOf {
+  readonly objects: Objects
+  readonly home: WorkerHome
+  readonly trust: Trust & { readonly hubKey: string }
+  readonly worker: { readonly id: string; readonly identity: Identity; readonly introduction: string }
+  readonly claims: Claims
+  readonly news: News
+  /** This machine's own host. */
+  readonly host: Caller
+  readonly intervalMs: number
+  readonly leaseMs: number
+  readonly concurrency: number
+  readonly once: boolean
+  readonly log: Logger
+  readonly signal: AbortSignal
+  readonly onState: (state: { looking: true } | { looking: false; reason: string }) => void
+}
+
+const lastWordsMs = 10_000
+/** A beat for so many looks. */
+const looksPerBeat = 4
+const beatsPerLife = 1_000_000
+
+interface Found {
+  readonly jobs: Map<string, Listed>
+  readonly asks: Map<string, Listed>
+  /** The highest fence of each run. */
+  readonly claims: Map<string, { fence: number; mark: string }>
+  readonly done: Listed | undefined
+}
+
+export async function work(of: WorkerOf): Promise<void> {
+  const { objects, home, trust, worker, claims, news, host, log, signal } = of
+  const wake = makeBell()
+  const carried = new Map<string, AbortController>()
+  const carrying = new Set<Promise<void>>()
+  /** Objects that were looked at and are none of the hub's, or are done: by key, as they were. */
+  const passed = new Map<string, string>()
+  /** Asks that are being read or carried out, and the last of each run. */
+  const hearing = new Set<string>()
+  const hearingOf = new Map<string, Promise<void>>()
+  let hears: Promise<void> = Promise.resolve()
+  let over: Readonly<Record<string, number>> = {}
+  let doneTag: string | undefined
+  let beats = 0
+
+  /** What the hub has signed for this key, if it is that. */
+  async function readHub<T>(
+    key: string,
+    schema: { safeParse(value: unknown): { data?: T | undefined } },
+  ): Promise<{ message: T; body: Uint8Array } | undefined> {
+    const bytes = await objects.get(key, largestObjectBytes)
+    const sealed = bytes && unseal({ host: trust.host, key }, bytes)
+    const message = sealed?.by === trust.hubKey ? schema.safeParse(sealed.header).data : undefined
+    return message && sealed && { message, body: sealed.body }
+  }
+
+  async function look(): Promise<Found> {
+    const found: Found & { done: Listed | undefined } = { jobs: new Map(), asks: new Map(), claims: new Map(), done: undefined }
+    for await (const listed of objects.list(queuePrefix)) {
+      const named = parseKey(listed.key)
+      if (listed.key === doneKey) found.done = listed
+      if (listed.size > largestObjectBytes || passed.get(listed.key) === listed.tag) continue
+      if (named?.kind === 'job') found.jobs.set(named.run, listed)
+      if (named?.kind === 'ask') found.asks.set(named.id, listed)
+      if (named?.kind === 'claim' && named.fence > (found.claims.get(named.run)?.fence ?? 0))
+        found.claims.set(named.run, { fence: named.fence, mark: `${named.fence}:${listed.tag}` })
+    }
+    return found
+  }
+
+  async function readDone(done: Listed | undefined): Promise<void> {
+    if (!done || done.tag === doneTag) return
+    const message = (await readHub(doneKey, DoneMessage))?.message
+    doneTag = done.tag
+    // An older list, put back by somebody, would open what is over.
+    if (!message || message.version < home.doneVersion) return
+    over = message.runs
+    home.doneVersion = message.version
+    await home.save()
+  }
+
+  async function carryAll(found: Found): Promise<void> {
+    for (const [run, held] of home.held) {
+      const higher = (found.claims.get(run)?.fence ?? 0) > held.fence
+      if (!held.ended && higher && (await currentClaim(objects, trust, run, held.fence + 1)).claim) await lose(run)
+      else if (held.ended && !found.jobs.has(run) && !found.claims.has(run)) home.held.delete(run)
+      else if (!held.ended && !carried.has(run)) await carry(run, held)
+    }
+  }
+
+  /** Another worker has it: what it does here is of no use to anybody. */
+  async function lose(run: string): Promise<void> {
+    log.warn({ run }, 'the claim on a run was given to another worker')
+    carried.get(run)?.abort(failure('claim.lost', { run }))
+    news.drop(run)
+    home.held.delete(run)
+    await home.save()
+    if (await knows(run)) await host.call(cancelRun, { run }).catch((error) => logged(error, 'a lost run could not be cancelled'))
+  }
+
+  /** Resolves when its host has accepted the run, or it cannot be. */
+  async function carry(run: string, held: Held): Promise<void> {
+    const begun = Promise.withResolvers<void>()
+    const ending = new AbortController()
+    carried.set(run, ending)
+    const work = carryToEnd(run, held, AbortSignal.any([ending.signal, signal]), begun.resolve)
+      .catch((error) => {
+        if (!ending.signal.aborted && !signal.aborted) logged(error, 'a run could not be carried on; trying again')
+      })
+      .finally(() => {
+        carried.delete(run)
+        carrying.delete(work)
+        begun.resolve()
+        wake.ring()
+      })
+    carrying.add(work)
+    await begun.promise
+  }
+
+  async function carryToEnd(run: string, held: Held, until: AbortSignal, begun: () => void): Promise<void> {
+    const isKnown = await knows(run)
+    const input = isKnown ? undefined : await jobInput(run)
+    if (!isKnown && input === undefined) return await letGo(run, held)
+    if (await carryRun({ run, fence: held.fence, input, begun }, host, news, until))
+      log.info({ run }, 'a run has ended and is told of')
+    await news.settled(until)
+    until.throwIfAborted()
+    held.ended = true
+    await claims.renew(run, held)
+    await home.save()
+  }
+
+  /** There is no such job, or nobody whom we believe has signed it. */
+  async function letGo(run: string, held: Held): Promise<void> {
+    home.held.delete(run)
+    await home.save()
+    await claims.drop(run, held)
+  }
+
+  async function knows(run: string): Promise<boolean> {
+    try {
+      await host.call(getRun, { run })
+      return true
+    } catch (error) {
+      if (hasCode(error, 'run.unknown')) return false
+      throw error
+    }
+  }
+
+  async function jobInput(run: string): Promise<unknown> {
+    const job = (await readHub(jobKey(run), JobMessage))?.message
+    const input =
+      job?.run === run && isValid(job.validUntil) && !(run in over) ? startRun.input.safeParse(job.input).data : undefined
+    return input?.run === run ? input : undefined
+  }
+
+  /** Returns whether something was taken. */
+  async function takeJobs(found: Found): Promise<boolean> {
+    let taken = false
+    for (const [run, listed] of [...found.jobs].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      if (signal.aborted) return taken
+      if (home.held.has(run) || run in over) continue
+      const vacancy = await claims.vacancy(run, found.claims.get(run)?.mark, performance.now())
+      if (!vacancy || carried.size >= of.concurrency) continue
+      // It was this worker's and was lost: its remains here are no new start.
+      const isOther = vacancy.former !== undefined && vacancy.former.worker !== worker.id
+      if (isOther && (await knows(run))) continue
+      const held = await claims.take(run, vacancy)
+      if (!held) continue
+      claims.forget(run)
+      if (!(await knows(run)) && (await jobInput(run)) === undefined) {
+        passed.set(listed.key, listed.tag)
+        await claims.drop(run, held)
+        continue
+      }
+      home.held.set(run, held)
+      await home.save()
+      log.info({ run, fence: held.fence }, 'a run was claimed')
+      // Begun in the order of submission.
+      await carry(run, held)
+      taken = true
+    }
+    return taken
+  }
+
+  /** Those of a run in their order, and not waited for: standard input is taken in as its reader likes. */
+  function hearAsks(found: Found): void {
+    for (const [id, listed] of [...found.asks].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      if (hearing.has(id)) continue
+      hearing.add(id)
+      hears = hears
+        .then(async () => {
+          const ask = await readHub(askKey(id), AskMessage)
+          if (!ask || !isValid(ask.message.validUntil)) return pass(id, listed)
+          const { run } = ask.message
+          const heard = (hearingOf.get(run) ?? Promise.resolve())
+            .then(() => hear(id, ask.message, ask.body))
+            .then((isSettled) => (isSettled ? pass(id, listed) : void hearing.delete(id)))
+            .catch((error) => {
+              hearing.delete(id)
+              logged(error, 'what was asked of a run could not be done; trying again')
+            })
+            .finally(() => {
+              if (hearingOf.get(run) === heard) hearingOf.delete(run)
+            })
+          hearingOf.set(run, heard)
+        })
+        .catch((error) => {
+          hearing.delete(id)
+          logged(error, 'what was asked could not be read; trying again')
+        })
+    }
+  }
+
+  function pass(id: string, listed: Listed): void {
+    passed.set(listed.key, listed.tag)
+    hearing.delete(id)
+    wake.ring()
+  }
+
+  /** Whether it is settled: carried out, or nothing of this worker's. */
+  async function hear(id: string, { run, operation: name, input }: AskMessage, body: Uint8Array): Promise<boolean> {
+    const held = home.held.get(run)
+    if (held?.asked.includes(id)) return true
+    if (!(await knows(run))) return await hearOfUnknown(id, run)
+    if (!held && (await currentClaim(objects, trust, run)).claim !== undefined) return true
+    try {
+      news.answer({ to: askKey(id), value: await carryOut(name, input, body) })
+    } catch (error) {
+      const known = asMusterError(error)
+      if (known.retryable || signal.aborted) return false
+      news.answer({ to: askKey(id), error: known.toValue() })
+    }
+    held?.asked.push(id)
+    await home.save()
+    return true
+  }
+
+  async function carryOut(name: string, input: unknown, body: Uint8Array): Promise<unknown> {
+    if (name === writeStdin.name) return await host.upload(writeStdin, input as never, Readable.from([body]), { signal })
+    const operation = hostOperations.find((one) => one.name === name && one.deferrable && one.kind === 'call')
+    if (!operation) throw failure('operation.unknown', { operation: name })
+    return await host.call(operation as CallOperation, input as never, { signal })
+  }
+
+  /** Another worker's, not yet anybody's, or nobody's at all. */
+  async function hearOfUnknown(id: string, run: string): Promise<boolean> {
+    if ((await currentClaim(objects, trust, run)).claim) return !home.held.has(run)
+    if (await readHub(jobKey(run), JobMessage)) return false
+    news.answer({ to: askKey(id), error: failure('run.unknown', { run }).toValue() })
+    return true
+  }
+
+  async function beat(leaving = false): Promise<void> {
+    const info = await host.call(getHostInfo, {})
+    const everyMs = looksPerBeat * of.intervalMs
+    const message: BeatMessage = { type: 'beat', count: home.life * beatsPerLife + ++beats, everyMs, leaving, info }
+    await objects.put(beatKey(worker.id), seal({ host: trust.host, key: beatKey(worker.id) }, worker, message))
+  }
+
+  async function renewAll(): Promise<void> {
+    for (const [run, held] of home.held) if (!held.ended) await claims.renew(run, held)
+  }
+
+  const logged = (error: unknown, what: string) => log.warn({ error: asMusterError(error).toValue() }, what)
+
+  /** One look at the bucket. Returns whether there may be more to do at once. */
+  async function turn(): Promise<boolean> {
+    const found = await look()
+    await readDone(found.done)
+    await carryAll(found)
+    hearAsks(found)
+    const taken = await takeJobs(found)
+    of.onState({ looking: true })
+    return taken
+  }
+
+  async function turns(): Promise<void> {
+    while (!signal.aborted) {
+      let more = false
+      try {
+        more = await turn()
+        if (of.once && !more && carried.size === 0 && hearing.size === 0) return
+      } catch (error) {
+        if (signal.aborted) return
+        logged(error, 'the bucket could not be looked at; trying again')
+        of.onState({ looking: false, reason: asMusterError(error).message })
+      }
+      const lapseMs = claims.nextLapseMs() - performance.now()
+      if (!more) await wake.wait(Math.max(50, Math.min(of.intervalMs, lapseMs)), signal)
+    }
+  }
+
+  const sending = new AbortController()
+  const sent = news.send(sending.signal)
+  let chores: Promise<void> = beat()
+  const chore = (what: string, task: () => Promise<void>) => () => {
+    chores = chores.then(task).catch((error) => logged(error, what))
+  }
+  await chores
+  const beating = setInterval(chore('a beat could not be put', beat), looksPerBeat * of.intervalMs)
+  const renewing = setInterval(chore('a claim could not be renewed', renewAll), of.leaseMs / 3)
+  try {
+    await turns()
+  } finally {
+    clearInterval(beating)
+    clearInterval(renewing)
+    await Promise.all(carrying)
+    await hears
+    await Promise.all(hearingOf.values())
+    await chores
+    const lastWords = AbortSignal.timeout(lastWordsMs)
+    await news.settled(of.once && !signal.aborted ? never : lastWords)
+    await beat(true).catch((error) => logged(error, 'the last beat could not be put'))
+    sending.abort()
+    await sent
+  }
+}
+
+const never = new AbortController().signal
+
+function isValid(until: number): boolean {
+  const inMs = until - Date.now()
+  return inMs > 0 && inMs < validMs + clockSlackMs
+}

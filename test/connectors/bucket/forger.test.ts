@@ -1,0 +1,180 @@
+// Somebody can write into the bucket and has no key. Each thing they try is listed; none starts, ends or fakes anything.
+
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdir, readdir, readFile, rename, symlink, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { expect, test } from 'vitest'
+import { seal } from '../../../src/connectors/bucket/envelope.ts'
+import { askKey, beatKey, claimKey, doneKey, jobKey, segmentKey } from '../../../src/connectors/bucket/keys.ts'
+import { showHost } from '../../../src/contract/host.ts'
+import { getRun, listRuns } from '../../../src/contract/run.ts'
+import { temporaryIdentity } from '../../../src/wire/identity.ts'
+import { makeHome, until } from '../../resources/muster.ts'
+import { hostName, openBucketHub } from './fixture.ts'
+
+const tomorrow = () => Date.now() + 3600_000
+
+test('who may write objects and has no key achieves nothing', { timeout: 180_000 }, async () => {
+  await using bucket = await openBucketHub()
+  await using box = await makeHome()
+  const marks = join(box.path, 'marks')
+  await mkdir(marks)
+  const mark = (name: string) => ['/bin/sh', '-c', `echo x >> ${marks}/${name}`]
+  const forger = temporaryIdentity()
+  const place = (key: string) => ({ host: bucket.hostId, key })
+  const forge = (key: string, message: unknown, body: Uint8Array[] = []) => seal(place(key), { identity: forger }, message, body)
+  const fileOf = (key: string) => join(bucket.dir, key)
+  const put = async (key: string, bytes: string | Uint8Array) => {
+    await mkdir(dirname(fileOf(key)), { recursive: true })
+    await writeFile(`${fileOf(key)}.new`, bytes)
+    await rename(`${fileOf(key)}.new`, fileOf(key))
+  }
+  const job = (run: string, validUntil = tomorrow()) => ({
+    type: 'job',
+    run,
+    input: { run, spec: { kind: 'command', argv: mark(run) } },
+    validUntil,
+  })
+  const tried: string[] = []
+  const tries = async (what: string, work: () => Promise<unknown>) => {
+    await work()
+    tried.push(what)
+  }
+
+  const honest = await bucket.submit(mark('honest'))
+  const ofHonest = await until('its job lies there', () => readFile(fileOf(jobKey(honest.id))).catch(() => undefined))
+
+  await tries('a job of their own', () => put(jobKey('own'), forge(jobKey('own'), job('own'))))
+  await tries("a job in the hub's name", () =>
+    put(jobKey('named'), forge(jobKey('named'), job('named')).toString().replace(forger.publicKey, hubKeyOf(ofHonest))),
+  )
+  await tries('an altered job', () =>
+    put(jobKey('altered'), ofHonest.toString().replaceAll(honest.id, 'altered').replace('marks/honest', 'marks/altered')),
+  )
+  await tries("a job moved to another run's name", () => put(jobKey('moved'), ofHonest))
+  await tries('a job without a signature', () => put(jobKey('bare'), JSON.stringify(job('bare'))))
+  await tries('a job that is no text', () => put(jobKey('binary'), Buffer.alloc(1000, 255)))
+  await tries('a giant job', () => put(jobKey('giant'), Buffer.alloc(64 * 1024 * 1024, '{')))
+  await tries('names that lead elsewhere', async () => {
+    for (const name of ['..a', '.hidden', '-rf', 'a b', 'a\nb', 'a;touch x', '~', 'ü'.repeat(80)])
+      await put(`q/job/${name}`, forge(`q/job/${name}`, job(name)))
+  })
+  await tries('a pipe and a link instead of a job', async () => {
+    execFileSync('mkfifo', [fileOf(jobKey('pipe'))])
+    await symlink(fileOf(jobKey(honest.id)), fileOf(jobKey('link')))
+  })
+  await tries('a claim that keeps others away', () =>
+    put(
+      claimKey(honest.id, 1),
+      forge(claimKey(honest.id, 1), {
+        type: 'claim',
+        run: honest.id,
+        fence: 1,
+        nonce: '0',
+        renewal: 0,
+        leaseMs: 3_000_000,
+        ended: false,
+        asked: [],
+      }),
+    ),
+  )
+  await tries('a list that calls all over', () =>
+    put(doneKey, forge(doneKey, { type: 'done', version: 99, runs: { [honest.id]: tomorrow() } })),
+  )
+
+  const worker = bucket.worker(box.path)
+  const ended = await bucket.endOf(honest.id)
+  expect(ended).toMatchObject({ state: 'succeeded' })
+  const workerId = (await readdir(join(bucket.dir, 'up')))[0] as string
+  await until('its objects are deleted', async () => ((await readdir(fileOf('q/job'))).includes(honest.id) ? undefined : true))
+
+  const long = await bucket.submit(['/bin/sh', '-c', `while [ ! -e ${marks}/go ]; do sleep 0.1; done; echo to the end`])
+  await until('it runs', async () => {
+    const { state } = await bucket.hub.client.host(hostName).call(getRun, { run: long.id })
+    return state === 'running' ? true : undefined
+  })
+  const id = '01M7YZJS43XX2ZEKE2N7SMDY0R'
+  const cancel = {
+    type: 'ask',
+    run: long.id,
+    operation: 'run.cancel',
+    input: { run: long.id, graceMs: 0 },
+    validUntil: tomorrow(),
+  }
+  await tries('a cancel of their own', () => put(askKey(id), forge(askKey(id), cancel)))
+  await tries('a job that is over, put back', () => put(jobKey(honest.id), ofHonest))
+  await tries('the end of a run, told by nobody', async () => {
+    const told = {
+      type: 'segment',
+      number: 1,
+      events: [{ run: long.id, fence: 9, event: { type: 'state', state: 'succeeded', seq: 3, at: new Date().toISOString() } }],
+      outputs: [{ run: long.id, fence: 9, after: 0, chunks: 0, bytes: 0, whole: true }],
+      answers: [{ to: jobKey('x'), value: 1 }],
+      told: {},
+    }
+    const theirs = createHash('sha256').update(Buffer.from(forger.publicKey, 'base64url')).digest('hex').slice(0, 32)
+    await put(segmentKey(theirs, 1), forge(segmentKey(theirs, 1), told))
+    for (let number = 1; number < 40; number++)
+      await put(segmentKey(workerId, number + 100), forge(segmentKey(workerId, number + 100), { ...told, number: number + 100 }))
+    await put(beatKey(theirs), forge(beatKey(theirs), { type: 'beat', count: 1, everyMs: 1e9, leaving: false, info: {} }))
+  })
+  await tries('a giant segment', () => put(segmentKey('0'.repeat(32), 1), Buffer.alloc(64 * 1024 * 1024)))
+  await tries('a claim of theirs over a live one', () =>
+    put(
+      claimKey(long.id, 2),
+      forge(claimKey(long.id, 2), {
+        type: 'claim',
+        run: long.id,
+        fence: 2,
+        nonce: '0',
+        renewal: 0,
+        leaseMs: 3_000,
+        ended: false,
+        asked: [],
+      }),
+    ),
+  )
+  const beat = await readFile(fileOf(beatKey(workerId)))
+
+  // Two more rounds of honest work: by then all of that was looked at.
+  for (const name of ['second', 'third']) {
+    expect(await bucket.endOf((await bucket.submit(mark(name))).id)).toMatchObject({ state: 'succeeded' })
+  }
+  await writeFile(join(marks, 'go'), '')
+  expect(await bucket.endOf(long.id)).toMatchObject({ state: 'succeeded' })
+  expect(await bucket.output(long.id)).toBe('to the end\n')
+
+  await using fresh = await makeHome()
+  const newcomer = bucket.worker(fresh.path)
+  await until('a worker that knows nothing looks', async () => (newcomer.log().includes('Looking') ? true : undefined), newcomer)
+  await put(jobKey(honest.id), ofHonest)
+  expect(await bucket.endOf((await bucket.submit(mark('fourth'))).id)).toMatchObject({ state: 'succeeded' })
+  tried.push('a job that is over, put before a worker that has never seen it')
+
+  await worker.kill()
+  await newcomer.kill()
+  await until('the host is away', async () => {
+    const { status } = await bucket.hub.own.hub.call(showHost, { host: hostName })
+    return status === 'offline' ? true : undefined
+  })
+  await tries('an old sign of life', () => put(beatKey(workerId), Buffer.concat([beat])))
+  const left = (await readdir(fileOf(`up/${workerId}`))).length
+  // What is behind the worker's newest segment is deleted at the hub's next look, and was looked at with the rest.
+  for (let look = 0; look < 2; look++) {
+    await put(segmentKey(workerId, 1), 'old')
+    await until('the hub has looked', async () => ((await readdir(fileOf(`up/${workerId}`))).length === left ? true : undefined))
+  }
+  expect((await bucket.hub.own.hub.call(showHost, { host: hostName })).status).toBe('offline')
+
+  const { runs } = await bucket.hub.client.host(hostName).call(listRuns, {})
+  expect(runs.map(({ state }) => state)).toEqual(['succeeded', 'succeeded', 'succeeded', 'succeeded', 'succeeded'])
+  expect((await readdir(marks)).sort()).toEqual(['fourth', 'go', 'honest', 'second', 'third'])
+  expect(await readFile(join(marks, 'honest'), 'utf8')).toBe('x\n')
+  console.log(`a forger tried, in vain: ${tried.join('; ')}`)
+})
+
+/** As anybody can read it. */
+function hubKeyOf(job: Buffer): string {
+  return (JSON.parse(job.toString().split('\n')[0] as string) as { by: string }).by
+}

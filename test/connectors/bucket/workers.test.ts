@@ -1,0 +1,139 @@
+// Real workers and a real hub that meet in a bucket, and are killed.
+
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { followEvents, type RunEvent } from '../../../src/contract/event.ts'
+import { showHost } from '../../../src/contract/host.ts'
+import { cancelRun, getRun } from '../../../src/contract/run.ts'
+import { endProcessesOf, makeHome } from '../../resources/home.ts'
+import { until } from '../../resources/muster.ts'
+import { s3Credentials, startS3 } from '../../resources/s3-server.ts'
+import { type BucketHub, hostName, leaseMs, lookEveryMs, openBucketHub } from './fixture.ts'
+
+async function eventsOf({ hub }: BucketHub, run: string): Promise<RunEvent[]> {
+  const events: RunEvent[] = []
+  for await (const event of hub.client.host(hostName).items(followEvents, { run, follow: true })) events.push(event)
+  return events
+}
+
+async function objectsIn(dir: string): Promise<string[]> {
+  const entries = await readdir(dir, { recursive: true, withFileTypes: true })
+  return entries.filter((one) => one.isFile()).map(({ name }) => name)
+}
+
+function untilStatus({ hub }: BucketHub, status: string) {
+  return until(`the host is ${status}`, async () => {
+    const row = await hub.own.hub.call(showHost, { host: hostName })
+    return row.status === status ? row : undefined
+  })
+}
+
+test('a run goes into the bucket and its events and output come out; nothing of it stays there', async () => {
+  await using bucket = await openBucketHub()
+  await using box = await makeHome()
+  bucket.worker(box.path)
+  const { info } = await untilStatus(bucket, 'online')
+  expect(info?.hostname).toBeTypeOf('string')
+  const run = await bucket.submit(['/bin/sh', '-c', 'echo told; exit 3'], { queue: false })
+  expect(await bucket.endOf(run.id)).toMatchObject({ state: 'failed', exit: { code: 3 }, host: hostName })
+  expect(await bucket.output(run.id)).toBe('told\n')
+  expect((await eventsOf(bucket, run.id)).map(({ seq }) => seq)).toEqual([1, 2, 3])
+  await until('the bucket is clean', async () => {
+    const left = (await objectsIn(bucket.dir)).filter((name) => name !== 'beat' && name !== 'done')
+    return left.length === 0 ? true : undefined
+  })
+})
+
+test('worker and hub are killed again and again: each event and each byte arrives once, and the command ran once', async () => {
+  await using bucket = await openBucketHub()
+  await using box = await makeHome()
+  let worker = bucket.worker(box.path)
+  await untilStatus(bucket, 'online')
+  const starts = join(box.path, 'starts')
+  const script = `echo started >> ${starts}; i=0; while [ $i -lt 60 ]; do echo line $i; i=$((i+1)); sleep 0.1; done`
+  const run = await bucket.submit(['/bin/sh', '-c', script])
+  await until('it runs', () => readFile(starts, 'utf8').catch(() => undefined))
+  for (let kill = 0; kill < 3; kill++) {
+    await worker.kill()
+    worker = bucket.worker(box.path)
+    if (kill === 1) await bucket.hub.restart()
+    await until('the worker looks again', async () => (worker.log().includes('Looking') ? true : undefined), worker)
+  }
+  expect(await bucket.endOf(run.id)).toMatchObject({ state: 'succeeded' })
+  expect(await bucket.output(run.id)).toBe(Array.from({ length: 60 }, (_, i) => `line ${i}\n`).join(''))
+  expect((await eventsOf(bucket, run.id)).map(({ seq }) => seq)).toEqual([1, 2, 3])
+  expect(await readFile(starts, 'utf8')).toBe('started\n')
+})
+
+test('when a machine is gone another takes its run over within the lease and a look, and only that one is told of', async () => {
+  await using bucket = await openBucketHub()
+  await using one = await makeHome()
+  await using other = await makeHome()
+  const first = bucket.worker(one.path)
+  await untilStatus(bucket, 'online')
+  const run = await bucket.submit(['/bin/sh', '-c', 'echo begun; sleep 600'])
+  await until('the first has told of it', async () => {
+    const { state } = await bucket.hub.client.host(hostName).call(getRun, { run: run.id })
+    return state === 'running' ? true : undefined
+  })
+  const second = bucket.worker(other.path)
+  await until('the second looks', async () => (second.log().includes('Looking') ? true : undefined), second)
+  await first.kill()
+  await endProcessesOf(one.path)
+  const goneAt = performance.now()
+  await until('the second claims it', async () => (second.log().includes('a run was claimed') ? true : undefined), second)
+  const tookMs = Math.round(performance.now() - goneAt)
+  console.log(`taken over ${tookMs} ms after its machine was gone; lease ${leaseMs} ms, a look each ${lookEveryMs} ms`)
+  await bucket.hub.client.host(hostName).call(cancelRun, { run: run.id, graceMs: 0 })
+  expect(await bucket.endOf(run.id)).toMatchObject({ state: 'cancelled' })
+  expect(await bucket.output(run.id)).toBe('begun\n')
+  const events = await eventsOf(bucket, run.id)
+  expect(events.map(({ seq }) => seq)).toEqual(events.map((_, i) => i + 1))
+  expect(tookMs).toBeLessThan(leaseMs + lookEveryMs + 3_000)
+})
+
+test('what was asked while nobody looked is done by a worker that comes once and ends', async () => {
+  await using bucket = await openBucketHub()
+  await using box = await makeHome()
+  const runs = await Promise.all([1, 2, 3].map((n) => bucket.submit(['/bin/sh', '-c', `echo ${n}`])))
+  await until('all jobs lie in the bucket', async () => {
+    const jobs = await readdir(join(bucket.dir, 'q', 'job')).catch(() => [])
+    return jobs.length === 3 ? true : undefined
+  })
+  const worker = bucket.worker(box.path, ['--once'])
+  await worker.ended
+  expect(worker.child.exitCode).toBe(0)
+  for (const [i, run] of runs.entries()) {
+    expect(await bucket.endOf(run.id)).toMatchObject({ state: 'succeeded' })
+    expect(await bucket.output(run.id)).toBe(`${i + 1}\n`)
+  }
+  await untilStatus(bucket, 'offline')
+})
+
+test('the same over S3, and what it costs', async () => {
+  await using store = await startS3({ latencyMs: 5, unavailable: 0.01, conflict: 0.01 })
+  Object.assign(process.env, s3Credentials)
+  await using bucket = await openBucketHub({ endpoint: store.endpoint })
+  await using box = await makeHome()
+  bucket.worker(box.path, ['--concurrency', '8'], s3Credentials)
+  await untilStatus(bucket, 'online')
+  const before = new Map(store.counts)
+  const jobs = 20
+  const runs = await Promise.all(Array.from({ length: jobs }, (_, n) => bucket.submit(['/bin/sh', '-c', `echo ${n}`])))
+  for (const [n, run] of runs.entries()) {
+    expect(await bucket.endOf(run.id)).toMatchObject({ state: 'succeeded' })
+    expect(await bucket.output(run.id)).toBe(`${n}\n`)
+  }
+  await until('the bucket is clean', async () =>
+    [...store.objects.keys()].some((key) => key.includes('/job/')) ? undefined : true,
+  )
+  const cost = [...store.counts].map(([what, count]) => `${what} ${((count - (before.get(what) ?? 0)) / jobs).toFixed(1)}`)
+  const idleFrom = new Map(store.counts)
+  const since = (what: string) => (store.counts.get(what) ?? 0) - (idleFrom.get(what) ?? 0)
+  await until('both have looked often', async () => (since('LIST') >= 60 ? true : undefined))
+  // Each side lists once a look: 240 times an hour when it looks each 15 s.
+  const idle = [...store.counts.keys()].map((what) => `${what} ${Math.round((since(what) / since('LIST')) * 480)}`)
+  console.log(`requests per idle hour (both sides, a look each 15 s): ${idle.join(', ')}`)
+  console.log(`requests per job (of ${jobs}, both sides, looks of every ${lookEveryMs} ms included): ${cost.join(', ')}`)
+})
