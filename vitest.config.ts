@@ -2,6 +2,9 @@
 
 import { defineConfig } from 'vitest/config'
 
+// Tests leave the keychain of whoever runs them alone; the test of the keychain has one of its own.
+process.env.MUSTER_KEYCHAIN = 'off'
+
 export default defineConfig({
   test: {
     // Processes, not threads: layers set the umask, signal themselves and read process.env, which belong to the process.
@@ -26,9 +29,21 @@ export default defineConfig({
         test: {
           name: 'process',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/{docs,habits,chaos}/**'],
+          exclude: ['test/{docs,habits,chaos}/**', 'test/connectors/conformance/**'],
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        // One table of cases on each connector, a file each. Cases that disturb nobody run together.
+        test: {
+          name: 'connectors',
+          include: ['test/connectors/conformance/**/*.test.ts'],
+          maxWorkers: 2,
+          maxConcurrency: 6,
+          sequence: { groupOrder: 2 },
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },
@@ -40,7 +55,7 @@ export default defineConfig({
           include: ['test/chaos/**/*.test.ts'],
           env: { MUSTER_CHAOS_SHARE: process.env.MUSTER_CHAOS_SHARE ?? '1', MUSTER_SEED: process.env.MUSTER_SEED ?? '1' },
           maxWorkers: 2,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
           testTimeout: 0,
           hookTimeout: 120_000,
         },
@@ -52,7 +67,7 @@ export default defineConfig({
           include: ['test/soak/**/*.soak.ts'],
           env: { MUSTER_SOAK_SECONDS: process.env.MUSTER_SOAK_SECONDS ?? '10', MUSTER_SEED: process.env.MUSTER_SEED ?? '1' },
           maxWorkers: 1,
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 4 },
           testTimeout: 0,
           hookTimeout: 120_000,
         },

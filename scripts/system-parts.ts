@@ -29,6 +29,36 @@ export const systemParts: readonly SystemPart[] = [
     suite: 'test/chaos/clock.test.ts',
     reason: 'sets the clock of a hub and of a node while they run',
   },
+  {
+    program: 'gnome-keyring-daemon',
+    debian: 'gnome-keyring',
+    suite: 'test/hub/keychain.test.ts',
+    reason: "keeps a host's token as a desktop's keychain does",
+  },
+  {
+    program: 'dbus-run-session',
+    debian: 'dbus',
+    suite: 'test/hub/keychain.test.ts',
+    reason: 'gives the keychain a session bus of its own',
+  },
+  {
+    program: 'openssl',
+    debian: 'openssl',
+    suite: 'test/sdk/tls.test.ts, test/connectors/http/',
+    reason: 'is the throwaway certificate authority',
+  },
+  {
+    program: 'sshd',
+    debian: 'openssh-server',
+    suite: 'test/connectors/ssh.test.ts',
+    reason: 'hosts are reached through a real ssh server and client',
+  },
+  {
+    program: 'script',
+    debian: 'bsdutils',
+    suite: 'test/cli/hosts.test.ts',
+    reason: 'is a terminal on which a question can be answered',
+  },
   { program: 'zsh', debian: 'zsh', suite: 'test/package/pack.test.ts', reason: 'must accept its completion script' },
   { program: 'fish', debian: 'fish', suite: 'test/package/pack.test.ts', reason: 'must accept its completion script' },
 ]

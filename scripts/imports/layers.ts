@@ -15,7 +15,12 @@ export const layers: Readonly<Record<string, Layer>> = {
   store: { meaning: 'what must survive: one schema on SQLite or PostgreSQL, and output files', mayImport: ['contract'] },
   host: { meaning: 'one machine: front door, procs, runs, the keeper', mayImport: ['contract', 'wire', 'store'] },
   workflow: { meaning: 'YAML to a checked plan to a durable execution', mayImport: ['contract'] },
-  connectors: { meaning: 'the ways to reach a host, a folder each', mayImport: ['contract', 'wire', 'host'] },
+  sdk: { meaning: 'the typed client of a hub', mayImport: ['contract', 'wire'] },
+  connectors: {
+    // sdk: another hub is reached as its API's client.
+    meaning: 'the ways to reach a host, a folder each',
+    mayImport: ['contract', 'wire', 'host', 'sdk'],
+  },
   hub: {
     // wire: a hub has a key and is handed channels.
     meaning: 'the centre: registry, fleet, queue, mirror, tokens',
@@ -26,7 +31,6 @@ export const layers: Readonly<Record<string, Layer>> = {
     meaning: "HTTP, SSE and the tunnel's door, derived from the contract",
     mayImport: ['contract', 'wire', 'hub'],
   },
-  sdk: { meaning: 'the typed client of a hub', mayImport: ['contract', 'wire'] },
   cli: {
     // wire: where sockets are and which version this is. The rest are the parts that a hub's and a node's process are made of.
     meaning: 'the command line; assembles the processes',
@@ -39,8 +43,8 @@ export const layers: Readonly<Record<string, Layer>> = {
       'src/host/room.ts',
       'src/api/api.ts',
       'src/api/descriptors.ts',
-      'src/api/loopback.ts',
       'src/connectors/links.ts',
+      'src/connectors/flags.ts',
     ],
   },
 }
@@ -56,6 +60,9 @@ export const packageOwners: Readonly<Record<string, readonly string[]>> = {
   ws: ['wire', 'api'],
   fastify: ['api'],
   commander: ['cli'],
+  '@napi-rs/keyring': ['hub'],
+  '@aws-sdk/client-s3': ['connectors'],
+  'google-auth-library': ['connectors'],
 }
 
 /** The rows as docs/architecture.md shows them. */

@@ -1,10 +1,10 @@
 // Which hub a command speaks to: the one that MUSTER_HUB names, with MUSTER_TOKEN, or the one of this home, by its socket.
 
 import { existsSync } from 'node:fs'
-import { isLoopback } from '../api/loopback.ts'
 import { failure, type MusterError } from '../contract/errors.ts'
 import { connectHub, type HubClient } from '../sdk/client.ts'
 import { socketPath } from '../wire/channels/socket-path.ts'
+import { isLoopback } from '../wire/loopback.ts'
 import { homeAt } from './home.ts'
 import { isToken } from './stdin-secret.ts'
 import type { Terminal } from './terminal.ts'

@@ -24,6 +24,8 @@ export interface HubSettings {
   readonly storeUrl?: string | undefined
   readonly label?: string | undefined
   readonly allowHosts: readonly string[]
+  /** Whoever comes over the network may only read. */
+  readonly readOnly?: boolean
 }
 
 export interface ServedHub extends AsyncDisposable {
@@ -32,7 +34,7 @@ export interface ServedHub extends AsyncDisposable {
 
 /** Throws `hub.running`, `home.locked`, `hub.bind_failed` and what the store may. */
 export async function serveHub(home: Home, settings: HubSettings, log: Logger): Promise<ServedHub> {
-  const { bind, token, storeUrl, label = hostname(), allowHosts } = settings
+  const { bind, token, storeUrl, label = hostname(), allowHosts, readOnly = false } = settings
   const running = await findHub(home)
   if (running) throw failure('hub.running', { url: running.urls[0] ?? running.socket, pid: running.pid })
   letHeapGrow()
@@ -50,7 +52,14 @@ export async function serveHub(home: Home, settings: HubSettings, log: Logger): 
   )
   const socket = socketPath(home.hubDir, 'hub.sock')
   const api = opened.use(
-    await startApi({ hub: token === undefined ? hub : withToken(hub, token), bind, socketPath: socket, allowHosts, log }),
+    await startApi({
+      hub: token === undefined ? hub : withToken(hub, token),
+      bind,
+      socketPath: socket,
+      allowHosts,
+      readOnly,
+      log,
+    }),
   )
   hub.listening(api.urls)
   const record = await writeHubRecord(home, { urls: [...api.urls], socket, version: softwareVersion })

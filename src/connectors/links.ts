@@ -1,4 +1,9 @@
 // The ways in which a node reaches its hub: the links, for the process that makes a machine a host (src/cli).
 
+export { BucketPlace } from './bucket/config.ts'
+export { parseJoinToken } from './bucket/join-token.ts'
+export { pullFromBucket } from './bucket/link.ts'
 export { parseEnrolmentToken } from './enrolment-token.ts'
+export { type Attached, attachSocket, serveAttached } from './ssh/link.ts'
+export { formatMarker } from './ssh/marker.ts'
 export { linkTunnel } from './tunnel/link.ts'

@@ -13,6 +13,10 @@ import type { Limits } from '../wire/limits.ts'
 export interface ConnectorTraits {
   /** The hub reads this host's runs from its mirror, since the link may be away. False: the host is asked each time. */
   readonly mirrored: boolean
+  /** Questions and control are carried at the host's next poll, which may be minutes away. False: they arrive at once. */
+  readonly deferred: boolean
+  /** Standard input and live calls into a proc make sense: what is sent arrives while somebody waits for it. */
+  readonly interactive: boolean
 }
 
 /** What the hub gives a connector beside its own part of the registry record. */
@@ -25,14 +29,21 @@ export interface ConnectorContext {
   /** The hub's own key, for what must be signed. */
   readonly identity: Identity
   readonly version: string
+  /** A directory of this connector's own, $MUSTER_HOME/hub/connectors/<id>. Whoever first writes there makes it (mode 0700). */
+  readonly dir: string
+  /** The host's secret, read anew each time, so that one that is changed counts; undefined when it has none. Never log it. */
+  readonly secret: () => Promise<string | undefined>
   readonly log: Logger
 }
 
-/** A link as it stands. `since` is ISO 8601. Only an online link has a caller, and it may end at any moment: calls then fail with `wire.closed`. */
+/**
+ * A link as it stands. `since` is ISO 8601; `reason` has no full stop. An online link has a caller, and it may end at any moment:
+ * calls then fail with `wire.closed`. Where the host polls (`deferred`), there is one also while it is away: what is asked waits for it.
+ */
 export type LinkState =
   | { readonly status: 'online'; readonly since: string; readonly caller: Caller }
-  | { readonly status: 'offline'; readonly since: string; readonly reason: string }
-  | { readonly status: 'never_seen'; readonly since: null }
+  | { readonly status: 'offline'; readonly since: string; readonly reason: string; readonly caller?: Caller }
+  | { readonly status: 'never_seen'; readonly since: null; readonly reason?: string; readonly caller?: Caller }
 
 /**
  * One host's connector at the hub. Lifecycle: made from its registry record, lives until the record is removed or the hub closes.

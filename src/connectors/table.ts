@@ -2,19 +2,33 @@
 // nothing else names one by kind.
 
 import { z } from 'zod'
+import type { Identity } from '../wire/identity.ts'
 
 export { type Executor, openLocal } from './local/connector.ts'
 
+import { BucketConfig } from './bucket/config.ts'
+import { connectBucket } from './bucket/connector.ts'
+import { joinCommand } from './bucket/join-token.ts'
+import { HttpConfig } from './http/config.ts'
+import { connectHttp } from './http/connector.ts'
 import type { Connector, ConnectorContext } from './port.ts'
+import { SshConfig } from './ssh/config.ts'
+import { connectSsh } from './ssh/connector.ts'
 import { TunnelConfig } from './tunnel/config.ts'
 import { connectTunnel } from './tunnel/connector.ts'
 
 /** The `[connector]` part of a host's registry record. */
-export const ConnectorConfig = z.discriminatedUnion('kind', [TunnelConfig])
+export const ConnectorConfig = z.discriminatedUnion('kind', [BucketConfig, HttpConfig, SshConfig, TunnelConfig])
 export type ConnectorConfig = z.output<typeof ConnectorConfig>
 
 export function openConnector(config: ConnectorConfig, context: ConnectorContext): Connector {
   switch (config.kind) {
+    case 'bucket':
+      return connectBucket(config, context)
+    case 'http':
+      return connectHttp(config, context)
+    case 'ssh':
+      return connectSsh(config, context)
     case 'tunnel':
       return connectTunnel(context)
   }
@@ -23,7 +37,30 @@ export function openConnector(config: ConnectorConfig, context: ConnectorContext
 /** How a host list names the way to it. */
 export function connectorLabel(config: ConnectorConfig, host: string): string {
   switch (config.kind) {
+    case 'bucket':
+      return `bucket:${config.bucket}${config.prefix === undefined ? '' : `/${config.prefix}`}`
+    case 'http':
+      return config.url
+    case 'ssh':
+      return `ssh:${config.destination}${config.port === undefined ? '' : `:${config.port}`}`
     case 'tunnel':
       return `tunnel:${host}`
+  }
+}
+
+/** Whether the host dials this hub, and so gets its record by enrolment. */
+export function dialsIn(config: ConnectorConfig): boolean {
+  return config.kind === 'tunnel'
+}
+
+/** What to run on the host's own machine, where it has to do its part; null where nothing is to be done. */
+export function hostCommand(config: ConnectorConfig, of: { host: string; identity: Identity }): string | null {
+  switch (config.kind) {
+    case 'bucket':
+      return joinCommand(config, of)
+    case 'http':
+    case 'ssh':
+    case 'tunnel':
+      return null
   }
 }

@@ -104,7 +104,7 @@ export function applyEvent(before: Run | undefined, address: { host: string; run
   return {
     ...run,
     state: event.state,
-    startedAt: event.state === 'running' ? event.at : run.startedAt,
+    startedAt: event.state === 'running' ? (run.startedAt ?? event.at) : run.startedAt,
     endedAt: isTerminal(event.state) ? event.at : null,
     pid: event.pid ?? run.pid,
     exit: event.exit ?? run.exit,

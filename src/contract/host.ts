@@ -1,7 +1,7 @@
 // Hosts: what one says about itself, and how a hub lists the hosts it knows.
 
 import { z } from 'zod'
-import { Flag, HostName, HostRef, Labels, Time } from './names.ts'
+import { Flag, HostName, HostRef, Labels, listOf, Time } from './names.ts'
 import { operation } from './operation.ts'
 import { RunKind } from './run-kind.ts'
 
@@ -17,6 +17,7 @@ export const HostInfo = z.object({
   bootedAt: Time.nullable(),
   activeRuns: z.int().nullable(),
   clock: Time,
+  catalogSize: z.int().nullable().default(null).meta({ description: 'How many entries its catalog has.' }),
   kinds: z.array(RunKind).meta({ description: 'The kinds of run that it can carry.' }),
   allows: z.array(z.string()).meta({ description: 'The families that its policy lets this caller use.' }),
 })
@@ -50,6 +51,14 @@ export const shutdownHost = operation({
   http: 'POST /shutdown',
 })
 
+/** What asking a host just now came to. */
+export const Probe = z.object({
+  answered: z.boolean(),
+  roundTripMs: z.int().nullable(),
+  problem: z.string().nullable().meta({ description: 'Why there is no answer.' }),
+})
+export type Probe = z.output<typeof Probe>
+
 export const HostRow = z.object({
   id: z.string(),
   name: HostName,
@@ -61,15 +70,38 @@ export const HostRow = z.object({
   reason: z.string().nullable().meta({ description: 'Why it is offline.' }),
   lastSeenAt: Time.nullable(),
   info: HostInfo.nullable().meta({ description: 'What it last said of itself.' }),
+  versionSkew: z
+    .enum(['same', 'older', 'newer', 'other'])
+    .nullable()
+    .meta({ description: "Its version beside this hub's, which only the protocol's version makes matter." }),
+  clockOffsetMs: z
+    .int()
+    .nullable()
+    .meta({ description: "Its clock minus this hub's when it was last asked; half the round trip is how wrong it can be." }),
+  probe: Probe.nullable().meta({ description: 'What asking it just now came to; null when it was not asked.' }),
 })
 export type HostRow = z.output<typeof HostRow>
+
+/** Where the hub keeps what it shows a host to be let in. */
+const SecretHolder = z.enum(['keychain', 'file', 'none'])
+
+const HostDetail = HostRow.extend({ secret: SecretHolder })
+export type HostDetail = z.output<typeof HostDetail>
 
 export const listHosts = operation({
   kind: 'call',
   name: 'fleet.hosts',
-  summary: 'Every host the hub knows, `local` first. Asks nobody: the status is that of the link.',
-  input: z.strictObject({}),
-  output: z.object({ hosts: z.array(HostRow), corrupt: z.array(z.object({ file: z.string(), problem: z.string() })) }),
+  summary: 'Every host the hub knows, `local` first. The status is that of the link; with `probe`, all are asked at once.',
+  input: z.strictObject({
+    probe: Flag.default(false).meta({ description: 'Ask each host that can be asked at once how it is.' }),
+    deadlineMs: z.coerce.number().int().min(50).max(60_000).default(2_000).meta({ description: 'How long a host may take.' }),
+  }),
+  output: z.object({
+    hosts: z.array(HostRow),
+    corrupt: z
+      .array(z.object({ file: z.string(), problem: z.string() }))
+      .meta({ description: 'Host records that are not as they should be; the others are served.' }),
+  }),
   errors: [],
   scope: 'read',
   deferrable: false,
@@ -81,11 +113,70 @@ export const showHost = operation({
   name: 'fleet.host',
   summary: 'One host, asked for its present state when it can be reached.',
   input: z.strictObject({ host: HostRef }),
-  output: HostRow,
+  output: HostDetail,
   errors: ['host.unknown'],
   scope: 'read',
   deferrable: false,
   http: 'GET /hosts/:host',
+})
+
+export const addHost = operation({
+  kind: 'call',
+  name: 'fleet.add',
+  summary: 'Makes a record for a host that this hub reaches by itself, and asks it how it is.',
+  input: z.strictObject({
+    name: HostName,
+    labels: Labels.default({}),
+    connector: z
+      .looseObject({ kind: z.string() })
+      .meta({ description: 'How it is reached: the `[connector]` part of its record (docs/hosts.md).' }),
+    secret: z
+      .string()
+      .min(1)
+      .max(4096)
+      .optional()
+      .meta({ description: "What the host wants to be shown; kept in the hub's keychain, never in the record." }),
+    probe: Flag.default(true),
+    deadlineMs: z.coerce
+      .number()
+      .int()
+      .min(50)
+      .max(60_000)
+      .default(10_000)
+      .meta({ description: 'How long the link and the answer may take. The host is kept either way.' }),
+  }),
+  output: z.object({
+    host: HostDetail,
+    command: z.string().nullable().meta({ description: "What to run on the host's own machine, where it has to do its part." }),
+  }),
+  errors: ['host.name_taken', 'host.dials_in'],
+  scope: 'admin',
+  deferrable: false,
+  http: 'POST /hosts',
+})
+
+export const renameHost = operation({
+  kind: 'call',
+  name: 'fleet.rename',
+  summary: 'Gives a host another name. Its id, its runs and its link stay.',
+  input: z.strictObject({ host: HostRef, name: HostName }),
+  output: HostRow,
+  errors: ['host.unknown', 'host.name_taken', 'host.local_fixed', 'host.record_corrupt'],
+  scope: 'admin',
+  deferrable: false,
+  http: 'PUT /hosts/:host/name',
+})
+
+export const labelHost = operation({
+  kind: 'call',
+  name: 'fleet.label',
+  summary: "Sets some of a host's labels and takes others away; the rest stay.",
+  input: z.strictObject({ host: HostRef, set: Labels.default({}), unset: listOf(z.string()).default([]) }),
+  output: HostRow,
+  errors: ['host.unknown', 'host.local_fixed', 'host.record_corrupt'],
+  scope: 'admin',
+  deferrable: false,
+  http: 'PUT /hosts/:host/labels',
 })
 
 export const removeHost = operation({

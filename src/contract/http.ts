@@ -6,6 +6,8 @@ import type { Operation } from './operation.ts'
 
 export const apiBase = '/api/v1'
 export const tunnelPath = `${apiBase}/tunnel`
+/** The ids of the hubs that a request has come through, with commas between them. A person's own request has none. */
+export const viaHeader = 'Muster-Via'
 
 export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'DELETE'
 

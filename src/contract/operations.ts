@@ -2,11 +2,11 @@
 
 import { followEvents, followJournal } from './event.ts'
 import { findRun, getHubInfo, listFleetRuns, submitRun } from './fleet.ts'
-import { enrollNode, getHostInfo, listHosts, removeHost, showHost, shutdownHost } from './host.ts'
+import { addHost, enrollNode, getHostInfo, labelHost, listHosts, removeHost, renameHost, showHost, shutdownHost } from './host.ts'
 import type { Operation } from './operation.ts'
 import { feedOutput, followLog, readOutput } from './output.ts'
 import { applyProc, callProc, getProc, listProcs, stopProc } from './proc.ts'
-import { cancelRun, getRun, listRuns, startRun, writeStdin } from './run.ts'
+import { cancelRun, getRun, listRuns, pauseRun, resumeRun, startRun, writeStdin } from './run.ts'
 import { createToken, listTokens, revokeToken } from './token.ts'
 
 export const hostOperations: readonly Operation[] = [
@@ -17,6 +17,8 @@ export const hostOperations: readonly Operation[] = [
   getRun,
   listRuns,
   cancelRun,
+  pauseRun,
+  resumeRun,
   writeStdin,
   followEvents,
   readOutput,
@@ -33,6 +35,9 @@ export const hubOperations: readonly Operation[] = [
   getHubInfo,
   listHosts,
   showHost,
+  addHost,
+  renameHost,
+  labelHost,
   removeHost,
   enrollNode,
   submitRun,

@@ -12,16 +12,23 @@ const day = 24 * 60 * 60 * 1000
  * A run's life. Who owns a state is who must move it on; each non-terminal state has a deadline, so nothing waits for ever.
  *
  *     queued ─▶ claimed ─▶ starting ─▶ running ─▶ stopping ─▶ succeeded | failed | cancelled | timed_out
+ *                                       ▲ ▼         ▲
+ *                                      paused ──────┘
  *
  * queued: in the hub's queue until a host is free or the submission expires. claimed: someone holds the lease to do it; a lapsed
- * lease goes back to queued. starting: the host accepted it durably. stopping: asked to end, on the stop ladder.
- * A process can end by itself at any moment, also while it is being stopped.
+ * lease goes back to queued. starting: the host accepted it durably. paused: held up where it was, while its timeout counts on.
+ * stopping: asked to end, on the stop ladder. A process can end by itself at any moment, also while it is being stopped.
  */
 export const runStates = {
   queued: { owner: 'hub', deadline: 'the submission expires', next: ['claimed', 'failed', 'cancelled'] },
   claimed: { owner: 'hub', deadline: 'the lease lapses', next: ['queued', 'starting', 'failed', 'cancelled'] },
   starting: { owner: 'host', deadline: 'the start timeout', next: ['running', 'stopping', 'failed', 'cancelled'] },
-  running: { owner: 'host', deadline: "the run's timeout", next: ['stopping', 'succeeded', 'failed'] },
+  running: { owner: 'host', deadline: "the run's timeout", next: ['paused', 'stopping', 'succeeded', 'failed'] },
+  paused: {
+    owner: 'host',
+    deadline: "the run's timeout, which counts on",
+    next: ['running', 'stopping', 'succeeded', 'failed'],
+  },
   stopping: {
     owner: 'host',
     deadline: 'the last grace of the stop ladder',
@@ -197,6 +204,30 @@ export const cancelRun = operation({
   scope: 'operate',
   deferrable: true,
   http: 'POST /runs/:run/cancel',
+})
+
+export const pauseRun = operation({
+  kind: 'call',
+  name: 'run.pause',
+  summary: 'Holds a running command up: SIGSTOP to its group. Its timeout counts on. A paused one stays as it is.',
+  input: ById,
+  output: Run,
+  errors: ['run.unknown', 'run.ended', 'run.transition', 'run.cannot_pause'],
+  scope: 'operate',
+  deferrable: true,
+  http: 'POST /runs/:run/pause',
+})
+
+export const resumeRun = operation({
+  kind: 'call',
+  name: 'run.resume',
+  summary: 'Lets a paused command go on: SIGCONT to its group. A running one stays as it is.',
+  input: ById,
+  output: Run,
+  errors: ['run.unknown', 'run.ended', 'run.transition', 'run.cannot_pause'],
+  scope: 'operate',
+  deferrable: true,
+  http: 'POST /runs/:run/resume',
 })
 
 export const writeStdin = operation({

@@ -37,17 +37,24 @@ export async function carryCommand(
   crashpoint('spawn.after-spawn')
   onProcess(found.process)
   const { identity, startedAt } = found.process
+  live.onHold((held) => found.process.signal(held ? 'SIGSTOP' : 'SIGCONT'))
   await live.began(identity.pid, startedAt, ageOf(identity))
   live.onStop(
     (graceMs) =>
       void climb({
         rungs: rungsFor({ canAsk: false, graceMs }),
-        take: (step) => found.process.signal(step === 'SIGKILL' ? 'SIGKILL' : 'SIGTERM'),
+        take: (step) => takeStep(found.process, step === 'SIGKILL' ? 'SIGKILL' : 'SIGTERM'),
         onFailed: (step, error) => log.error({ run: live.id, step, error }, 'a step of the stop ladder failed'),
         over: live.over,
       }),
   )
   await report(live, await found.process.ended, dir)
+}
+
+/** A process that is held up heeds SIGTERM only once it goes on. */
+async function takeStep(process: Process, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  await process.signal(signal)
+  if (signal === 'SIGTERM') await process.signal('SIGCONT')
 }
 
 const noOutput = { stdout: 0, stderr: 0 }

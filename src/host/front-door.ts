@@ -4,7 +4,7 @@
 import { getHostInfo, type HostInfo, shutdownHost } from '../contract/host.ts'
 import { type Bound, type Implementation, implement, implementation } from '../contract/implementation.ts'
 import { applyProc, callProc, getProc, listProcs, stopProc } from '../contract/proc.ts'
-import { cancelRun, startRun, writeStdin } from '../contract/run.ts'
+import { cancelRun, pauseRun, resumeRun, startRun, writeStdin } from '../contract/run.ts'
 import { type HostPolicy, requireAllowed } from './policy.ts'
 import type { ProcTable } from './procs/table.ts'
 import type { Runs } from './runs.ts'
@@ -33,6 +33,8 @@ export function openFrontDoor({ host, policy, runs, readings, procs, info, shutD
       return runs.start(request)
     }),
     implement(cancelRun, ({ run, graceMs }) => runs.cancel(run, graceMs)),
+    implement(pauseRun, ({ run }) => runs.pause(run)),
+    implement(resumeRun, ({ run }) => runs.resume(run)),
     implement(writeStdin, ({ run, offset, end }, { signal }, body) => runs.writeStdin({ run, offset, end, signal }, body)),
     ...readings,
 

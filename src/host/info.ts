@@ -17,6 +17,8 @@ export function describeHost(own: { activeRuns: number; kinds: HostInfo['kinds']
     memoryBytes: knownCount(totalmem()),
     bootedAt: bootTime(now),
     clock: new Date(now).toISOString(),
+    // No host has a catalog of its own yet.
+    catalogSize: null,
     ...own,
   }
 }

@@ -44,22 +44,25 @@ function memoryLog({ failing }: { failing: () => boolean } = { failing: () => fa
 const spec = (timeoutMs: number) => RunSpec.parse({ kind: 'command', argv: ['x'], timeoutMs })
 
 test('however beginning, stopping and ending interleave, the run takes legal steps and ends once', async () => {
-  const step = fc.constantFrom('began', 'cancel', 'timeout', 'end')
+  const step = fc.constantFrom('began', 'cancel', 'timeout', 'end', 'pause', 'resume')
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
       const { log, first, states } = memoryLog()
       const live = followRun(first, spec(1000), undefined, log, silent)
+      live.onHold(() => Promise.resolve())
       const work = steps.map(async (step) => {
         if (step === 'began') return live.began(7)
+        if (step === 'pause' || step === 'resume') return void (await live[step]())
         if (step === 'end') return live.end({ state: 'succeeded', ...seen })
         await live.stop(step, 100)
       })
       for (const result of await Promise.allSettled(work)) {
-        if (result.status === 'rejected') expect(hasCode(result.reason, 'run.ended')).toBe(true)
+        if (result.status === 'fulfilled') continue
+        expect(hasCode(result.reason, 'run.ended') || hasCode(result.reason, 'run.transition')).toBe(true)
       }
       await live.end({ state: 'succeeded', ...seen })
       const terminal = states().filter(isTerminal)
-      const firstStop = steps.find((step) => step !== 'began')
+      const firstStop = steps.find((step) => step === 'cancel' || step === 'timeout' || step === 'end')
       const wanted = firstStop === 'cancel' ? 'cancelled' : firstStop === 'timeout' ? 'timed_out' : 'succeeded'
       expect(terminal).toEqual([wanted])
       expect(live.over.aborted).toBe(true)
@@ -74,6 +77,60 @@ test('a stop that was asked for before anybody could carry it out is carried out
   const carryOut = vi.fn()
   live.onStop(carryOut)
   expect(carryOut).toHaveBeenCalledExactlyOnceWith(77)
+  live.letGo()
+})
+
+test('a run is paused while its process can be held up, once, and goes on from there', async () => {
+  const { log, first, states } = memoryLog()
+  const live = followRun(first, spec(1000), undefined, log, silent)
+  const held: boolean[] = []
+  await live.began(7)
+  await expect(live.pause()).rejects.toMatchObject({ code: 'run.transition' })
+  live.onHold(async (hold) => void held.push(hold))
+  await Promise.all([live.pause(), live.pause()])
+  const { startedAt } = live.run
+  await Promise.all([live.resume(), live.resume()])
+  expect(live.run.startedAt).toBe(startedAt)
+  await live.pause()
+  await live.stop('cancel', 100)
+  await expect(live.resume()).rejects.toMatchObject({ code: 'run.transition' })
+  expect(states()).toEqual(['running', 'paused', 'running', 'paused', 'stopping'])
+  expect(held).toEqual([true, false, true])
+  live.letGo()
+})
+
+test('a run whose process cannot be held up is not shown as paused', async () => {
+  const { log, first, states } = memoryLog()
+  const live = followRun(first, spec(1000), undefined, log, silent)
+  await live.began(7)
+  live.onHold(() => Promise.reject(new Error('not permitted')))
+  await expect(live.pause()).rejects.toThrow('not permitted')
+  expect(states()).toEqual(['running', 'paused', 'running'])
+  live.letGo()
+})
+
+test('a paused run that is taken up again is held up again', async () => {
+  const { log, first } = memoryLog()
+  const before = followRun(first, spec(1000), undefined, log, silent)
+  await before.began(7)
+  before.onHold(() => Promise.resolve())
+  const paused = await before.pause()
+  before.letGo()
+  const hold = vi.fn(() => Promise.resolve())
+  const live = followRun(paused, spec(1000), undefined, log, silent, true)
+  live.onHold(hold)
+  expect(hold).toHaveBeenCalledExactlyOnceWith(true)
+  live.letGo()
+})
+
+test('the timeout of a paused run counts on', async () => {
+  const { log, first, states } = memoryLog()
+  const live = followRun(first, spec(1000), undefined, log, silent)
+  await live.began(7)
+  live.onHold(() => Promise.resolve())
+  await live.pause()
+  await vi.advanceTimersByTimeAsync(1000)
+  expect(states()).toEqual(['running', 'paused', 'stopping'])
   live.letGo()
 })
 

@@ -4,7 +4,7 @@
 import type { Logger } from 'pino'
 import { failure } from '../contract/errors.ts'
 import type { EventBody } from '../contract/event.ts'
-import { isTerminal, type Run, type RunSpec } from '../contract/run.ts'
+import { isTerminal, type Run, type RunSpec, type RunState } from '../contract/run.ts'
 import type { Happened } from '../store/runs.ts'
 import { setAlarm } from './alarm.ts'
 import { type Ending, endingEvents, type StopReason, settle, type Times } from './ending.ts'
@@ -23,10 +23,16 @@ export interface LiveRun {
   emit(body: EventBody): Promise<void>
   /** Asks it to end. Durable when it resolves. A second request changes nothing. Throws `run.ended`. */
   stop(reason: StopReason, graceMs: number): Promise<Run>
+  /** Holds it up where it is; done, and durable, when it resolves. Again it changes nothing. Throws `run.ended`, `run.transition`. */
+  pause(): Promise<Run>
+  /** Lets it go on, likewise. */
+  resume(): Promise<Run>
   /** Ends it. Once; the alarms are off afterwards. `times`: when it really began and ended, where that is known. */
   end(ending: Ending, times?: Times): Promise<void>
   /** Sets who carries out a stop; told at once if one was asked for already. */
   onStop(carryOut: (graceMs: number) => void): void
+  /** Sets who holds it up and lets it go on; told at once if it is paused. Without one it cannot be paused. */
+  onHold(carryOut: (held: boolean) => Promise<void>): void
   /** Aborted when the run has ended. */
   readonly over: AbortSignal
   /** Calls off what is armed, without ending the run: it goes on when this host does not. */
@@ -58,6 +64,7 @@ export function followRun(
   let run = first
   let request = stopped
   let carryOut: ((graceMs: number) => void) | undefined
+  let hold: ((held: boolean) => Promise<void>) | undefined
 
   const append = async (bodies: Happened[]) => {
     run = await log.append(id, bodies)
@@ -70,6 +77,39 @@ export function followRun(
       await append([{ type: 'state', state: 'stopping', reason, graceMs }])
       request = { reason, graceMs }
       carryOut?.(graceMs)
+      return run
+    })
+  }
+
+  /** The process that may hold it up: only between its beginning and the request to stop. */
+  function holder(to: RunState): (held: boolean) => Promise<void> {
+    if (isTerminal(run.state)) throw failure('run.ended', { run: id, state: run.state })
+    if (hold && (run.state === 'running' || run.state === 'paused')) return hold
+    throw failure('run.transition', { run: id, from: run.state, to })
+  }
+
+  /** On record first: a host that is killed in between holds it up when it comes back, and does not leave it standing unknown. */
+  function pause(): Promise<Run> {
+    return inTurn(async () => {
+      const carry = holder('paused')
+      if (run.state === 'paused') return run
+      await append([{ type: 'state', state: 'paused' }])
+      try {
+        await carry(true)
+      } catch (error) {
+        await append([{ type: 'state', state: 'running' }])
+        throw error
+      }
+      return run
+    })
+  }
+
+  function resume(): Promise<Run> {
+    return inTurn(async () => {
+      const carry = holder('running')
+      if (run.state === 'running') return run
+      await carry(false)
+      await append([{ type: 'state', state: 'running' }])
       return run
     })
   }
@@ -95,6 +135,8 @@ export function followRun(
     spec,
     letGo,
     stop,
+    pause,
+    resume,
     get run() {
       return run
     },
@@ -117,6 +159,11 @@ export function followRun(
     onStop(carry) {
       carryOut = carry
       if (request) carry(request.graceMs)
+    },
+    onHold(carry) {
+      hold = carry
+      if (run.state !== 'paused') return
+      carry(true).catch((error: unknown) => logger.error({ run: id, error }, 'a paused run could not be held up again'))
     },
   }
 }

@@ -15,7 +15,7 @@ import type { KeeperClient } from './keeper/client.ts'
 import { type ExitRecord, readExitRecord } from './keeper/exit-record.ts'
 import { signalGroup } from './keeper/group.ts'
 import { otherKeeperLives } from './keeper/place.ts'
-import { type SpawnRequest, signalProcess, spawnProcess, writeProcessStdin } from './keeper/protocol.ts'
+import { type GroupSignal, type SpawnRequest, signalProcess, spawnProcess, writeProcessStdin } from './keeper/protocol.ts'
 import type { StdinPart } from './keeper/stdin.ts'
 import { claimSpawn, readTrace, type Trace } from './keeper/trace.ts'
 import { watchOrphan } from './orphan.ts'
@@ -30,7 +30,7 @@ export interface Process {
   readonly identity: ProcessIdentity
   readonly startedAt: string
   /** Signals the whole group, after making sure that it is still this process. */
-  signal(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>
+  signal(signal: GroupSignal): Promise<void>
   writeStdin(part: StdinPart, body: AsyncIterable<Uint8Array>): Promise<number>
   /** Resolves once. Rejects only with `host.stopped`, when this host closes and the process goes on. */
   readonly ended: Promise<Ended>
@@ -132,7 +132,7 @@ export function openProcesses(home: HostHome, keeper: KeeperClient, log: Logger)
   }
 
   /** False when no keeper that answers holds it: one that is hung, or is killed just now, must not keep a process alive. */
-  async function signalThroughKeeper(id: string, signal: 'SIGTERM' | 'SIGKILL'): Promise<boolean> {
+  async function signalThroughKeeper(id: string, signal: GroupSignal): Promise<boolean> {
     try {
       const connection = await keeper.find()
       if (!connection?.holds(id)) return false

@@ -24,6 +24,8 @@ export interface Runs {
   /** Answers once the run is on disk; its process is started after that. */
   start(request: ParsedOf<typeof startRun>): Promise<Run>
   cancel(run: string, graceMs: number): Promise<Run>
+  pause(run: string): Promise<Run>
+  resume(run: string): Promise<Run>
   writeStdin(part: StdinPart, body: AsyncIterable<Uint8Array>): Promise<{ written: number }>
   /** Takes up what an earlier host process left. */
   adopt(): Promise<void>
@@ -111,9 +113,20 @@ export function openRuns({ host, home, log, processes, executors, logger }: Runs
   }
 
   async function cancel(id: string, graceMs: number): Promise<Run> {
+    return (await liveRun(id)).stop('cancel', graceMs)
+  }
+
+  async function pausable(id: string): Promise<LiveRun> {
+    const following = await liveRun(id)
+    if (following.spec.kind !== 'command') throw failure('run.cannot_pause', { run: id, kind: following.spec.kind })
+    return following
+  }
+
+  /** Throws `run.unknown`, `run.ended`, `host.not_ready`. */
+  async function liveRun(id: string): Promise<LiveRun> {
     refuseWhenClosing()
     const following = live.get(id)
-    if (following) return following.stop('cancel', graceMs)
+    if (following) return following
     const run = await log.get(id)
     if (isTerminal(run.state)) throw failure('run.ended', { run: id, state: run.state })
     throw failure('host.not_ready')
@@ -154,6 +167,8 @@ export function openRuns({ host, home, log, processes, executors, logger }: Runs
     kinds,
     start,
     cancel,
+    pause: async (id) => (await pausable(id)).pause(),
+    resume: async (id) => (await pausable(id)).resume(),
     writeStdin,
     adopt,
     get liveCount() {

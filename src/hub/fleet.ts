@@ -3,10 +3,12 @@
 
 import type { Connector } from '../connectors/port.ts'
 import { failure } from '../contract/errors.ts'
-import type { HostInfo, HostRow } from '../contract/host.ts'
+import type { HostRow, Probe } from '../contract/host.ts'
 import { localHost } from '../contract/names.ts'
 import type { HostHealth } from '../store/health.ts'
+import { versionSkew } from './version-skew.ts'
 
+/** One object for as long as the host is in the fleet: what changes of it changes in place, so that whoever holds it sees it. */
 export interface FleetHost {
   readonly id: string
   readonly name: string
@@ -26,6 +28,8 @@ export interface Fleet {
   /** By id, or by name without regard to case. Throws `host.unknown`. */
   find(ref: string): FleetHost
   add(host: FleetHost): void
+  /** A host that was renamed, labelled or is reached another way now. */
+  change(host: FleetHost, to: Partial<Omit<FleetHost, 'id'>>): void
   remove(id: string): void
 }
 
@@ -40,6 +44,12 @@ export function createFleet(local: FleetHost): Fleet {
   function enterName(host: FleetHost): void {
     const key = nameKey(host.name)
     if (!byName.has(key)) byName.set(key, host)
+  }
+
+  function enterNamesAnew(): void {
+    sorted = undefined
+    byName = new Map()
+    for (const host of [local, ...others.values()]) enterName(host)
   }
 
   function all(): readonly FleetHost[] {
@@ -63,11 +73,13 @@ export function createFleet(local: FleetHost): Fleet {
       sorted = undefined
       enterName(host)
     },
+    change(host, to) {
+      Object.assign(host, to)
+      enterNamesAnew()
+    },
     remove(id) {
       others.delete(id)
-      sorted = undefined
-      byName = new Map()
-      for (const host of all()) enterName(host)
+      enterNamesAnew()
     },
   }
 }
@@ -80,8 +92,8 @@ function nameKey(name: string): string {
   return name.normalize('NFC').toLocaleLowerCase('en')
 }
 
-/** A host as lists show it; `info` is what it says now, or else what it last said. */
-export function hostRow(host: FleetHost, health: HostHealth | undefined, info?: HostInfo): HostRow {
+/** A host as lists show it, from what is known of it. `version` is this hub's; `asked` is what asking it just now came to. */
+export function hostRow(host: FleetHost, health: HostHealth | undefined, version: string, asked: Probe | null = null): HostRow {
   const { state } = host.connector
   return {
     id: host.id,
@@ -91,8 +103,11 @@ export function hostRow(host: FleetHost, health: HostHealth | undefined, info?: 
     labels: { ...host.labels },
     status: state.status,
     since: state.since,
-    reason: state.status === 'offline' ? state.reason : null,
+    reason: state.status === 'online' ? null : (state.reason ?? null),
     lastSeenAt: state.status === 'online' ? new Date().toISOString() : (health?.lastSeenAt ?? null),
-    info: info ?? health?.info ?? null,
+    info: health?.info ?? null,
+    versionSkew: health?.info ? versionSkew(health.info.version, version) : null,
+    clockOffsetMs: health?.clockOffsetMs ?? null,
+    probe: asked,
   }
 }

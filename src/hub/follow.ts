@@ -6,7 +6,6 @@ import type { LinkState } from '../connectors/port.ts'
 import type { Caller } from '../contract/caller.ts'
 import { asMusterError } from '../contract/errors.ts'
 import { followJournal, type JournalEntry } from '../contract/event.ts'
-import { getHostInfo } from '../contract/host.ts'
 import type { Run } from '../contract/run.ts'
 import { endedUnnoticed } from '../store/ended-unnoticed.ts'
 import { saveHealth } from '../store/health.ts'
@@ -16,6 +15,7 @@ import { batches } from './batches.ts'
 import type { FleetHost } from './fleet.ts'
 import type { Mirror } from './mirror.ts'
 import { pause } from './pause.ts'
+import { askHowItIs, keepAnswer } from './probe.ts'
 import type { Queue } from './queue.ts'
 
 const mostInABatch = 500
@@ -128,8 +128,7 @@ function changesIn(entries: JournalEntry[]): Pick<Run, 'id' | 'state' | 'error'>
 function askForInfo(host: FleetHost, caller: Caller, { store, log }: Followed): AsyncDisposable {
   const ask = async () => {
     try {
-      const info = await caller.call(getHostInfo, {}, { timeoutMs: infoDeadlineMs })
-      await saveHealth(store, host.id, { lastSeenAt: new Date().toISOString(), info })
+      await keepAnswer(host, await askHowItIs(caller, infoDeadlineMs), store)
     } catch (error) {
       log.debug({ host: host.name, error: asMusterError(error).toValue() }, 'the host did not say how it is')
     }

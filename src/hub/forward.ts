@@ -3,25 +3,36 @@
 
 import type { Caller, CallOptions } from '../contract/caller.ts'
 import { direct } from '../contract/direct.ts'
-import { failure } from '../contract/errors.ts'
+import { failure, hasCode } from '../contract/errors.ts'
 import { followEvents, followJournal } from '../contract/event.ts'
 import type { Bound, CallContext, Implementation, Principal } from '../contract/implementation.ts'
 import { implementation } from '../contract/implementation.ts'
 import type { BytesOperation, CallOperation, ItemsOperation, Operation, UploadOperation } from '../contract/operation.ts'
 import { hostOperations } from '../contract/operations.ts'
 import { feedOutput, followLog, readOutput } from '../contract/output.ts'
-import { cancelRun, getRun, isTerminal, listRuns, type Run, startRun, writeStdin } from '../contract/run.ts'
+import { cancelRun, getRun, isTerminal, listRuns, pauseRun, type Run, resumeRun, startRun, writeStdin } from '../contract/run.ts'
 import type { FleetHost } from './fleet.ts'
+import { type LastKnown, lastKnown } from './last-known.ts'
 import type { Mirror } from './mirror.ts'
 import type { Queue } from './queue.ts'
-import { type AboutOneRun, waitingRunOperations } from './waiting-run.ts'
+import { type AboutOneRun, runOfJob, waitingRunOperations } from './waiting-run.ts'
 
 /** Longer than any operation may take by its own limits; a link that dies ends its calls at once anyway. */
 const callDeadlineMs = 11 * 60_000
 const readableDeadlineMs = 5_000
 
 const readings = new Set<Operation>([getRun, listRuns, followEvents, followJournal, readOutput, followLog, feedOutput])
-const aboutOneRun = new Set<Operation>([getRun, followEvents, readOutput, followLog, feedOutput, cancelRun, writeStdin])
+const aboutOneRun = new Set<Operation>([
+  getRun,
+  followEvents,
+  readOutput,
+  followLog,
+  feedOutput,
+  cancelRun,
+  pauseRun,
+  resumeRun,
+  writeStdin,
+])
 
 const hubItself: Principal = { kind: 'self', id: 'hub', role: 'operator', scopes: new Set(['read', 'operate', 'admin']) }
 
@@ -33,14 +44,20 @@ export interface ForwardTo {
   readonly gone: AbortSignal
 }
 
-export function forwardTo(to: ForwardTo): Implementation {
+/** A forwarder, with what it remembers of the host. */
+interface Forwarding extends ForwardTo {
+  readonly known: LastKnown
+}
+
+export function forwardTo(asked: ForwardTo): Implementation {
+  const to = { ...asked, known: lastKnown() }
   const copy = to.mirror.readings(to.host.id)
   const bound = hostOperations.map((operation) => forward(operation, to, copy))
   // The others end with the link that carries them.
   return implementation(...bound.map((one) => (mayWait(one.operation) ? endedBy(to.gone, one) : one)))
 }
 
-function forward(operation: Operation, to: ForwardTo, copy: Implementation): Bound {
+function forward(operation: Operation, to: Forwarding, copy: Implementation): Bound {
   const source = async (input: unknown, context: CallContext): Promise<Caller> => {
     if (aboutOneRun.has(operation)) {
       const waiting = await waitingRunOperations(to, operation, input as AboutOneRun, context.signal)
@@ -51,10 +68,9 @@ function forward(operation: Operation, to: ForwardTo, copy: Implementation): Bou
   switch (operation.kind) {
     case 'call':
       return bind(operation, async (input, context) => {
-        const caller = await source(input, context)
-        const answer = await caller.call(operation as CallOperation, input as never, {
-          ...options(context),
-          timeoutMs: callDeadlineMs,
+        const answer = await asLastKnown(to, operation, input, async () => {
+          const caller = await source(input, context)
+          return caller.call(operation as CallOperation, input as never, { ...options(context), timeoutMs: callDeadlineMs })
         })
         if (operation === startRun) await readable(to, input as AboutOneRun, context.signal)
         return named(to.host, answer)
@@ -74,6 +90,30 @@ function forward(operation: Operation, to: ForwardTo, copy: Implementation): Bou
         const caller = await source(input, context)
         yield* caller.bytes(operation as BytesOperation, input as never, options(context))
       })
+  }
+}
+
+/** A run whose host cannot be asked is told as it was when it last could. */
+async function asLastKnown(
+  { host, queue, known }: Forwarding,
+  operation: Operation,
+  input: unknown,
+  ask: () => Promise<unknown>,
+): Promise<unknown> {
+  if (host.connector.traits.mirrored) return ask()
+  try {
+    const answer = await ask()
+    if (isRun(answer)) known.note(answer)
+    return answer
+  } catch (error) {
+    if (operation !== getRun || !hasCode(error, 'host.offline')) throw error
+    const { run } = input as AboutOneRun
+    const job = await queue.look(run)
+    const heard = known.of(run)
+    const ofJob = job?.host === host.id ? runOfJob(host, job) : undefined
+    const last = ofJob && isTerminal(ofJob.state) ? ofJob : (heard ?? ofJob)
+    if (!last) throw error
+    return last
   }
 }
 
@@ -123,10 +163,11 @@ function options({ signal, progress }: CallContext): CallOptions {
 }
 
 /** The way to ask the host itself. Throws `host.offline`. */
-export function liveCaller({ name, connector }: FleetHost): Caller {
+function liveCaller({ name, connector }: FleetHost): Caller {
   const { state } = connector
   if (state.status === 'online') return state.caller
-  throw failure('host.offline', { host: name, reason: state.status === 'offline' ? state.reason : 'it has never dialled in' })
+  if (state.caller) return state.caller
+  throw failure('host.offline', { host: name, reason: state.reason ?? 'it has never been reached' })
 }
 
 /** An answer with this hub's name for the host in every run of it, and since when the host cannot be reached. */

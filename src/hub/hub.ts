@@ -24,6 +24,7 @@ import { openMirror } from './mirror.ts'
 import { hubOffers } from './operations.ts'
 import { openQueue } from './queue.ts'
 import { openRegistry } from './registry.ts'
+import { openSecrets } from './secrets.ts'
 import { type WorkflowParts, workflowExecutor } from './workflows.ts'
 
 export interface HubOptions {
@@ -39,6 +40,8 @@ export interface HubOptions {
 }
 
 export interface Hub extends AsyncDisposable {
+  /** Fingerprint of its key: what other hubs know it by. */
+  readonly id: string
   /** What a hub is asked itself. */
   readonly offers: Implementation
   /** What one of its hosts can be asked, by id or name. Rejects with `host.unknown`. */
@@ -83,8 +86,11 @@ export async function openHub({ home, storeUrl, label = '', copiesAtOnce = Infin
   const fleet = createFleet({ id: localHost, name: localHost, labels: {}, kind: localHost, label: localHost, connector: local })
   const queue = opened.use(await openQueue({ store, fleet, mirror, owner: `hub:${identity.fingerprint}`, log }))
   const door = openDoor({ queue, mirror, closing: closingReaders.signal })
+  const secrets = openSecrets({ dir: join(dir, 'secrets'), log })
   const membership = opened.use(
     await openMembership({
+      secrets,
+      connectorsDir: join(dir, 'connectors'),
       registry: await openRegistry(join(home, 'hosts')),
       store,
       fleet,
@@ -103,6 +109,7 @@ export async function openHub({ home, storeUrl, label = '', copiesAtOnce = Infin
     fleet,
     queue,
     membership,
+    secrets,
     runs: fleetRuns({ store, fleet, door }),
     info: () => ({
       id: identity.fingerprint,
@@ -119,6 +126,7 @@ export async function openHub({ home, storeUrl, label = '', copiesAtOnce = Infin
   const figures = hubMetrics({ store, fleet })
   const closing = opened.move()
   return {
+    id: identity.fingerprint,
     offers,
     host: async (ref) => door.offers(fleet.find(ref)),
     authenticate: (token) => authenticate(store, token),

@@ -1,95 +1,143 @@
-// Hosts coming and going: enrolment, the door for those that dial in, and forgetting one.
-// It keeps registry (what a person edits), store (credentials) and fleet (open connectors) saying the same.
+// Hosts coming, changing and going: added, enrolled, let in when they dial, renamed, labelled, edited by hand, forgotten.
+// It keeps registry (what a person edits), secrets, store (credentials) and fleet (open connectors) saying the same.
 
-import type { Logger } from 'pino'
+import { rm } from 'node:fs/promises'
+import { ulid } from 'ulidx'
 import { acceptDialIn } from '../connectors/dial-in.ts'
-import { type ConnectorConfig, connectorLabel, openConnector } from '../connectors/table.ts'
+import { ConnectorConfig, dialsIn, hostCommand } from '../connectors/table.ts'
 import { asMusterError, failure } from '../contract/errors.ts'
-import type { enrollNode } from '../contract/host.ts'
+import type { addHost, enrollNode, labelHost } from '../contract/host.ts'
+import { describeIssue } from '../contract/implementation.ts'
 import type { OutputOf, ParsedOf } from '../contract/operation.ts'
-import { healthOf } from '../store/health.ts'
 import { removeNode } from '../store/nodes.ts'
 import type { Channel } from '../wire/channel.ts'
-import type { Identity } from '../wire/identity.ts'
 import { hostOfNode, mintEnrolment } from './enrolment.ts'
-import type { Fleet, FleetHost } from './fleet.ts'
-import { type Followed, followHost } from './follow.ts'
+import { type Fleet, type FleetHost, isLocal } from './fleet.ts'
 import type { HostDoor } from './host-door.ts'
-import type { CorruptRecord, HostRecord, Registry } from './registry.ts'
+import { type OpenHostsOf, openHosts } from './open-hosts.ts'
+import { followRecords } from './records.ts'
+import type { HostRecord, Registry, Trouble } from './registry.ts'
 
 export interface Membership extends AsyncDisposable {
+  /** For a host that dials in. */
   enroll(input: ParsedOf<typeof enrollNode>): Promise<OutputOf<typeof enrollNode>>
+  /** For a host that this hub reaches; its link is being made when this resolves. `command`: what is to be run on its machine. */
+  add(input: Pick<ParsedOf<typeof addHost>, 'name' | 'labels' | 'connector' | 'secret'>): Promise<Added>
+  rename(ref: string, name: string): Promise<FleetHost>
+  label(input: ParsedOf<typeof labelHost>): Promise<FleetHost>
   forget(host: FleetHost): Promise<void>
+  /** Forgets what is left of a host whose record was deleted by hand: by its id or its former name. Its id, if there was such a one. */
+  forgetDeleted(ref: string): Promise<string | undefined>
   /** Resolves when the handshake is over, however it ended. */
   acceptTunnel(channel: Channel, remote: { address: string }): Promise<void>
-  corrupt(): Promise<CorruptRecord[]>
+  /** What is wrong with the records, by file. */
+  troubles(): Promise<Trouble[]>
 }
 
-export interface MembershipOf extends Followed {
+interface Added {
+  readonly host: FleetHost
+  readonly command: string | null
+}
+
+export interface MembershipOf extends OpenHostsOf {
   readonly registry: Registry
   readonly fleet: Fleet
   readonly door: HostDoor
-  readonly identity: Identity
-  readonly version: string
   /** This hub's own address, for the command that enrolment prints. */
   readonly hubUrl: () => string
-  readonly log: Logger
 }
 
 export async function openMembership(of: MembershipOf): Promise<Membership> {
-  const { registry, store, fleet, queue, door, log } = of
-  const following = new Map<string, AsyncDisposable>()
+  const { registry, secrets, store, fleet, queue, door, log } = of
+  const hosts = openHosts(of)
   const admitting = new Map<Promise<void>, Channel>()
-  let enrolling: Promise<unknown> = Promise.resolve()
+  const oneAtATime = inTurn()
+  const records = await followRecords({ registry, fleet, hosts, door, oneAtATime, log })
 
-  for (const host of fleet.all()) following.set(host.id, followHost(host, of))
-  for (const record of (await registry.read()).records) await open(record)
-
-  async function open(record: HostRecord): Promise<void> {
-    const lastSeenAt = (await healthOf(store, record.id))?.lastSeenAt ?? null
-    const { id, name, labels, connector: config } = record
-    const host: FleetHost = {
-      id,
-      name,
-      labels,
-      kind: config.kind,
-      label: connectorLabel(config, id),
-      connector: openConnector(config, { host: id, name, lastSeenAt, identity: of.identity, version: of.version, log }),
-    }
-    fleet.add(host)
-    following.set(host.id, followHost(host, of))
-  }
-
-  /** One at a time, so that of two with the same name the second is told. */
-  function enroll(input: ParsedOf<typeof enrollNode>): ReturnType<Membership['enroll']> {
-    const enrolled = enrolling.then(() => enrollNow(input))
-    // Whoever enrolled is told; the next one is judged by itself.
-    enrolling = enrolled.catch(() => undefined)
-    return enrolled
-  }
-
-  async function enrollNow({ name, labels, hubUrl = of.hubUrl() }: ParsedOf<typeof enrollNode>) {
-    if (fleet.named(name)) throw failure('host.name_taken', { name })
+  async function enroll({ name, labels, hubUrl = of.hubUrl() }: ParsedOf<typeof enrollNode>) {
+    refuseTaken(name)
     const { host, token } = await mintEnrolment(store, of.identity.fingerprint)
-    const connector: ConnectorConfig = { kind: 'tunnel' }
-    const record = { id: host, name, labels, connector }
-    await registry.save(record)
-    await open(record)
+    await enter({ id: host, name, labels, connector: { kind: 'tunnel' } })
     const command = `muster node --hub ${hubUrl} --node-id ${host} --allow runs`
     return { host, name, token, hubUrl, command: `${command} --token ${token}`, commandStdin: `${command} --token-stdin` }
   }
 
+  async function add({ name, labels, connector: given, secret }: Parameters<Membership['add']>[0]): Promise<Added> {
+    refuseTaken(name)
+    const connector = parseConnector(given)
+    const record: HostRecord = { id: `host_${ulid()}`, name, labels, connector }
+    const host = await enter(record, secret)
+    return { host, command: hostCommand(connector, { host: record.id, identity: of.identity }) }
+  }
+
+  /** All of it or nothing. The record first: whatever a killed hub leaves of the rest then belongs to a host that can be removed. */
+  async function enter(record: HostRecord, secret?: string): Promise<FleetHost> {
+    await registry.save(record)
+    try {
+      if (secret !== undefined) await secrets.save(record.id, secret)
+      await hosts.apply(record)
+    } catch (error) {
+      await secrets.remove(record.id)
+      await registry.remove(record.id)
+      throw error
+    }
+    return fleet.find(record.id)
+  }
+
+  function refuseTaken(name: string, but?: FleetHost): void {
+    const taken = fleet.named(name)
+    if (taken && taken !== but) throw failure('host.name_taken', { name })
+  }
+
+  async function rename(ref: string, name: string): Promise<FleetHost> {
+    const host = fleet.find(ref)
+    const record = await recordOf(host)
+    refuseTaken(name, host)
+    await change({ ...record, name })
+    return host
+  }
+
+  async function label({ host: ref, set, unset }: ParsedOf<typeof labelHost>): Promise<FleetHost> {
+    const host = fleet.find(ref)
+    const record = await recordOf(host)
+    const kept = Object.entries(record.labels).filter(([name]) => !unset.includes(name))
+    await change({ ...record, labels: { ...Object.fromEntries(kept), ...set } })
+    return host
+  }
+
+  async function change(record: HostRecord): Promise<void> {
+    await registry.save(record)
+    await hosts.apply(record)
+  }
+
+  /** As it is on disk now, so that what was edited there this moment is not written over. */
+  async function recordOf(host: FleetHost): Promise<HostRecord> {
+    if (isLocal(host)) throw failure('host.local_fixed')
+    return registry.readOne(host.id)
+  }
+
   async function forget(host: FleetHost): Promise<void> {
-    const unknown = failure('host.unknown', { host: host.name })
     await removeNode(store, host.id)
-    fleet.remove(host.id)
-    await host.connector.close(failure('node.unknown'))
-    await following.get(host.id)?.[Symbol.asyncDispose]()
-    following.delete(host.id)
-    await queue.abandon(host.id, unknown)
-    door.forget(host, unknown)
+    await hosts.close(host, failure('node.unknown'))
+    door.forget(host, failure('host.unknown', { host: host.name }))
+    await forgetRest(host)
+  }
+
+  async function forgetRest({ id, name }: Pick<FleetHost, 'id' | 'name'>): Promise<void> {
+    await queue.abandon(id, failure('host.unknown', { host: name }))
+    await secrets.remove(id)
+    await rm(hosts.dirOf(id), { recursive: true, force: true })
     // Last: a hub that is killed before this still lists the host, so that removing it can be asked for again.
-    await registry.remove(host.id)
+    await registry.remove(id)
+  }
+
+  async function forgetDeleted(ref: string): Promise<string | undefined> {
+    const deleted = records.deleted(ref)
+    if (!deleted) return undefined
+    await removeNode(store, deleted.id)
+    await forgetRest(deleted)
+    records.forget(deleted.id)
+    return deleted.id
   }
 
   function acceptTunnel(channel: Channel, { address }: { address: string }): Promise<void> {
@@ -109,16 +157,40 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
   }
 
   return {
-    enroll,
-    forget,
+    enroll: (input) => oneAtATime(() => enroll(input)),
+    add: (input) => oneAtATime(() => add(input)),
+    rename: (ref, name) => oneAtATime(() => rename(ref, name)),
+    label: (input) => oneAtATime(() => label(input)),
+    forget: (host) => oneAtATime(() => forget(host)),
+    forgetDeleted: (ref) => oneAtATime(() => forgetDeleted(ref)),
     acceptTunnel,
-    corrupt: async () => (await registry.read()).corrupt,
+    troubles: records.troubles,
     async [Symbol.asyncDispose]() {
-      const closing = failure('wire.closed', { reason: 'the hub is closing' })
-      for (const channel of admitting.values()) channel.close(closing)
-      await Promise.all(fleet.all().map(({ connector }) => connector.close(closing)))
-      await Promise.all([...following.values()].map((one) => one[Symbol.asyncDispose]()))
+      for (const channel of admitting.values()) channel.close(failure('wire.closed', { reason: 'the hub is closing' }))
+      await records[Symbol.asyncDispose]()
+      await hosts[Symbol.asyncDispose]()
       await Promise.all(admitting.keys())
     },
+  }
+}
+
+/** Throws `input.invalid` with what each connector wants, `host.dials_in`. */
+function parseConnector(given: unknown): ConnectorConfig {
+  const parsed = ConnectorConfig.safeParse(given)
+  if (!parsed.success) {
+    throw failure('input.invalid', { what: 'connector', problem: parsed.error.issues.map(describeIssue).join('; ') })
+  }
+  if (dialsIn(parsed.data)) throw failure('host.dials_in', { kind: parsed.data.kind })
+  return parsed.data
+}
+
+/** One at a time, so that of two with the same name the second is told, and a record is read only between changes. */
+function inTurn(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve()
+  return (work) => {
+    const done = last.then(work)
+    // Whoever asked is told; the next one is judged by itself.
+    last = done.catch(() => undefined)
+    return done
   }
 }

@@ -2,19 +2,32 @@
 
 import { failure } from '../contract/errors.ts'
 import { findRun, getHubInfo, listFleetRuns, submitRun } from '../contract/fleet.ts'
-import { enrollNode, getHostInfo, listHosts, removeHost, showHost } from '../contract/host.ts'
+import {
+  addHost,
+  enrollNode,
+  type HostDetail,
+  type HostRow,
+  labelHost,
+  listHosts,
+  type Probe,
+  removeHost,
+  renameHost,
+  showHost,
+} from '../contract/host.ts'
 import { type Implementation, implement, implementation } from '../contract/implementation.ts'
 import type { OutputOf } from '../contract/operation.ts'
 import { isTerminal, type Run, type RunState, runStates } from '../contract/run.ts'
 import { createToken, listTokens, revokeToken } from '../contract/token.ts'
 import { allHealth, healthOf } from '../store/health.ts'
+import { unfinishedJobs } from '../store/jobs.ts'
 import type { Store } from '../store/store.ts'
 import * as tokens from '../store/tokens.ts'
-import { type Fleet, hostRow, isLocal } from './fleet.ts'
+import { type Fleet, type FleetHost, hostRow, isLocal } from './fleet.ts'
 import type { FleetRuns } from './fleet-runs.ts'
-import { liveCaller } from './forward.ts'
 import type { Membership } from './membership.ts'
+import { probe, probeNew } from './probe.ts'
 import type { Queue } from './queue.ts'
+import type { Secrets } from './secrets.ts'
 import { runOfJob } from './waiting-run.ts'
 import { checkWorkflowSpec } from './workflows.ts'
 
@@ -24,38 +37,62 @@ export interface HubParts {
   readonly queue: Queue
   readonly runs: FleetRuns
   readonly membership: Membership
+  readonly secrets: Secrets
   readonly info: () => OutputOf<typeof getHubInfo>
 }
 
 const probeDeadlineMs = 2_000
 const liveStates = (Object.keys(runStates) as RunState[]).filter((state) => !isTerminal(state))
 
-export function hubOffers({ store, fleet, queue, runs, membership, info }: HubParts): Implementation {
+export function hubOffers({ store, fleet, queue, runs, membership, secrets, info }: HubParts): Implementation {
+  const row = async (host: FleetHost, asked: Probe | null = null): Promise<HostRow> =>
+    hostRow(host, await healthOf(store, host.id), info().version, asked)
+  const detail = async (host: FleetHost, asked: Probe | null): Promise<HostDetail> => ({
+    ...(await row(host, asked)),
+    secret: await secrets.holder(host.id),
+  })
+
+  /** Those that the host tells of, and those that it was given and has not ended, should it not answer. */
+  async function liveRunsOf({ id }: FleetHost): Promise<number> {
+    const told = await runs.list({ host: id, states: liveStates, limit: 1000, deadlineMs: probeDeadlineMs })
+    const given = (await unfinishedJobs(store)).filter(({ host }) => host === id)
+    return new Set([...told.runs.map((run) => run.id), ...given.map(({ run }) => run)]).size
+  }
+
   return implementation(
     implement(getHubInfo, async () => info()),
 
-    implement(listHosts, async () => {
+    implement(listHosts, async ({ probe: wanted, deadlineMs }) => {
+      const hosts = fleet.all()
+      const probes = await Promise.all(hosts.map((host) => (wanted ? probe(host, store, deadlineMs) : null)))
       const health = await allHealth(store)
-      const hosts = fleet.all().map((host) => hostRow(host, health.get(host.id)))
-      return { hosts, corrupt: await membership.corrupt() }
+      return {
+        hosts: hosts.map((host, i) => hostRow(host, health.get(host.id), info().version, probes[i])),
+        corrupt: await membership.troubles(),
+      }
     }),
 
     implement(showHost, async ({ host: ref }) => {
       const host = fleet.find(ref)
-      const health = await healthOf(store, host.id)
-      if (host.connector.state.status !== 'online') return hostRow(host, health)
       // A host that is slow to answer is shown as it last was.
-      const now = await liveCaller(host)
-        .call(getHostInfo, {}, { timeoutMs: probeDeadlineMs })
-        .catch(() => undefined)
-      return hostRow(host, health, now)
+      return detail(host, await probe(host, store, probeDeadlineMs))
     }),
 
+    implement(addHost, async ({ probe: wanted, deadlineMs, ...input }) => {
+      const { host, command } = await membership.add(input)
+      return { host: await detail(host, wanted ? await probeNew(host, store, deadlineMs) : null), command }
+    }),
+
+    implement(renameHost, async ({ host, name }) => row(await membership.rename(host, name))),
+    implement(labelHost, async (input) => row(await membership.label(input))),
+
     implement(removeHost, async ({ host: ref, force }) => {
+      const deleted = await membership.forgetDeleted(ref)
+      if (deleted !== undefined) return { removed: deleted }
       const host = fleet.find(ref)
       if (isLocal(host)) throw failure('host.local_stays')
-      const { runs: live } = await runs.list({ host: host.id, states: liveStates, limit: 1000, deadlineMs: probeDeadlineMs })
-      if (live.length > 0 && !force) throw failure('host.busy', { host: host.name, runs: live.length })
+      const live = force ? 0 : await liveRunsOf(host)
+      if (live > 0) throw failure('host.busy', { host: host.name, runs: live })
       await membership.forget(host)
       return { removed: host.id }
     }),

@@ -98,7 +98,7 @@ export async function openQueue({
     if (!known && !queue && state.status !== 'online') {
       throw failure('host.offline', {
         host: host.name,
-        reason: state.status === 'offline' ? state.reason : 'it has never dialled in',
+        reason: state.reason ?? 'it has never been reached',
       })
     }
     const { job } = await submitJob(store, {
@@ -139,7 +139,7 @@ export async function openQueue({
         claimAgain = false
         const hosts = fleet
           .all()
-          .filter(({ connector }) => connector.state.status === 'online')
+          .filter(({ connector }) => connector.state.caller)
           .map(({ id }) => id)
         const jobs = await claimNext(store, { owner, hosts, now: steadyTime(), leaseMs, limit: claimsAtOnce, onUnreadable })
         if (jobs.length > 0) crashpoint('claim.after-commit')
@@ -187,10 +187,9 @@ export async function openQueue({
 
   /** A start whose answer was lost may have reached the host all the same, and the job may have ended here before that was told. */
   function stopOnHost({ run, host }: Job): void {
-    const state = fleet.byId(host)?.connector.state
-    if (state?.status !== 'online') return
-    state.caller
-      .call(cancelRun, { run }, { timeoutMs: startDeadlineMs })
+    const caller = fleet.byId(host)?.connector.state.caller
+    caller
+      ?.call(cancelRun, { run }, { timeoutMs: startDeadlineMs })
       .catch((error) =>
         log.warn({ run, error: asMusterError(error).toValue() }, 'a run that was given up could not be cancelled'),
       )

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { parse, stringify, TomlError } from 'smol-toml'
 import { z } from 'zod'
 import { ConnectorConfig } from '../connectors/table.ts'
+import { failure } from '../contract/errors.ts'
 import { describeIssue } from '../contract/implementation.ts'
 import { HostName, Labels } from '../contract/names.ts'
 
@@ -18,14 +19,19 @@ const HostRecord = z.strictObject({
 })
 export type HostRecord = z.output<typeof HostRecord>
 
-export interface CorruptRecord {
+/** What is wrong with a record's file. */
+export interface Trouble {
   readonly file: string
   readonly problem: string
 }
 
 export interface Registry {
+  readonly dir: string
+  fileOf(id: string): string
   /** Every record as it is on disk now. */
-  read(): Promise<{ records: HostRecord[]; corrupt: CorruptRecord[] }>
+  read(): Promise<{ records: HostRecord[]; corrupt: Trouble[] }>
+  /** Throws `host.record_corrupt`, also for one that is not there. */
+  readOne(id: string): Promise<HostRecord>
   /** Writes a record whole; a crash leaves the old one or the new one. */
   save(record: HostRecord): Promise<void>
   remove(id: string): Promise<void>
@@ -35,6 +41,13 @@ export async function openRegistry(dir: string): Promise<Registry> {
   await mkdir(dir, { recursive: true, mode: 0o700 })
   const fileOf = (id: string) => join(dir, `${id}.toml`)
   return {
+    dir,
+    fileOf,
+    async readOne(id) {
+      const read = await readRecord(dir, `${id}.toml`)
+      if ('problem' in read) throw failure('host.record_corrupt', read)
+      return read.record
+    },
     async read() {
       const files = (await readdir(dir)).filter((file) => file.endsWith('.toml')).sort()
       const read = await Promise.all(files.map((file) => readRecord(dir, file)))
@@ -52,7 +65,7 @@ export async function openRegistry(dir: string): Promise<Registry> {
   }
 }
 
-async function readRecord(dir: string, file: string): Promise<{ record: HostRecord } | CorruptRecord> {
+async function readRecord(dir: string, file: string): Promise<{ record: HostRecord } | Trouble> {
   const path = join(dir, file)
   try {
     const parsed = HostRecord.safeParse(parse(await readFile(path, 'utf8')))

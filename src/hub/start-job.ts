@@ -31,9 +31,9 @@ export async function startJob(job: ClaimedJob, to: Starting): Promise<void> {
   const claim: Claim = { run: job.run, owner: to.owner, fence: job.fence }
   const renewing = setInterval(() => renew(claim, to), renewEveryMs)
   try {
-    const state = to.fleet.byId(job.host)?.connector.state
-    if (state?.status !== 'online') throw failure('host.offline', { host: job.host, reason: 'its link closed' })
-    await state.caller.call(
+    const caller = to.fleet.byId(job.host)?.connector.state.caller
+    if (!caller) throw failure('host.offline', { host: job.host, reason: 'its link closed' })
+    await caller.call(
       startRun,
       { run: job.run, spec: job.spec, parent: job.parent, fence: job.fence },
       { timeoutMs: startDeadlineMs, signal: to.closing },

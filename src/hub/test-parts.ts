@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { linkStateCell, offline } from '../connectors/link-state.ts'
-import type { LinkState } from '../connectors/port.ts'
+import type { ConnectorTraits, LinkState } from '../connectors/port.ts'
 import { direct } from '../contract/direct.ts'
 import { type Bound, implementation, type Principal } from '../contract/implementation.ts'
 import { openStore, type Store } from '../store/store.ts'
@@ -31,7 +31,11 @@ export async function openTestHome(): Promise<TestHome> {
 }
 
 /** A host that answers what is given; online until `cut`. */
-export function testHost(id: string, answers: Bound[], traits = { mirrored: false }): FleetHost & { cut(): void; dial(): void } {
+export function testHost(
+  id: string,
+  answers: Bound[],
+  { mirrored = false, deferred = false }: Partial<ConnectorTraits> = {},
+): FleetHost & { cut(): void; dial(): void } {
   const online = (): LinkState => ({
     status: 'online',
     since: new Date().toISOString(),
@@ -40,7 +44,7 @@ export function testHost(id: string, answers: Bound[], traits = { mirrored: fals
   const cell = linkStateCell(online())
   const close = async () => cell.set(offline('closed'))
   const connector = {
-    traits,
+    traits: { mirrored, deferred, interactive: !deferred },
     get state() {
       return cell.state
     },

@@ -6,7 +6,7 @@ import { followEvents, type RunEvent } from '../contract/event.ts'
 import { type Bound, type Implementation, implement, implementation } from '../contract/implementation.ts'
 import type { Operation } from '../contract/operation.ts'
 import { feedOutput, followLog, readOutput } from '../contract/output.ts'
-import { cancelRun, getRun, type Run, writeStdin } from '../contract/run.ts'
+import { cancelRun, getRun, pauseRun, type Run, resumeRun, writeStdin } from '../contract/run.ts'
 import type { Job } from '../store/jobs.ts'
 import type { FleetHost } from './fleet.ts'
 import type { Queue } from './queue.ts'
@@ -30,8 +30,8 @@ export async function waitingRunOperations(
     const cancelled = await queue.cancelWaiting(run)
     if (cancelled) return implementation(implement(cancelRun, async () => runOfJob(host, cancelled)))
   }
-  const readsOnce = operation === getRun || follow === false
-  const job = readsOnce ? found : await queue.begun(run, signal)
+  const asksOnce = operation === getRun || operation === pauseRun || operation === resumeRun || follow === false
+  const job = asksOnce ? found : await queue.begun(run, signal)
   if (!job || hasReachedHost(job)) return undefined
   return implementation(...answersFromJob(host, job))
 }
@@ -46,6 +46,12 @@ function answersFromJob(host: FleetHost, job: Job): Bound[] {
     implement(getRun, async () => runOfJob(host, job)),
     implement(cancelRun, async () => {
       throw ended()
+    }),
+    implement(pauseRun, async () => {
+      throw job.endedAt === null ? failure('run.transition', { run: job.run, from: job.runState, to: 'paused' }) : ended()
+    }),
+    implement(resumeRun, async () => {
+      throw job.endedAt === null ? failure('run.transition', { run: job.run, from: job.runState, to: 'running' }) : ended()
     }),
     implement(writeStdin, async () => {
       throw ended()

@@ -70,12 +70,13 @@ describe.each(engines)('health on %s', (engine) => {
       bootedAt: null,
       activeRuns: 0,
       clock: '2026-01-01T00:00:00.000Z',
+      catalogSize: null,
       kinds: ['command' as const],
       allows: ['runs'],
     }
-    await saveHealth(store, 'h', { lastSeenAt: '2026-01-01T00:00:00.000Z', info })
+    await saveHealth(store, 'h', { lastSeenAt: '2026-01-01T00:00:00.000Z', info, clockOffsetMs: -40 })
     await saveHealth(store, 'h', { lastSeenAt: '2026-01-01T00:00:05.000Z' })
-    expect(await healthOf(store, 'h')).toEqual({ lastSeenAt: '2026-01-01T00:00:05.000Z', info })
+    expect(await healthOf(store, 'h')).toEqual({ lastSeenAt: '2026-01-01T00:00:05.000Z', info, clockOffsetMs: -40 })
     expect(await healthOf(store, 'none')).toBeUndefined()
     expect([...(await allHealth(store)).keys()]).toEqual(['h'])
   })

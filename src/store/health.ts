@@ -1,20 +1,26 @@
 // What the hub last knew of each host, for when it cannot be asked.
 
+import { z } from 'zod'
 import { HostInfo } from '../contract/host.ts'
 import type { Store } from './store.ts'
 
 export interface HostHealth {
   readonly lastSeenAt: string
   readonly info: HostInfo | null
+  /** By how much its clock was ahead of this hub's when it said so; null: unknown. */
+  readonly clockOffsetMs: number | null
 }
+
+/** What the column `info` holds. */
+const Said = z.object({ info: HostInfo, clockOffsetMs: z.int().nullable() })
 
 /** Without `info`, what the host last said of itself stays. */
 export async function saveHealth(
   store: Store,
   host: string,
-  { lastSeenAt, info }: { lastSeenAt: string; info?: HostInfo },
+  { lastSeenAt, info, clockOffsetMs = null }: { lastSeenAt: string; info?: HostInfo; clockOffsetMs?: number | null },
 ): Promise<void> {
-  const change = { last_seen_at: lastSeenAt, ...(info && { info: JSON.stringify(info) }) }
+  const change = { last_seen_at: lastSeenAt, ...(info && { info: JSON.stringify({ info, clockOffsetMs }) }) }
   await store.write((db) =>
     db
       .insertInto('health')
@@ -34,8 +40,8 @@ export async function allHealth({ db }: Store): Promise<Map<string, HostHealth>>
   return new Map(rows.map((row) => [row.host, healthFrom(row)]))
 }
 
-/** Info in an older shape is forgotten: the host says it again when it is next asked. */
+/** What was said in an older shape is forgotten: the host says it again when it is next asked. */
 function healthFrom(row: { last_seen_at: string; info: string | null }): HostHealth {
-  const info = row.info === null ? undefined : HostInfo.safeParse(JSON.parse(row.info))
-  return { lastSeenAt: row.last_seen_at, info: info?.success ? info.data : null }
+  const said = row.info === null ? undefined : Said.safeParse(JSON.parse(row.info)).data
+  return { lastSeenAt: row.last_seen_at, info: said?.info ?? null, clockOffsetMs: said?.clockOffsetMs ?? null }
 }

@@ -61,9 +61,9 @@ test('the node says who it is now and gets the token by nothing that a process l
 test('host list and show know it, local first', async () => {
   const list = await home.muster(['host', 'list'])
   const [heading, first, second] = list.stdout.split('\n')
-  expect(heading).toMatch(/^ID +NAME +LABEL +STATUS +LABELS$/)
+  expect(heading).toMatch(/^ID +NAME +LABEL +STATUS +VERSION +ACTIVE +LABELS$/)
   expect(first).toMatch(/^local +local +local +online/)
-  expect(second).toMatch(new RegExp(`^${enrolled.host} +box +tunnel:${enrolled.host} +online +zone=eu$`))
+  expect(second).toMatch(new RegExp(`^${enrolled.host} +box +tunnel:${enrolled.host} +online +[\\d.]+ +0 +zone=eu$`))
   const show = await home.muster(['host', 'show', 'BOX'])
   expect(show.stdout).toMatch(/^host: +box$/m)
   expect(show.stdout).toMatch(/^allows: +runs$/m)

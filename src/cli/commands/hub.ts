@@ -25,6 +25,7 @@ function serveOptions(command: Command): Command {
   return command
     .addOption(single('--bind <addr:port>', 'where it listens (default 127.0.0.1:7878; port 0 takes a free one)', bind))
     .option('--token-stdin', "read an operator's token from standard input; needed to listen beyond this machine")
+    .option('--read-only', 'whoever comes over the network may only read; on this machine everything is allowed')
     .option('--no-open', "do not open the hub's page in a browser (it is opened only from a terminal on a desktop)")
     .addOption(
       single('--store <url>', "keep the hub's records in PostgreSQL: postgres://… (default: SQLite in MUSTER_HOME)", databaseUrl),

@@ -3,7 +3,7 @@
 import type { Command } from 'commander'
 import { families } from '../../host/policy.ts'
 import { declareCommand } from '../declare.ts'
-import { nonEmpty, oneOf, pair, repeated, single, tunnelUrl } from '../options.ts'
+import { duration, integer, nonEmpty, oneOf, pair, repeated, single, tunnelUrl } from '../options.ts'
 import type { Perform } from '../perform.ts'
 
 const notes = `
@@ -12,10 +12,19 @@ from then on this machine's key is its credential. Give it by --token-stdin or i
 machine can read a command line.
 `
 
+const pullNotes = `
+\`muster host add NAME --bucket URL\` on the hub prints the whole command. The token is needed the first time only, and may
+be given in MUSTER_TOKEN. Credentials for the store come from where its own tools take them.
+`
+
+const attachNotes = `
+It speaks Muster's protocol, not words: \`muster host add NAME --ssh USER@HOST\` on the hub is what makes use of it.
+`
+
 export function nodeCommands(program: Command, perform: Perform): void {
   const node = declareCommand(program, 'node', 'make this machine a host: dial the hub and do what it asks')
     .enablePositionalOptions()
-    .usage('[options] | enroll [options] NAME')
+    .usage('[options] | enroll [options] NAME | pull [options] | attach | daemon [options]')
     .addOption(single('--hub <url>', "the hub's address, such as wss://hub.example:7878", tunnelUrl))
     .option('--token-stdin', 'read the enrolment token from standard input')
     .addOption(single('--token <token>', 'the enrolment token (discouraged: it can be seen in the list of processes)', nonEmpty))
@@ -33,4 +42,31 @@ export function nodeCommands(program: Command, perform: Perform): void {
     .addOption(single('--hub-url <url>', "the address that the host will dial (default: the hub's own)", tunnelUrl))
     .addOption(repeated('--label <name=value>', 'a label of the host; may be repeated', pair))
     .action(perform(async () => (await import('../node/enroll.ts')).enroll))
+  declareCommand(node, 'pull', 'do what a hub has put into a bucket that both can reach, where neither can reach the other')
+    .addOption(single('--bucket <url>', 's3://NAME, gs://NAME or file:///DIRECTORY', nonEmpty))
+    .addOption(single('--prefix <prefix>', 'what the names of its objects begin with', nonEmpty))
+    .addOption(single('--endpoint <url>', "the store's address, if not the provider's own", nonEmpty))
+    .option('--token-stdin', 'read the token that the hub printed from standard input')
+    .addOption(single('--token <token>', 'that token (discouraged: it can be seen in the list of processes)', nonEmpty))
+    .addOption(
+      repeated('--allow <family>', `what the hub may do here: ${families.join(', ')}; may be repeated`, oneOf(...families)),
+    )
+    .option('--once', 'end when nothing is left to do, for cron')
+    .addOption(single('--interval <duration>', 'how often to look (default: 15s)', duration))
+    .addOption(single('--concurrency <n>', 'so many runs at once (default: 4)', integer(1, 256)))
+    .addHelpText('after', pullNotes)
+    .action(perform(async () => (await import('../node/pull.ts')).pull))
+  declareCommand(node, 'attach', 'what a hub runs here by ssh: join standard input and output to the node of this machine')
+    .addHelpText('after', attachNotes)
+    .action(perform(async () => (await import('../node/attach.ts')).attach))
+  declareCommand(node, 'daemon', 'be the node of this machine for hubs that come by ssh; `attach` starts it when it is needed')
+    .addOption(
+      repeated(
+        '--allow <family>',
+        `what they may do here: ${families.join(', ')} (default: node/policy.toml, or all)`,
+        oneOf(...families),
+      ),
+    )
+    .addOption(single('--idle <duration>', 'end after so long without a hub and without work (default: 10m)', duration))
+    .action(perform(async () => (await import('../node/daemon.ts')).serveDaemon))
 }

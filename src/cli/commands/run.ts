@@ -32,6 +32,12 @@ export function runCommands(program: Command, perform: Perform): void {
   declareCommand(group, 'cancel <run>', 'ask a run to end: SIGTERM, and SIGKILL after the grace')
     .addOption(single('--grace <duration>', 'how long it may take to end by itself (default 10s)', duration))
     .action(perform(async () => (await import('../run/cancel.ts')).cancel))
+  declareCommand(group, 'pause <run>', 'hold a command up where it is; its timeout counts on').action(
+    perform(async () => (await import('../run/pause.ts')).pause),
+  )
+  declareCommand(group, 'resume <run>', 'let a paused command go on').action(
+    perform(async () => (await import('../run/pause.ts')).resume),
+  )
   declareCommand(group, 'watch <run>', "a run's state, live, until it has ended; exit 1 if it did not succeed").action(
     perform(async () => (await import('../run/watch.ts')).watch),
   )

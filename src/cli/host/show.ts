@@ -1,12 +1,12 @@
-// `muster host show`.
+// `muster host show`. What is not known is said to be unknown.
 
-import { type HostRow, showHost as showHostOperation } from '../../contract/host.ts'
+import { type HostDetail, showHost as showHostOperation } from '../../contract/host.ts'
 import { hostRef } from '../arguments.ts'
 import { showAgo } from '../duration.ts'
 import { connect } from '../hub-connection.ts'
 import type { Action } from '../perform.ts'
 import { showFields } from '../table.ts'
-import { showLabels, showStatus } from './list.ts'
+import { activeRuns, showLabels, showStatus } from './list.ts'
 
 export const showHost: Action<unknown, [string]> = async (terminal, _options, host) => {
   const ref = hostRef(host)
@@ -15,25 +15,57 @@ export const showHost: Action<unknown, [string]> = async (terminal, _options, ho
   return { json: found, text: describe(found) }
 }
 
-function describe(host: HostRow): string {
+const unknown = 'unknown'
+
+function describe(host: HostDetail): string {
   const { info } = host
-  const when = (time: string | null | undefined) => (time ? `${time} (${showAgo(time)})` : null)
   return showFields({
     host: host.name,
     id: host.id,
     label: host.label,
-    labels: showLabels(host.labels) || null,
+    connector: host.connector,
+    secret: host.secret,
+    labels: showLabels(host.labels) || 'none',
     status: showStatus(host),
     since: when(host.since),
-    why: host.reason,
-    'last seen': when(host.lastSeenAt),
-    machine: info && `${info.hostname}, ${info.platform} ${info.arch}`,
-    version: info && `Muster ${info.version}, protocol ${info.protocol}`,
-    cores: info?.cores?.toString(),
-    memory: info?.memoryBytes ? `${(info.memoryBytes / 2 ** 30).toFixed(1)} GiB` : null,
-    'active runs': info?.activeRuns?.toString(),
-    booted: when(info?.bootedAt),
-    carries: info?.kinds.join(', '),
-    allows: info && (info.allows.join(', ') || 'nothing'),
+    why: host.reason ?? host.probe?.problem,
+    'last seen': when(host.lastSeenAt) ?? 'never',
+    machine: info ? `${info.hostname}, ${info.platform} ${info.arch}` : unknown,
+    version: describeVersion(host),
+    cores: number(info?.cores),
+    memory: info?.memoryBytes ? `${(info.memoryBytes / 2 ** 30).toFixed(1)} GiB` : unknown,
+    booted: when(info?.bootedAt) ?? unknown,
+    'clock offset': describeOffset(host.clockOffsetMs),
+    carries: info ? info.kinds.join(', ') || 'nothing' : unknown,
+    allows: info ? info.allows.join(', ') || 'nothing' : unknown,
+    catalog: info?.catalogSize === undefined || info.catalogSize === null ? unknown : `${info.catalogSize} entries`,
+    'active runs': describeActive(host),
   })
+}
+
+function number(count: number | null | undefined): string {
+  return count?.toString() ?? unknown
+}
+
+function when(time: string | null | undefined): string | null {
+  return time ? `${time} (${showAgo(time)})` : null
+}
+
+function describeVersion({ info, versionSkew }: HostDetail): string {
+  if (!info) return unknown
+  const beside = { same: '', older: ', older than this hub', newer: ', newer than this hub', other: ', not that of this hub' }
+  return `Muster ${info.version}, protocol ${info.protocol}${versionSkew === null ? '' : beside[versionSkew]}`
+}
+
+function describeOffset(ms: number | null): string {
+  if (ms === null) return unknown
+  return ms === 0 ? '0 ms' : `${Math.abs(ms)} ms ${ms > 0 ? 'ahead of' : 'behind'} this hub`
+}
+
+/** What a host said before it went away is no answer, but better than nothing. */
+function describeActive(host: HostDetail): string {
+  const last = host.info?.activeRuns ?? null
+  const now = activeRuns(host)
+  if (now !== null || last === null) return number(now)
+  return `unknown (${last} when it was last asked)`
 }

@@ -1,7 +1,7 @@
 // The options of `hub serve` and `hub start` as settings.
 
-import { isLoopback } from '../../api/loopback.ts'
 import { failure } from '../../contract/errors.ts'
+import { isLoopback } from '../../wire/loopback.ts'
 import { type Bind, defaultBind, showBind } from '../options.ts'
 import type { HubSettings } from '../serve-hub.ts'
 import { readToken } from '../stdin-secret.ts'
@@ -13,6 +13,7 @@ export interface ServeOptions {
   readonly store?: string
   readonly label?: string
   readonly allowHost?: string[]
+  readonly readOnly?: true
 }
 
 const shortToken = 20
@@ -29,6 +30,7 @@ export async function readSettings(terminal: Terminal, options: ServeOptions): P
     storeUrl: options.store ?? (terminal.env.MUSTER_STORE || undefined),
     label: options.label ?? (terminal.env.MUSTER_HUB_LABEL || undefined),
     allowHosts: options.allowHost ?? [],
+    readOnly: options.readOnly ?? false,
   }
 }
 

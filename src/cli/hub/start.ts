@@ -30,7 +30,7 @@ export const start: Action<ServeOptions, []> = async (terminal, options) => {
 async function spawnHub(
   { env }: Terminal,
   home: Home,
-  { bind, token, label, storeUrl, allowHosts }: HubSettings,
+  { bind, token, label, storeUrl, allowHosts, readOnly }: HubSettings,
 ): Promise<ChildProcess> {
   await mkdir(home.hubDir, { recursive: true, mode: 0o700 })
   await rm(home.hubEnded, { force: true })
@@ -46,6 +46,7 @@ async function spawnHub(
     home.hubEnded,
     ...(token === undefined ? [] : ['--token-stdin']),
     ...allowHosts.flatMap((name) => ['--allow-host', name]),
+    ...(readOnly ? ['--read-only'] : []),
   ]
   const child = spawn(node, args, {
     detached: true,

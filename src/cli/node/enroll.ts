@@ -1,10 +1,8 @@
 // `muster node enroll`: on the hub, mints the token for a host that will dial in, and prints what to run there.
 
-import { failure } from '../../contract/errors.ts'
 import { enrollNode } from '../../contract/host.ts'
-import { describeIssue } from '../../contract/implementation.ts'
-import { Labels } from '../../contract/names.ts'
-import { hostName, uniquePairs } from '../arguments.ts'
+import { hostName } from '../arguments.ts'
+import { labelsOf } from '../host/labels.ts'
 import { connect } from '../hub-connection.ts'
 import type { Action } from '../perform.ts'
 
@@ -35,13 +33,4 @@ export const enroll: Action<EnrollOptions, [string]> = async (terminal, options,
       `  ${enrolled.command}`,
     ].join('\n'),
   }
-}
-
-function labelsOf(pairs: EnrollOptions['label']): Record<string, string> {
-  const parsed = Labels.safeParse(uniquePairs('--label', pairs))
-  if (parsed.success) return parsed.data
-  throw failure('cli.usage', {
-    problem: `A label is not valid: ${parsed.error.issues.map(describeIssue).join('; ')}.`,
-    hint: 'Labels are written NAME=VALUE, such as `--label zone=eu-1`.',
-  })
 }

@@ -2,7 +2,7 @@
 
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { linkTunnel, parseEnrolmentToken } from '../../connectors/links.ts'
+import { linkTunnel, parseEnrolmentToken, serveAttached } from '../../connectors/links.ts'
 import { failure } from '../../contract/errors.ts'
 import { openHost } from '../../host/host.ts'
 import { softwareVersion } from '../../wire/protocol.ts'
@@ -42,6 +42,8 @@ export const serveNode: Action<NodeOptions, []> = async (terminal, options) => {
   const stopping = stopRequested().then(() => leaving.abort())
   const host = await openHost({ home: join(home.dir, 'host'), name, policy: { allow }, log })
   try {
+    // A hub that comes by ssh meets the same host.
+    await using _attached = await serveAttached({ home: home.dir, host, version: softwareVersion, log })
     if (insecure) terminal.say('With --insecure, whoever is on the way to the hub can read and change what passes.')
     const linked = linkTunnel({
       hubUrl,

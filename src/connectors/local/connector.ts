@@ -22,7 +22,7 @@ export async function openLocal(options: Omit<Parameters<typeof openHost>[0], 'n
     cell.set(offline('the hub is closing'))
   }
   return {
-    traits: { mirrored: false },
+    traits: { mirrored: false, deferred: false, interactive: true },
     get state() {
       return cell.state
     },

@@ -57,5 +57,13 @@ test('a closed connector takes no connection any more', async () => {
   await connector.close(failure('node.unknown'))
   const peer = dialIn(connector)
   await peer.closed
-  expect(connector.state.status).toBe('offline')
+  expect(connector.state.status).toBe('never_seen')
+})
+
+test('closing it changes nothing of when an absent host was last seen', async () => {
+  for (const lastSeenAt of [null, '2026-01-01T00:00:00.000Z']) {
+    const connector = connectTunnel({ lastSeenAt })
+    await connector.close(failure('wire.closed', { reason: 'the hub is closing' }))
+    expect(connector.state.since).toBe(lastSeenAt)
+  }
 })

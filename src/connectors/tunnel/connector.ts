@@ -37,13 +37,14 @@ export function connectTunnel({ lastSeenAt }: Pick<ConnectorContext, 'lastSeenAt
   async function close(reason: MusterError): Promise<void> {
     ended ??= reason
     const peer = current
-    if (!peer) return cell.set(offline(reason.message))
+    // Where nobody is connected, nobody was seen just now: the state stays what it was.
+    if (!peer) return
     peer.close(reason)
     await peer.closed
   }
 
   return {
-    traits: { mirrored: true },
+    traits: { mirrored: true, deferred: false, interactive: true },
     get state() {
       return cell.state
     },

@@ -10,6 +10,7 @@ import type { Implementation, Principal } from '../../contract/implementation.ts
 import { dialWebSocket } from '../../wire/channels/websocket.ts'
 import { dialHandshake } from '../../wire/handshake.ts'
 import { fingerprintOf, type Identity, loadIdentity } from '../../wire/identity.ts'
+import { isLoopback } from '../../wire/loopback.ts'
 import { createPeer, type Peer } from '../../wire/peer.ts'
 import { keepConnected } from '../../wire/reconnect.ts'
 import { parseEnrolmentToken } from '../enrolment-token.ts'
@@ -60,8 +61,7 @@ export async function linkTunnel(link: TunnelLink): Promise<void> {
 
 function refusePlaintext({ hubUrl, insecure }: TunnelLink): void {
   const url = new URL(hubUrl)
-  const onThisMachine = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname)
-  if (url.protocol === 'ws:' && !onThisMachine && !insecure) throw failure('link.insecure', { url: hubUrl })
+  if (url.protocol === 'ws:' && !isLoopback(url.hostname) && !insecure) throw failure('link.insecure', { url: hubUrl })
 }
 
 interface KnownHub {

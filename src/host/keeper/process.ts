@@ -13,7 +13,7 @@ import { type ExitRecord, writeExitRecord } from './exit-record.ts'
 import { signalGroup } from './group.ts'
 import { noteGrowth } from './growth.ts'
 import type { KeeperLog } from './log.ts'
-import type { SpawnRequest } from './protocol.ts'
+import type { GroupSignal, SpawnRequest } from './protocol.ts'
 import { describeSpawnProblem } from './spawn-problem.ts'
 import { openStdin, type Stdin } from './stdin.ts'
 import { claimSpawn, recordSpawned } from './trace.ts'
@@ -24,7 +24,7 @@ export interface HeldProcess {
   /** Undefined when it has none to write to. */
   readonly stdin: Stdin | undefined
   /** False when its group is gone. */
-  signal(signal: 'SIGTERM' | 'SIGKILL'): boolean
+  signal(signal: GroupSignal): boolean
   /** Resolves once its exit record is on disk. Never rejects. */
   readonly ended: Promise<ExitRecord>
 }
@@ -166,7 +166,7 @@ function hold(
     stdin: child.stdin ? openStdin(child.stdin) : undefined,
     signal(signal) {
       if (over) return false
-      told = signal
+      if (signal === 'SIGTERM' || signal === 'SIGKILL') told = signal
       return signalGroup(identity.pid, signal)
     },
     ended: end(),

@@ -35,11 +35,14 @@ export const spawnProcess = operation({
   http: 'POST /keeper/spawn',
 })
 
+const GroupSignal = z.enum(['SIGTERM', 'SIGKILL', 'SIGSTOP', 'SIGCONT'])
+export type GroupSignal = z.output<typeof GroupSignal>
+
 export const signalProcess = operation({
   kind: 'call',
   name: 'keeper.signal',
   summary: 'Signals the whole group of a process that this keeper holds; one that has ended is left alone.',
-  input: z.strictObject({ id: ProcessId, signal: z.enum(['SIGTERM', 'SIGKILL']) }),
+  input: z.strictObject({ id: ProcessId, signal: GroupSignal }),
   output: z.object({ signalled: z.boolean() }),
   errors: [],
   scope: 'operate',

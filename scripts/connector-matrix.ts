@@ -1,0 +1,65 @@
+// Writes what the conformance suite found for each connector into docs/connectors.md, between its two markers:
+// `npx vitest run --project connectors && node scripts/connector-matrix.ts`.
+
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { type CaseResult, Results } from '../test/connectors/conformance/results.ts'
+import { root } from './files.ts'
+
+const opening = '<!-- the matrix, written by scripts/connector-matrix.ts -->'
+const closing = '<!-- end of the matrix -->'
+const resultsDir = 'test/connectors/conformance/results'
+/** From the nearest to the farthest; one that is not named here comes last. */
+const order = ['local', 'http', 'ssh', 'tunnel', 'bucket']
+
+/** What the suite last found, connector by connector. */
+export function readResults(): Results[] {
+  const files = readdirSync(join(root, resultsDir)).filter((file) => file.endsWith('.json'))
+  const place = (file: string) => (order.indexOf(basename(file, '.json')) + order.length + 1) % (order.length + 1)
+  return files
+    .toSorted((a, b) => place(a) - place(b))
+    .map((file) => Results.parse(JSON.parse(readFileSync(join(root, resultsDir, file), 'utf8'))))
+}
+
+/** The matrix with its markers, as the document must hold it. */
+export function matrixBlock(): string {
+  const all = readResults()
+  const titles = [...new Set(all.flatMap(({ groups }) => groups.map(({ title }) => title)))]
+  const sections = titles.map((title) => {
+    const of = all.map(({ groups }) => groups.find((group) => group.title === title)?.cases ?? [])
+    const names = [...new Set(of.flatMap((cases) => cases.map(({ name }) => name)))]
+    const rows = names.map((name) => [name, ...of.map((cases) => mark(cases.find((one) => one.name === name)))])
+    return `### ${title}\n\n${table(['case', ...all.map(({ kind }) => kind)], rows)}`
+  })
+  const sums = titles.map((title) => [
+    title,
+    ...all.map(({ groups }) => sum(groups.find((group) => group.title === title)?.cases ?? [])),
+  ])
+  const totals = ['**all**', ...all.map(({ groups }) => sum(groups.flatMap(({ cases }) => cases)))]
+  const summary = table(['cases', ...all.map(({ kind }) => kind)], [...sums, totals])
+  return [opening, summary, '## Every case', ...sections, closing].join('\n\n')
+}
+
+function mark(found: CaseResult | undefined): string {
+  if (!found) return 'not run'
+  return found.result === 'passed' ? 'yes' : found.result === 'failed' ? '**no**' : (found.reason ?? 'skipped')
+}
+
+/** `11`, or `9 of 11` where some make no sense there. */
+function sum(cases: readonly CaseResult[]): string {
+  const passed = cases.filter(({ result }) => result === 'passed').length
+  return passed === cases.length ? `${passed}` : `${passed} of ${cases.length}`
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
+  return [line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)].join('\n')
+}
+
+if (import.meta.main) {
+  const file = join(root, 'docs/connectors.md')
+  const [before, rest] = readFileSync(file, 'utf8').split(opening)
+  const after = rest?.split(closing)[1]
+  if (before === undefined || after === undefined) throw new Error(`${file} has lost its markers: ${opening} and ${closing}`)
+  writeFileSync(file, before + matrixBlock() + after)
+}

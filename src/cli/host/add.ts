@@ -1,0 +1,69 @@
+// `muster host add`: a record for a host that the hub reaches by itself. The id alone on stdout; how it went on stderr.
+
+import { failure } from '../../contract/errors.ts'
+import { addHost as addHostOperation, type HostRow } from '../../contract/host.ts'
+import { hostName } from '../arguments.ts'
+import { connect } from '../hub-connection.ts'
+import type { Action } from '../perform.ts'
+import { printable } from '../printable.ts'
+import { isToken, readToken } from '../stdin-secret.ts'
+import type { Terminal } from '../terminal.ts'
+import { type Chosen, chooseConnector, type Given } from './connector-options.ts'
+import { labelsOf } from './labels.ts'
+
+interface AddOptions extends Given {
+  readonly token?: string
+  readonly tokenStdin?: true
+  readonly label?: [string, string][]
+  readonly probe: boolean
+}
+
+export const addHost: Action<AddOptions, [string]> = async (terminal, options, name) => {
+  const chosen = chooseConnector(options, terminal.cwd)
+  const input = { name: hostName(name), labels: labelsOf(options.label), connector: chosen.connector, probe: options.probe }
+  const secret = await tokenFor(chosen, terminal, options)
+  for (const warning of chosen.warnings) terminal.say(warning)
+  using client = connect(terminal)
+  const added = await client.hub.call(addHostOperation, { ...input, ...(secret !== undefined && { secret }) })
+  if (!options.json) for (const line of howItWent(added.host, added.command)) terminal.say(line)
+  return { json: added, text: added.host.id }
+}
+
+function howItWent({ name, probe, info, secret }: HostRow & { secret: string }, command: string | null): string[] {
+  const host = printable(name)
+  return [
+    ...(secret === 'file' ? ['No keychain works here: the token is in a file that only this account may read.'] : []),
+    ...(probe?.answered && info
+      ? [`${host} answered within ${probe.roundTripMs} ms: ${printable(info.hostname)}, Muster ${printable(info.version)}.`]
+      : []),
+    ...(probe && !probe.answered
+      ? [
+          `${host} was added, but does not answer: ${printable(probe.problem ?? '').replace(/\.$/, '')}. See \`muster host show ${host}\`.`,
+        ]
+      : []),
+    ...(command === null ? [] : ['Run this on that machine:', `  ${command}`]),
+  ]
+}
+
+/** From standard input, the option, or MUSTER_HOST_TOKEN; MUSTER_TOKEN is what this hub is shown. */
+async function tokenFor(
+  { takesToken, way }: Chosen,
+  terminal: Terminal,
+  { token, tokenStdin }: AddOptions,
+): Promise<string | undefined> {
+  if (!takesToken) {
+    if (token === undefined && !tokenStdin) return undefined
+    throw wrong(`A host that is reached by ${way} takes no token.`, 'Leave the token away.')
+  }
+  if (token !== undefined && tokenStdin)
+    throw wrong('The token is given twice, by --token and by --token-stdin.', 'Use --token-stdin alone.')
+  if (tokenStdin) return readToken(terminal)
+  if (token !== undefined) terminal.say('--token can be seen in the list of processes; --token-stdin cannot.')
+  const given = token ?? (terminal.env.MUSTER_HOST_TOKEN || undefined)
+  if (given === undefined || isToken(given)) return given
+  throw wrong('The token is no token: it must be one line without spaces.', 'Give it by a pipe: `--token-stdin < token-file`.')
+}
+
+function wrong(problem: string, hint: string) {
+  return failure('cli.usage', { problem, hint })
+}

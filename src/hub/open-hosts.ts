@@ -1,0 +1,125 @@
+// The hosts of the registry as open connectors in the fleet, each followed: opened, changed in place, opened anew, closed.
+// Used by the membership alone, which does one of these at a time.
+
+import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import type { Logger } from 'pino'
+import type { Connector } from '../connectors/port.ts'
+import { connectorLabel, openConnector } from '../connectors/table.ts'
+import { failure, type MusterError } from '../contract/errors.ts'
+import { healthOf } from '../store/health.ts'
+import type { Identity } from '../wire/identity.ts'
+import type { Fleet, FleetHost } from './fleet.ts'
+import { type Followed, followHost } from './follow.ts'
+import type { HostRecord } from './registry.ts'
+import type { Secrets } from './secrets.ts'
+
+export interface OpenHostsOf extends Followed {
+  readonly fleet: Fleet
+  readonly secrets: Secrets
+  /** Each connector's own directory is one in this. */
+  readonly connectorsDir: string
+  readonly identity: Identity
+  readonly version: string
+  readonly log: Logger
+}
+
+export type Applied = 'opened' | 'changed' | 'reopened' | 'same'
+
+export interface OpenHosts extends AsyncDisposable {
+  /** Makes the fleet agree with this record. Throws what the connector has against its configuration. */
+  apply(record: HostRecord): Promise<Applied>
+  /** The record that a host was last opened or changed by. */
+  recordOf(host: FleetHost): HostRecord | undefined
+  /** Out of the fleet, with its link closed for this reason. */
+  close(host: FleetHost, reason: MusterError): Promise<void>
+  dirOf(id: string): string
+}
+
+export function openHosts(of: OpenHostsOf): OpenHosts {
+  const { fleet, store, secrets } = of
+  const records = new Map<string, HostRecord>()
+  const following = new Map<string, AsyncDisposable>()
+  /** Hosts whose record was changed into one that no link can be made from. */
+  const linkless = new Set<string>()
+  const dirOf = (id: string) => join(of.connectorsDir, id)
+
+  for (const host of fleet.all()) following.set(host.id, followHost(host, of))
+
+  async function apply(record: HostRecord): Promise<Applied> {
+    const host = fleet.byId(record.id)
+    const former = records.get(record.id)
+    if (!host || !former) {
+      await open(record)
+      return 'opened'
+    }
+    if (!linkless.has(record.id) && isDeepStrictEqual(former, record)) return 'same'
+    records.set(record.id, record)
+    fleet.change(host, { name: record.name, labels: record.labels })
+    if (!linkless.has(record.id) && isDeepStrictEqual(former.connector, record.connector)) return 'changed'
+    await reopen(host, record)
+    return 'reopened'
+  }
+
+  async function open(record: HostRecord): Promise<void> {
+    const { id, name, labels } = record
+    const host: FleetHost = { id, name, labels, ...(await linkOf(record)) }
+    records.set(id, record)
+    fleet.add(host)
+    following.set(id, followHost(host, of))
+  }
+
+  /** The old link first: two of one host would share its directory. */
+  async function reopen(host: FleetHost, record: HostRecord): Promise<void> {
+    await host.connector.close(failure('wire.closed', { reason: "the host's record was changed" }))
+    await unfollow(host.id)
+    linkless.add(host.id)
+    fleet.change(host, await linkOf(record))
+    linkless.delete(host.id)
+    following.set(host.id, followHost(host, of))
+  }
+
+  async function linkOf({
+    id,
+    name,
+    connector: config,
+  }: HostRecord): Promise<{ kind: string; label: string; connector: Connector }> {
+    const lastSeenAt = (await healthOf(store, id))?.lastSeenAt ?? null
+    const connector = openConnector(config, {
+      host: id,
+      name,
+      lastSeenAt,
+      identity: of.identity,
+      version: of.version,
+      dir: dirOf(id),
+      secret: () => secrets.read(id),
+      log: of.log,
+    })
+    return { kind: config.kind, label: connectorLabel(config, id), connector }
+  }
+
+  async function unfollow(id: string): Promise<void> {
+    await following.get(id)?.[Symbol.asyncDispose]()
+    following.delete(id)
+  }
+
+  async function close(host: FleetHost, reason: MusterError): Promise<void> {
+    records.delete(host.id)
+    linkless.delete(host.id)
+    fleet.remove(host.id)
+    await host.connector.close(reason)
+    await unfollow(host.id)
+  }
+
+  return {
+    apply,
+    recordOf: (host) => records.get(host.id),
+    close,
+    dirOf,
+    async [Symbol.asyncDispose]() {
+      const closing = failure('wire.closed', { reason: 'the hub is closing' })
+      await Promise.all(fleet.all().map(({ connector }) => connector.close(closing)))
+      await Promise.all([...following.values()].map((one) => one[Symbol.asyncDispose]()))
+    },
+  }
+}
