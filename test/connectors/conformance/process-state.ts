@@ -1,0 +1,24 @@
+// How a process of this machine stands, as /proc has it: the hosts of the fixtures are this machine.
+
+import { readFile } from 'node:fs/promises'
+
+/** `T` while it is stopped, `Z` once it is dead and not reaped; undefined when it is gone. */
+async function stateOf(pid: number): Promise<string | undefined> {
+  try {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
+    // The name before it may hold anything, brackets too.
+    return stat.slice(stat.lastIndexOf(')') + 2)[0]
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT' || (error as NodeJS.ErrnoException).code === 'ESRCH') return undefined
+    throw error
+  }
+}
+
+export async function isGone(pid: number): Promise<boolean> {
+  const state = await stateOf(pid)
+  return state === undefined || state === 'Z'
+}
+
+export async function isStopped(pid: number): Promise<boolean> {
+  return (await stateOf(pid)) === 'T'
+}

@@ -1,0 +1,4 @@
+import { conform } from './conform.ts'
+import { tunnelConnector } from './fixtures/tunnel.ts'
+
+conform(tunnelConnector)

@@ -1,0 +1,45 @@
+// Holds docs/connectors.md to what the conformance suite last found, and that to the table of cases and of connectors.
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { matrixBlock, readResults } from '../../scripts/connector-matrix.ts'
+import { root } from '../../scripts/files.ts'
+import { ConnectorConfig } from '../../src/connectors/table.ts'
+import { localHost } from '../../src/contract/names.ts'
+import { caseGroups } from '../connectors/conformance/cases/table.ts'
+
+const remedy = 'else: npx vitest run --project connectors && node scripts/connector-matrix.ts'
+const kinds = [localHost, ...ConnectorConfig.options.map(({ shape }) => shape.kind.value)]
+
+test(`the matrix is what the suite found (${remedy})`, () => {
+  expect(readFileSync(join(root, 'docs/connectors.md'), 'utf8')).toContain(matrixBlock())
+})
+
+test(`every connector there is was put to the suite (${remedy})`, () => {
+  expect(
+    readResults()
+      .map(({ kind }) => kind)
+      .toSorted(),
+  ).toEqual(kinds.toSorted())
+})
+
+test('no two cases have one name, and there are a hundred at least', () => {
+  const names = caseGroups.flatMap(({ title, cases }) => cases.map(({ name }) => `${title}: ${name}`))
+  expect(new Set(names).size).toBe(names.length)
+  expect(names.length).toBeGreaterThanOrEqual(100)
+})
+
+describe.each(readResults())('$kind', ({ groups }) => {
+  test(`was put to every case of the table (${remedy})`, () => {
+    const names = (table: readonly { title: string; cases: readonly { name: string }[] }[]) =>
+      table.map(({ title, cases }) => ({ title, cases: cases.map(({ name }) => name) }))
+    expect(names(groups)).toEqual(names(caseGroups))
+  })
+
+  test('failed none, and skipped only for a declared difference', () => {
+    const cases = groups.flatMap((group) => group.cases)
+    expect(cases.filter(({ result }) => result === 'failed')).toEqual([])
+    for (const { result, reason } of cases) if (result === 'skipped') expect(reason).toMatch(/\S/)
+  })
+})
