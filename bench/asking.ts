@@ -4,6 +4,8 @@
 export interface Answerer extends AsyncDisposable {
   /** Resolves with the answer, which its asker has parsed. */
   ask(): Promise<unknown>
+  /** The processes that take part in an answer, but for the one that asks. */
+  readonly pids: readonly number[]
 }
 
 /** Microseconds that each took. */

@@ -21,8 +21,8 @@ export interface HubHere extends AsyncDisposable {
   host(name: string): Promise<Caller>
   /** A token for a node that is to dial in. */
   enroll(name: string): Promise<string>
-  /** Starts `muster node`, and waits until it is online. Ends with the hub. */
-  join(name: string): Promise<void>
+  /** Starts `muster node`, and waits until it is online; answers its process. Ends with the hub. */
+  join(name: string): Promise<number>
 }
 
 const bin = fileURLToPath(new URL('../bin/muster.js', import.meta.url))
@@ -41,7 +41,7 @@ export async function openHubHere(): Promise<HubHere> {
 
   const enroll = async (name: string) => (await caller.call(enrollNode, { name })).token
 
-  async function joinNode(name: string): Promise<void> {
+  async function joinNode(name: string): Promise<number> {
     const token = await enroll(name)
     const nodeHome = closing.use(await makeHome())
     const args = [bin, 'node', '--hub', url, '--allow', 'runs', '--allow', 'procs', '--token-stdin']
@@ -54,6 +54,7 @@ export async function openHubHere(): Promise<HubHere> {
     })
     node.stdin.end(token)
     await untilOnline(caller, name)
+    return node.pid as number
   }
 
   const closing = opened.move()

@@ -27,7 +27,7 @@ export function markdownTable(rows: readonly Row[]): string {
 export function notes(rows: readonly Row[]): string[] {
   const noted = rows.filter((row): row is Measured => 'ours' in row && row.note !== undefined)
   return [...Map.groupBy(noted, ({ note }) => note as string)].map(
-    ([note, of]) => `${of.map(({ what }) => what).join('; ')}: ${note}`,
+    ([note, of]) => `${[...new Set(of.map(({ what }) => what))].join('; ')}: ${note}`,
   )
 }
 

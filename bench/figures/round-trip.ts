@@ -1,6 +1,7 @@
 // What it costs to ask a host something: an operation asked at the hub, over a tunnel, through the node's front door and policy.
 
 import { applyProc } from '../../src/contract/proc.ts'
+import { keepApart } from '../apart.ts'
 import { type Answerer, oneByOne, perSecond } from '../asking.ts'
 import type { Figure, Measured, Row, Settings } from '../figure.ts'
 import { type HubHere, openHubHere } from '../hub-here.ts'
@@ -24,14 +25,15 @@ export const figure: Figure = {
     const rows: Row[] = []
     {
       await using hub = await openHubHere()
-      await hub.join('box')
+      const node = await hub.join('box')
       const box = await hub.host('box')
       await using ws = await startWsEcho()
       await using nats = await startNats()
       const sides = { ours: () => box.call(applyProc, question), ws: ws.ask, ...(nats && { nats: nats.ask }) }
-      rows.push(...(await oneAtATime(sides, settings)))
+      const answering = [node, ...ws.pids, ...(nats?.pids ?? [])]
+      rows.push(...(await oneAtATime(sides, answering, settings)))
       for (const inFlight of [10, 64, 100, 256]) rows.push(...(await pipelined(sides, inFlight, settings)))
-      for (const nodes of settings.quick ? [10] : [10, 100]) rows.push(await amongOthers(hub, sides, nodes, settings))
+      for (const nodes of settings.quick ? [10] : [10, 100]) rows.push(await amongOthers(hub, sides, answering, nodes, settings))
       if (!nats) rows.push({ what: `beside ${natsName}`, skipped: 'nats-server or its client is not installed' })
     }
     rows.push(await execTrue(settings))
@@ -39,7 +41,8 @@ export const figure: Figure = {
   },
 }
 
-async function oneAtATime(sides: Sides, { rounds, quick, say }: Settings): Promise<Row[]> {
+async function oneAtATime(sides: Sides, answering: number[], { rounds, quick, say }: Settings): Promise<Row[]> {
+  await using apart = await keepApart(answering)
   const calls = quick ? 1000 : 5000
   const measure = (ask: Answerer['ask']) => () => oneByOne(ask, calls)
   const measured = await inTurns(rounds, eachSide(sides, measure), { warmUps })
@@ -53,17 +56,25 @@ async function oneAtATime(sides: Sides, { rounds, quick, say }: Settings): Promi
     const ours = value(measured.ours)
     say(`${what}: ${ours.median.toFixed(0)} µs`)
     const ws = { name: wsName, ...value(measured.ws) }
-    const rows: Measured[] = [{ what, ours, peer: ws }]
-    if (measured.nats) rows.push({ what, ours, peer: { name: natsName, ...value(measured.nats) } })
+    const note = apart ? 'the one who asks has a core, those who answer another' : 'no core of their own'
+    const rows: Measured[] = [{ what, ours, peer: ws, note }]
+    if (measured.nats) rows.push({ what, ours, peer: { name: natsName, ...value(measured.nats) }, note })
     return percent === 50 ? rows.map(withLatencyGoal) : rows
   })
 }
 
 /** The same call while other nodes are online, which do nothing. */
-async function amongOthers(hub: HubHere, sides: Sides, nodes: number, { rounds, quick }: Settings): Promise<Row> {
+async function amongOthers(
+  hub: HubHere,
+  sides: Sides,
+  answering: number[],
+  nodes: number,
+  { rounds, quick }: Settings,
+): Promise<Row> {
   const tokens: string[] = []
   while (tokens.length < nodes - 1) tokens.push(await hub.enroll(`${nodes}-${tokens.length}`))
   await using _others = await startIdleFleet(hub.url, tokens)
+  await using _apart = await keepApart(answering)
   const measure = (ask: Answerer['ask']) => async () => percentile(await oneByOne(ask, quick ? 1000 : 5000), 50)
   const measured = await inTurns(rounds, { ours: measure(sides.ours), ws: measure(sides.ws) })
   return {

@@ -49,10 +49,11 @@ export async function startNats(): Promise<Answerer | undefined> {
     nats.connect({ servers: `127.0.0.1:${port}` }).catch(() => undefined),
   )
   opened.defer(() => connection.close())
-  opened.use(await startProgram('nats-responder.ts', [String(port)]))
+  const responder = opened.use(await startProgram('nats-responder.ts', [String(port)]))
   let lastId = 0
   const closing = opened.move()
   return {
+    pids: [server.pid as number, responder.pid],
     async ask() {
       const message = JSON.stringify({ id: ++lastId, method: 'proc.apply', input: question })
       return (await connection.request(subject, message, { timeout: timeoutMs })).json()

@@ -20,6 +20,7 @@ export async function startWsEcho(): Promise<Answerer> {
     waiting.delete(id)
   })
   return {
+    pids: [server.pid],
     ask: () =>
       new Promise((resolve) => {
         const id = ++lastId

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 export interface Program<Said> extends AsyncDisposable {
   readonly said: Said
   readonly process: ChildProcess
+  readonly pid: number
 }
 
 /** `file` is its name here. Disposing ends it. */
@@ -22,6 +23,7 @@ export async function startProgram<Said>(file: string, args: readonly string[] =
   return {
     said,
     process: child,
+    pid: child.pid as number,
     async [Symbol.asyncDispose]() {
       child.kill()
       await ended
