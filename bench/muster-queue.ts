@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { claimNext, endJob, type Job, submitJob } from '../src/store/jobs.ts'
 import { openStore, type StoreLocation } from '../src/store/store.ts'
+import type { Postgres } from '../test/resources/postgres.ts'
 import type { JobQueue } from './job-queue.ts'
-import { type Postgres, postgresSettings } from './peers/postgres.ts'
+import { postgresSettings } from './peers/postgres.ts'
 
 const host = 'bench'
 const owner = 'bench'
@@ -25,7 +26,7 @@ export async function musterOnSqlite(): Promise<JobQueue> {
 }
 
 export async function musterOnPostgres(postgres: Postgres): Promise<JobQueue> {
-  return openQueue('Muster, PostgreSQL', postgresSettings, { url: await postgres.database('muster') })
+  return openQueue('Muster, PostgreSQL', postgresSettings, { url: await postgres.create('muster') })
 }
 
 async function openQueue(name: string, durability: string, where: StoreLocation): Promise<JobQueue> {

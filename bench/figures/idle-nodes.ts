@@ -2,12 +2,12 @@
 
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort } from '../../test/resources/free-port.ts'
 import { serveHub } from '../../test/resources/muster.ts'
 import type { Figure, Row, Settings } from '../figure.ts'
 import { type FleetChange, startIdleFleet } from '../idle-fleet.ts'
 import { medianOf } from '../measure.ts'
 import { type Muster, startMuster } from '../muster.ts'
-import { freePort } from '../peers/free-port.ts'
 
 const mostKiB = 50
 const mostBackSeconds = 30

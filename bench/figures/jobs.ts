@@ -7,7 +7,7 @@ import { musterOnPostgres, musterOnSqlite } from '../muster-queue.ts'
 import { bullMq } from '../peers/bullmq.ts'
 import { graphileWorker } from '../peers/graphile-worker.ts'
 import { pgBoss } from '../peers/pg-boss.ts'
-import { startPostgres } from '../peers/postgres.ts'
+import { startDurablePostgres } from '../peers/postgres.ts'
 
 const batchedGoal = 20_000
 const sizes = { 'one by one': 1_000, batched: 10_000 } as const
@@ -18,7 +18,7 @@ export const figure: Figure = {
   title: 'Durable jobs: enqueued, claimed and completed, each step on disk before it is answered',
   async measure(settings) {
     await using opened = new AsyncDisposableStack()
-    const postgres = opened.use(await startPostgres())
+    const postgres = opened.use(await startDurablePostgres())
     const embedded = opened.use(await musterOnSqlite())
     const others = [await musterOnPostgres(postgres), await graphileWorker(postgres), await pgBoss(postgres), await bullMq()]
     for (const other of others) if ('work' in other) opened.use(other)

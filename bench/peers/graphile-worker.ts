@@ -1,9 +1,10 @@
 // graphile-worker: jobs in PostgreSQL, claimed in SQL functions.
 
 import { EventEmitter } from 'node:events'
+import type { Postgres } from '../../test/resources/postgres.ts'
 import type { Absent, JobQueue } from '../job-queue.ts'
 import { loadPeer } from './load.ts'
-import { type Postgres, postgresSettings } from './postgres.ts'
+import { postgresSettings } from './postgres.ts'
 
 /** What is used of its API. */
 interface GraphileWorker {
@@ -27,7 +28,7 @@ export async function graphileWorker(postgres: Postgres): Promise<JobQueue | Abs
   const loaded = await loadPeer<GraphileWorker>(name)
   if (!loaded) return { name, reason: 'its package is not installed' }
   const { makeWorkerUtils, run, Logger } = loaded
-  const connectionString = await postgres.database('graphile_worker')
+  const connectionString = await postgres.create('graphile_worker')
   const logger = new Logger(() => () => undefined)
   const utils = await makeWorkerUtils({ connectionString, logger })
   await utils.migrate()

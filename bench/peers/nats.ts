@@ -2,11 +2,11 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { freePort } from '../../test/resources/free-port.ts'
 import { until } from '../../test/resources/muster.ts'
 import type { Answerer } from '../asking.ts'
 import { question } from '../programs/question.ts'
 import { startProgram } from '../programs/start.ts'
-import { freePort } from './free-port.ts'
 import { findProgram } from './installed.ts'
 import { loadPeer } from './load.ts'
 

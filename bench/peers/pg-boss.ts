@@ -1,8 +1,9 @@
 // pg-boss: jobs in PostgreSQL, fetched with `skip locked`.
 
+import type { Postgres } from '../../test/resources/postgres.ts'
 import type { Absent, JobQueue } from '../job-queue.ts'
 import { loadPeer } from './load.ts'
-import { type Postgres, postgresSettings } from './postgres.ts'
+import { postgresSettings } from './postgres.ts'
 
 /** What is used of its API. */
 interface PgBossModule {
@@ -27,7 +28,7 @@ const workers = 4
 export async function pgBoss(postgres: Postgres): Promise<JobQueue | Absent> {
   const loaded = await loadPeer<PgBossModule>(name)
   if (!loaded) return { name, reason: 'its package is not installed' }
-  const boss = new loaded.PgBoss({ connectionString: await postgres.database('pg_boss'), supervise: false, schedule: false })
+  const boss = new loaded.PgBoss({ connectionString: await postgres.create('pg_boss'), supervise: false, schedule: false })
   boss.on('error', (error) => {
     throw error
   })

@@ -5,8 +5,8 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { freePort } from '../../test/resources/free-port.ts'
 import { until } from '../../test/resources/muster.ts'
-import { freePort } from './free-port.ts'
 import { findProgram } from './installed.ts'
 
 const run = promisify(execFile)

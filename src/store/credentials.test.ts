@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { engines, testStore } from '../../test/resources/stores.ts'
 import { allHealth, healthOf, saveHealth } from './health.ts'
 import { addEnrolment, bindKey, findEnrolment, findNodeByKey, removeNode, tokenMatches } from './nodes.ts'
-import { engines, testStore } from './test-stores.ts'
 import { createToken, findToken, listTokens, revokeToken } from './tokens.ts'
 
 describe.each(engines)('tokens on %s', (engine) => {

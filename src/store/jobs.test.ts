@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { engines, testStore } from '../../test/resources/stores.ts'
 import type { RunSpec } from '../contract/run.ts'
 import {
   type ClaimedJob,
@@ -18,7 +19,6 @@ import {
   unfinishedJobs,
 } from './jobs.ts'
 import type { Store } from './store.ts'
-import { engines, testStore } from './test-stores.ts'
 
 const spec: RunSpec = { kind: 'command', argv: ['true'], env: {}, stdin: 'none', timeoutMs: 1000 }
 const startMs = Date.UTC(2026, 0, 1)

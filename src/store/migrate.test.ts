@@ -3,13 +3,13 @@ import { DatabaseSync } from 'node:sqlite'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import { describe, expect, test } from 'vitest'
+import { engines, testDatabase } from '../../test/resources/stores.ts'
 import { submitJob } from './jobs.ts'
 import { migrate, migrations } from './migrate.ts'
 import { outputGaps, readJournal } from './runs.ts'
 import type { Tables } from './schema.ts'
 import { kyselyOver } from './sqlite/connection.ts'
 import { openStore, type StoreLocation } from './store.ts'
-import { engines, testDatabase } from './test-stores.ts'
 
 /** A database as the first release left it, with rows of its time: the text of these statements never changes. */
 const liveRows = [

@@ -3,10 +3,10 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { engines, testStore } from '../../test/resources/stores.ts'
 import type { RunEvent } from '../contract/event.ts'
 import type { Run, RunSpec, RunState } from '../contract/run.ts'
 import { acceptRun, appendEvents, getRun, type Happened, mirrorCursor, mirrorEntries, readEvents, readJournal } from './runs.ts'
-import { engines, testStore } from './test-stores.ts'
 
 const spec: RunSpec = { kind: 'command', argv: ['true'], env: {}, stdin: 'none', timeoutMs: 1000 }
 const states = ['queued', 'claimed', 'starting', 'running', 'stopping', 'succeeded', 'failed', 'cancelled', 'timed_out'] as const

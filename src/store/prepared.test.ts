@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { engines, testStore } from '../../test/resources/stores.ts'
 import { prepared, type Values } from './prepared.ts'
-import { engines, testStore } from './test-stores.ts'
 
 describe.each(engines)('a prepared query on %s', (engine) => {
   test('is built once, and answers by the values of each time, inside a write and outside', async () => {

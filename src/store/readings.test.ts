@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { eventually } from '../../test/resources/eventually.ts'
+import { testStore } from '../../test/resources/stores.ts'
 import { direct } from '../contract/direct.ts'
 import { followEvents, followJournal, type RunEvent } from '../contract/event.ts'
 import { implementation, type Principal } from '../contract/implementation.ts'
@@ -12,7 +13,6 @@ import { decodeFeed } from './output/record.ts'
 import { readingOperations } from './readings.ts'
 import { makeRunBells } from './run-bells.ts'
 import { acceptRun, appendEvents } from './runs.ts'
-import { testStore } from './test-stores.ts'
 
 const reader: Principal = { kind: 'self', id: 'test', role: 'viewer', scopes: new Set(['read']) }
 

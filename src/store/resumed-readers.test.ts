@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { testStore } from '../../test/resources/stores.ts'
 import { direct } from '../contract/direct.ts'
 import { followEvents, followJournal, type JournalEntry, type RunEvent } from '../contract/event.ts'
 import { implementation, type Principal } from '../contract/implementation.ts'
@@ -16,7 +17,6 @@ import { readingOperations } from './readings.ts'
 import { makeRunBells } from './run-bells.ts'
 import { acceptRun, appendEvents } from './runs.ts'
 import type { Store } from './store.ts'
-import { testStore } from './test-stores.ts'
 
 const reader: Principal = { kind: 'self', id: 'test', role: 'viewer', scopes: new Set(['read']) }
 

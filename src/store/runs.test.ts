@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { engines, testStore } from '../../test/resources/stores.ts'
 import type { JournalEntry } from '../contract/event.ts'
 import type { RunSpec } from '../contract/run.ts'
 import {
@@ -19,7 +20,6 @@ import {
   readJournal,
 } from './runs.ts'
 import type { Store } from './store.ts'
-import { engines, testStore } from './test-stores.ts'
 
 const spec: RunSpec = { kind: 'command', argv: ['echo', 'hello'], env: { A: '1', B: '2' }, stdin: 'none', timeoutMs: 1000 }
 const request = { host: 'local', run: 'r1', spec, parent: null, title: 'echo hello', fence: 1 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { engines, testDatabase, testStore } from '../../test/resources/stores.ts'
 import { failure } from '../contract/errors.ts'
 import { openStore, pingStore } from './store.ts'
-import { engines, testDatabase, testStore } from './test-stores.ts'
 
 const at = '2026-01-01T00:00:00.000Z'
 

@@ -1,7 +1,6 @@
 // A hub and a node that are killed and started again, at the same address and in the same homes. They are asked over HTTP with a
 // token, as any program asks: a command line for each question would cost more than what is tested.
 
-import { createServer } from 'node:net'
 import { onTestFailed } from 'vitest'
 import { asMusterError } from '../../src/contract/errors.ts'
 import { getHubInfo } from '../../src/contract/fleet.ts'
@@ -9,6 +8,7 @@ import { enrollNode, listHosts } from '../../src/contract/host.ts'
 import { createToken } from '../../src/contract/token.ts'
 import { connectHub, type HubClient } from '../../src/sdk/client.ts'
 import { socketPath } from '../../src/wire/channels/socket-path.ts'
+import { freePort } from '../resources/free-port.ts'
 import { type Home, makeHome, start, until } from '../resources/muster.ts'
 
 export const nodeName = 'second'
@@ -122,17 +122,4 @@ async function eventually(what: string, process: Killable, look: () => Promise<b
 
 function tailOf(process: Killable): string {
   return process.log().split('\n').slice(-tailLines).join('\n')
-}
-
-/** Below the ports that the system gives to whoever asks for any: one of those could be gone by the next start. */
-async function freePort(): Promise<number> {
-  for (let port = 20_000 + (process.pid % 10_000); ; port++) {
-    const server = createServer()
-    const { promise, resolve } = Promise.withResolvers<boolean>()
-    server.once('error', () => resolve(false))
-    server.listen(port, '127.0.0.1', () => resolve(true))
-    const isFree = await promise
-    if (isFree) await new Promise((closed) => server.close(closed))
-    if (isFree) return port
-  }
 }

@@ -2,8 +2,8 @@
 
 import { expect, test } from 'vitest'
 import { getHubInfo, submitRun } from '../../src/contract/fleet.ts'
-import { testDatabase } from '../../src/store/test-stores.ts'
 import { makeHome } from '../resources/home.ts'
+import { testDatabase } from '../resources/stores.ts'
 import { openTestHub } from './hub-fixture.ts'
 
 test('runs on local and on a tunnel host, a workflow over both, and a second hub after the first', async () => {

@@ -4,10 +4,10 @@ import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
+import { freePort } from './free-port.ts'
 import { until } from './muster.ts'
 
 const run = promisify(execFile)
@@ -121,16 +121,6 @@ function serverConfig(of: { dir: string; address: string; port: number; forced: 
     ...(of.forced === undefined ? [] : [`ForceCommand ${of.forced}`]),
     '',
   ].join('\n')
-}
-
-async function freePort(address: string): Promise<number> {
-  const server = createServer().listen(0, address)
-  await once(server, 'listening')
-  const at = server.address()
-  server.close()
-  await once(server, 'close')
-  if (at === null || typeof at === 'string') throw new Error('no port')
-  return at.port
 }
 
 interface Process {

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
-import { testStore } from '../test-stores.ts'
+import { testStore } from '../../../test/resources/stores.ts'
 
 test('connections that the server ended are replaced, and a write that was under way on one is store.unavailable', async () => {
   await using store = await testStore('postgres')
