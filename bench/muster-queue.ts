@@ -1,9 +1,12 @@
-// Our queue as the hub uses it (src/store/jobs.ts), on either engine, without hosts: a claimed job is ended at once.
+// Our queue as the hub uses it (src/store/jobs/), on either engine, without hosts: a claimed job is ended at once.
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { claimNext, endJob, type Job, submitJob } from '../src/store/jobs.ts'
+import { claimNext } from '../src/store/jobs/claim.ts'
+import { endJob } from '../src/store/jobs/end.ts'
+import type { Job } from '../src/store/jobs/job.ts'
+import { submitJob } from '../src/store/jobs/submit.ts'
 import { openStore, type StoreLocation } from '../src/store/store.ts'
 import type { Postgres } from '../test/resources/postgres.ts'
 import type { JobQueue } from './job-queue.ts'

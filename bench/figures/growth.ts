@@ -3,7 +3,7 @@
 import { findRun, listFleetRuns, submitRun } from '../../src/contract/fleet.ts'
 import { enrollNode } from '../../src/contract/host.ts'
 import type { InputOf } from '../../src/contract/operation.ts'
-import { claimNext } from '../../src/store/jobs.ts'
+import { claimNext } from '../../src/store/jobs/claim.ts'
 import { openStore } from '../../src/store/store.ts'
 import { makeHome } from '../../test/resources/home.ts'
 import type { Figure, Row, Settings, Unit } from '../figure.ts'

@@ -1,7 +1,7 @@
 // The hub's figures in Prometheus text: hosts by status, jobs by state, the age of the oldest job that waits.
 
 import { Gauge, Registry } from 'prom-client'
-import { countJobs } from '../store/jobs.ts'
+import { countJobs } from '../store/jobs/find.ts'
 import type { Store } from '../store/store.ts'
 import type { Fleet } from './fleet.ts'
 

@@ -1,5 +1,5 @@
 // The queue: every start goes through it. Submit (durable, idempotent) → claim (lease, fencing number) → start on the host → its end.
-// Push links are claimed here on the host's behalf. The states of a job and what each fenced write means are told in store/jobs.ts.
+// Push links are claimed here on the host's behalf. The states of a job and what each fenced write means are told in store/jobs/job.ts.
 //
 // Why nothing starts twice: a job is bound to its host before it is acknowledged, and the host is idempotent by run id. When an answer
 // is lost, or this hub is killed between claim and start, the same run id is started again on the same host, which then changes nothing.
@@ -11,17 +11,13 @@ import { crashpoint } from '../contract/crashpoint.ts'
 import { asMusterError, failure, type MusterError } from '../contract/errors.ts'
 import { cancelRun, isTerminal, type Run, type RunSpec, type RunState, runTitle } from '../contract/run.ts'
 import { canonicalJson } from '../store/canonical.ts'
-import {
-  claimNext,
-  endJob,
-  findJobByKey,
-  getJob,
-  type Job,
-  releaseClaim,
-  submitJob,
-  sweepJobs,
-  unfinishedJobs,
-} from '../store/jobs.ts'
+import { claimNext } from '../store/jobs/claim.ts'
+import { endJob } from '../store/jobs/end.ts'
+import { findJobByKey, getJob, unfinishedJobs } from '../store/jobs/find.ts'
+import type { Job } from '../store/jobs/job.ts'
+import { releaseClaim } from '../store/jobs/lease.ts'
+import { submitJob } from '../store/jobs/submit.ts'
+import { sweepJobs } from '../store/jobs/sweep.ts'
 import type { Store } from '../store/store.ts'
 import type { Fleet, FleetHost } from './fleet.ts'
 import type { Mirror } from './mirror.ts'

@@ -7,7 +7,7 @@ import { type Bound, type Implementation, implement, implementation } from '../c
 import type { Operation } from '../contract/operation.ts'
 import { feedOutput, followLog, readOutput } from '../contract/output.ts'
 import { cancelRun, getRun, pauseRun, type Run, resumeRun, writeStdin } from '../contract/run.ts'
-import type { Job } from '../store/jobs.ts'
+import type { Job } from '../store/jobs/job.ts'
 import type { FleetHost } from './fleet.ts'
 import type { Queue } from './queue.ts'
 

@@ -10,18 +10,13 @@ import { expect, test, vi } from 'vitest'
 import { hasCode } from '../../src/contract/errors.ts'
 import type { RunSpec } from '../../src/contract/run.ts'
 import { openMirror } from '../../src/hub/mirror.ts'
-import {
-  type Claim,
-  claimNext,
-  endJob,
-  getJob,
-  markStarted,
-  releaseClaim,
-  renewClaim,
-  submitJob,
-  sweepJobs,
-  unfinishedJobs,
-} from '../../src/store/jobs.ts'
+import { claimNext } from '../../src/store/jobs/claim.ts'
+import { endJob } from '../../src/store/jobs/end.ts'
+import { getJob, unfinishedJobs } from '../../src/store/jobs/find.ts'
+import type { Claim } from '../../src/store/jobs/job.ts'
+import { markStarted, releaseClaim, renewClaim } from '../../src/store/jobs/lease.ts'
+import { submitJob } from '../../src/store/jobs/submit.ts'
+import { sweepJobs } from '../../src/store/jobs/sweep.ts'
 import { openStore, type Store } from '../../src/store/store.ts'
 import { type JobWatch, type Submitted, type Told, watchJob } from './grants.ts'
 import { runSchedule } from './queue-schedules.ts'

@@ -11,7 +11,7 @@ import { createFleet } from '../../src/hub/fleet.ts'
 import type { Mirror } from '../../src/hub/mirror.ts'
 import { openQueue, type Queue } from '../../src/hub/queue.ts'
 import { testHost } from '../../src/hub/test-parts.ts'
-import type { Job } from '../../src/store/jobs.ts'
+import type { Job } from '../../src/store/jobs/job.ts'
 import type { Store } from '../../src/store/store.ts'
 
 const log = pino({ level: 'silent' })

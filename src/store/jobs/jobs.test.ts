@@ -1,24 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { engines, testStore } from '../../test/resources/stores.ts'
-import type { RunSpec } from '../contract/run.ts'
-import {
-  type ClaimedJob,
-  claimNext,
-  countJobs,
-  endJob,
-  findJobByKey,
-  getJob,
-  listWaitingJobs,
-  markStarted,
-  type NewJob,
-  releaseClaim,
-  renewClaim,
-  submitJob,
-  sweepJobs,
-  unfinishedJobs,
-} from './jobs.ts'
-import type { Store } from './store.ts'
+import { engines, testStore } from '../../../test/resources/stores.ts'
+import type { RunSpec } from '../../contract/run.ts'
+import type { Store } from '../store.ts'
+import { claimNext } from './claim.ts'
+import { endJob } from './end.ts'
+import { countJobs, findJobByKey, getJob, listWaitingJobs, unfinishedJobs } from './find.ts'
+import type { ClaimedJob, NewJob } from './job.ts'
+import { markStarted, releaseClaim, renewClaim } from './lease.ts'
+import { submitJob } from './submit.ts'
+import { sweepJobs } from './sweep.ts'
 
 const spec: RunSpec = { kind: 'command', argv: ['true'], env: {}, stdin: 'none', timeoutMs: 1000 }
 const startMs = Date.UTC(2026, 0, 1)
