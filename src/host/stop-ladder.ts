@@ -3,7 +3,7 @@
 //
 //     ask ─wait─▶ SIGTERM ─wait─▶ SIGKILL        each step is skipped once the process has ended
 
-import { pause } from './pause.ts'
+import { pause } from '../contract/pause.ts'
 
 export type StopStep = 'ask' | 'SIGTERM' | 'SIGKILL'
 

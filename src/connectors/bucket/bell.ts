@@ -1,6 +1,6 @@
 // Waiting for news or for a while, whichever is first. A ring while nobody waits is not lost.
 
-import { pause } from './pause.ts'
+import { pause } from '../../contract/pause.ts'
 
 export interface Bell {
   ring(): void

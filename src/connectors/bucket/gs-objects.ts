@@ -4,8 +4,8 @@
 import { GoogleAuth } from 'google-auth-library'
 import { z } from 'zod'
 import { failure } from '../../contract/errors.ts'
+import { pause } from '../../contract/pause.ts'
 import type { Objects } from './objects.ts'
-import { pause } from './pause.ts'
 
 const google = 'https://storage.googleapis.com'
 const scope = 'https://www.googleapis.com/auth/devstorage.read_write'

@@ -4,13 +4,13 @@
 import type { Logger } from 'pino'
 import { asMusterError } from '../../contract/errors.ts'
 import type { RunEvent } from '../../contract/event.ts'
+import { pause } from '../../contract/pause.ts'
 import type { Identity } from '../../wire/identity.ts'
 import { makeBell } from './bell.ts'
 import { seal, unseal } from './envelope.ts'
 import { segmentKey } from './keys.ts'
 import { SegmentMessage, type Told } from './messages.ts'
 import type { Objects } from './objects.ts'
-import { pause } from './pause.ts'
 import type { WorkerHome } from './worker-home.ts'
 
 /** Output in one segment, about. */
