@@ -9,6 +9,8 @@ import { asStoreProblem } from './problem.ts'
 import { transactions } from './transactions.ts'
 
 const connections = 16
+/** The rest is for reading. */
+const writers = 12
 const connectTimeoutMs = 10_000
 const statementTimeoutMs = 60_000
 const int8 = 20
@@ -27,7 +29,7 @@ async function open(url: string): Promise<Store> {
   const db = opened.adopt(new Kysely<Tables>({ dialect: new PostgresDialect({ pool: openPool(url) }) }), (one) => one.destroy())
   // By code point, as SQLite and JavaScript compare; the database's own collation may differ from both.
   await migrate(db, migrations(sql`text collate "C"`))
-  const writes = transactions(db)
+  const writes = transactions(db, writers)
   opened.defer(() => writes.drained())
 
   const parts = opened.move()

@@ -9,7 +9,7 @@ const transient = new Set(['40001', '40P01'])
  */
 const unavailable = /^(08|53|57|58|28|3D|25006|XX)/
 
-export function isTransient(thrown: unknown): boolean {
+export function isUndone(thrown: unknown): boolean {
   return transient.has(codeOf(thrown) ?? '')
 }
 
