@@ -63,7 +63,7 @@ function forward(operation: Operation, to: Forwarding, copy: Implementation): Bo
       const waiting = await waitingRunOperations(to, operation, input as AboutOneRun, context.signal)
       if (waiting) return direct(waiting, hubItself)
     }
-    return readings.has(operation) && to.host.connector.traits.mirrored ? direct(copy, hubItself) : liveCaller(to.host)
+    return readings.has(operation) && to.host.connector.traits.mirrored ? direct(copy, hubItself) : liveCaller(to.host, operation)
   }
   switch (operation.kind) {
     case 'call':
@@ -163,10 +163,11 @@ function options({ signal, progress }: CallContext): CallOptions {
 }
 
 /** The way to ask the host itself. Throws `host.offline`. */
-function liveCaller({ name, connector }: FleetHost): Caller {
+function liveCaller({ name, connector }: FleetHost, operation: Operation): Caller {
   const { state } = connector
   if (state.status === 'online') return state.caller
-  if (state.caller) return state.caller
+  // Where questions lie waiting for the host, a run waits in the queue alone, and only for who said so.
+  if (state.caller && operation !== startRun) return state.caller
   throw failure('host.offline', { host: name, reason: state.reason ?? 'it has never been reached' })
 }
 

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { eventually } from '../../test/resources/eventually.ts'
 import { failure, type MusterError } from '../contract/errors.ts'
 import { implement } from '../contract/implementation.ts'
-import { type Run, RunSpec, startRun } from '../contract/run.ts'
+import { cancelRun, type Run, RunSpec, startRun } from '../contract/run.ts'
 import { getJob } from '../store/jobs/find.ts'
 import { submitJob } from '../store/jobs/submit.ts'
 import { createFleet, type FleetHost } from './fleet.ts'
@@ -109,6 +109,56 @@ test('a queue that closes waits for no answer, and its job waits for the next', 
   }
   expect(await getJob(store, run)).toMatchObject({ state: 'queued' })
 }, 5_000)
+
+test('what lies ready for a host that is away is still queued; cancelled, it is taken back there before that is said', async () => {
+  await using home = await openTestHome()
+  const { store } = home
+  const asked: string[] = []
+  const answers = [
+    implement(startRun, async ({ run }, { signal }) => {
+      asked.push(`start ${run}`)
+      const ended = Promise.withResolvers<Run>()
+      signal.addEventListener('abort', () => ended.reject(signal.reason))
+      return ended.promise
+    }),
+    implement(cancelRun, async ({ run }) => {
+      asked.push(`cancel ${run}`)
+      throw failure('run.unknown', { run })
+    }),
+  ]
+  const host = testHost('local', answers, { deferred: true })
+  host.cut()
+  await using mirror = openMirror({ dir: join(home.dir, 'mirror'), store, log })
+  await using queue = await openQueue({ store, fleet: createFleet(host), mirror, owner: 'hub', log })
+  await expect(queue.submit(submission(host))).rejects.toMatchObject({ code: 'host.offline' })
+  const { run } = await queue.submit(submission(host, { queue: true }))
+  await eventually(() => expect(asked).toEqual([`start ${run}`]))
+  expect(await queue.look(run)).toMatchObject({ state: 'claimed', runState: 'queued' })
+  expect(await queue.cancelWaiting(run)).toMatchObject({ state: 'ended', runState: 'cancelled' })
+  expect(asked.at(-1)).toBe(`cancel ${run}`)
+})
+
+test('what a host that is away has waited for too long is taken back there', async () => {
+  await using home = await openTestHome()
+  const { store } = home
+  const taken = Promise.withResolvers<string>()
+  const answers = [
+    implement(startRun, async () => {
+      throw failure('call.deadline', { operation: 'run.start', ms: 1 })
+    }),
+    implement(cancelRun, async ({ run }) => {
+      taken.resolve(run)
+      throw failure('run.unknown', { run })
+    }),
+  ]
+  const host = testHost('local', answers, { deferred: true })
+  host.cut()
+  await using mirror = openMirror({ dir: join(home.dir, 'mirror'), store, log })
+  await using queue = await openQueue({ store, fleet: createFleet(host), mirror, owner: 'hub', log })
+  const { run } = await queue.submit(submission(host, { queue: true, expiresInMs: 1 }))
+  expect(await taken.promise).toBe(run)
+  expect(await queue.look(run)).toMatchObject({ state: 'ended', runState: 'failed', error: { code: 'run.expired' } })
+})
 
 test('whoever waits for a job that nobody knows, or has left, does not wait for ever', async () => {
   await using of = await openTestQueue(() => new Promise<Run>(() => {}))

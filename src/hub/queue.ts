@@ -8,13 +8,13 @@ import { createHash } from 'node:crypto'
 import type { Logger } from 'pino'
 import { monotonicFactory } from 'ulidx'
 import { crashpoint } from '../contract/crashpoint.ts'
-import { asMusterError, failure, type MusterError } from '../contract/errors.ts'
+import { asMusterError, failure, hasCode, type MusterError } from '../contract/errors.ts'
 import { cancelRun, isTerminal, type Run, type RunSpec, type RunState, runTitle } from '../contract/run.ts'
 import { canonicalJson } from '../store/canonical.ts'
 import { claimNext } from '../store/jobs/claim.ts'
 import { endJob } from '../store/jobs/end.ts'
 import { findJobByKey, getJob, unfinishedJobs } from '../store/jobs/find.ts'
-import type { Job } from '../store/jobs/job.ts'
+import type { ClaimedJob, Job } from '../store/jobs/job.ts'
 import { releaseClaim } from '../store/jobs/lease.ts'
 import { submitJob } from '../store/jobs/submit.ts'
 import { sweepJobs } from '../store/jobs/sweep.ts'
@@ -30,6 +30,8 @@ const nextUlid = monotonicFactory()
 
 const sweepEveryMs = 1_000
 const claimsAtOnce = 64
+/** So long who cancels waits for a start to be called off at its host. */
+const callOffDeadlineMs = 2_000
 
 export interface Submission {
   readonly host: FleetHost
@@ -61,6 +63,15 @@ export interface Queue extends AsyncDisposable {
   abandon(host: string, error: MusterError): Promise<void>
 }
 
+/** A claimed job whose host is being asked to start it. */
+interface Start {
+  readonly job: ClaimedJob
+  /** Resolves when the claim is no longer held. */
+  readonly done: Promise<void>
+  /** Gives the claim back, if the host has not answered yet. */
+  callOff(): void
+}
+
 export async function openQueue({
   store,
   fleet,
@@ -78,7 +89,7 @@ export async function openQueue({
   const steadyTime = (inMs = 0) => new Date(clock.now() + inMs).toISOString()
   const changed = createSignals()
   const closing = new AbortController()
-  const starting = new Set<Promise<void>>()
+  const starting = new Set<Start>()
   let claiming = Promise.resolve()
   let claimAgain = false
 
@@ -133,22 +144,35 @@ export async function openQueue({
     claiming = claiming
       .then(async () => {
         claimAgain = false
-        const hosts = fleet
-          .all()
-          .filter(({ connector }) => connector.state.caller)
-          .map(({ id }) => id)
-        const jobs = await claimNext(store, { owner, hosts, now: steadyTime(), leaseMs, limit: claimsAtOnce, onUnreadable })
-        if (jobs.length > 0) crashpoint('claim.after-commit')
-        for (const job of jobs) {
-          const start = startJob(job, { store, fleet, mirror, owner, steadyTime, closing: closing.signal, log }).finally(() => {
-            starting.delete(start)
-            changed.notify(job.run)
-          })
-          starting.add(start)
-        }
-        if (jobs.length === claimsAtOnce) claim()
+        const reached = fleet.all().filter(({ connector }) => connector.state.caller)
+        const isOnline = ({ connector }: FleetHost) => connector.state.status === 'online'
+        const jobs = await claimFor(reached.filter(isOnline), 'claimed')
+        // Laid ready where their host will look, they wait on.
+        const ahead = await claimFor(
+          reached.filter((host) => !isOnline(host)),
+          'queued',
+        )
+        if (jobs.length + ahead.length > 0) crashpoint('claim.after-commit')
+        for (const job of [...jobs, ...ahead]) begin(job)
+        if (jobs.length === claimsAtOnce || ahead.length === claimsAtOnce) claim()
       })
       .catch((error) => log.error({ error: asMusterError(error).toValue() }, 'jobs could not be claimed'))
+  }
+
+  function claimFor(hosts: readonly FleetHost[], runState: 'claimed' | 'queued'): Promise<ClaimedJob[]> {
+    const to = { owner, hosts: hosts.map(({ id }) => id), now: steadyTime(), leaseMs, limit: claimsAtOnce, onUnreadable }
+    return claimNext(store, { ...to, runState })
+  }
+
+  function begin(job: ClaimedJob): void {
+    const ending = new AbortController()
+    const signal = AbortSignal.any([closing.signal, ending.signal])
+    const done = startJob(job, { store, fleet, mirror, owner, steadyTime, closing: signal, log }).finally(() => {
+      starting.delete(start)
+      changed.notify(job.run)
+    })
+    const start: Start = { job, done, callOff: () => ending.abort() }
+    starting.add(start)
   }
 
   function onUnreadable(run: string): void {
@@ -159,7 +183,10 @@ export async function openQueue({
   const sweeping = setInterval(() => {
     sweepJobs(store, steadyTime(), new Date().toISOString()).then(
       ({ requeued, expired }) => {
-        for (const job of expired) changed.notify(job.run)
+        for (const job of expired) {
+          changed.notify(job.run)
+          if (wasGivenUp(job)) void stopOnHost(job, startDeadlineMs)
+        }
         if (requeued.length > 0) log.warn({ runs: requeued.map(({ run }) => run) }, 'claims lapsed; the jobs wait again')
         claim()
       },
@@ -182,13 +209,20 @@ export async function openQueue({
   }
 
   /** A start whose answer was lost may have reached the host all the same, and the job may have ended here before that was told. */
-  function stopOnHost({ run, host }: Job): void {
-    const caller = fleet.byId(host)?.connector.state.caller
-    caller
-      ?.call(cancelRun, { run }, { timeoutMs: startDeadlineMs })
-      .catch((error) =>
-        log.warn({ run, error: asMusterError(error).toValue() }, 'a run that was given up could not be cancelled'),
-      )
+  async function stopOnHost({ run, host }: Job, timeoutMs: number): Promise<void> {
+    try {
+      await fleet.byId(host)?.connector.state.caller?.call(cancelRun, { run }, { timeoutMs })
+    } catch (error) {
+      // It had not come so far.
+      if (hasCode(error, 'run.unknown')) return
+      log.warn({ run, error: asMusterError(error).toValue() }, 'a run that was given up could not be cancelled')
+    }
+  }
+
+  /** A start that may last, since the host is away and what it is asked lies where it will look. */
+  function startOutside({ run, host, state, fence }: Job): Start | undefined {
+    if (state !== 'claimed' || fleet.byId(host)?.connector.state.status === 'online') return undefined
+    return [...starting].find(({ job }) => job.run === run && job.fence === fence)
   }
 
   claim()
@@ -199,18 +233,26 @@ export async function openQueue({
     begun: (run, signal) => until(run, (job) => job.state === 'started' || job.state === 'ended', signal),
     ended: (run, signal) => until(run, (job) => job.state === 'ended', signal),
     async cancelWaiting(run) {
-      const job = await getJob(store, run)
-      if (job?.state !== 'queued') return undefined
-      const cancelled = await endJob(store, { run, runState: 'cancelled', error: null, onlyIf: 'queued' })
+      for (;;) {
+        const job = await getJob(store, run)
+        const start = job && startOutside(job)
+        if (start) {
+          start.callOff()
+          await start.done
+        } else if (job?.state !== 'queued') return undefined
+        else if (await endJob(store, { run, runState: 'cancelled', error: null, onlyIf: 'queued' })) break
+      }
       changed.notify(run)
-      return cancelled ? await getJob(store, run) : undefined
+      const cancelled = await getJob(store, run)
+      if (cancelled && wasGivenUp(cancelled)) await stopOnHost(cancelled, callOffDeadlineMs)
+      return cancelled
     },
     async note(host, { id, state, error }) {
       const job = await getJob(store, id)
       // The id of another host's run is not this host's to end.
       if (job?.host !== host) return
       if (isTerminal(state)) await end(id, state, error, true)
-      else if (wasGivenUp(job)) stopOnHost(job)
+      else if (wasGivenUp(job)) void stopOnHost(job, startDeadlineMs)
     },
     async abandon(host, error) {
       for (const job of await unfinishedJobs(store)) {
@@ -221,7 +263,7 @@ export async function openQueue({
       closing.abort()
       clearInterval(sweeping)
       await claiming
-      await Promise.all(starting)
+      await Promise.all([...starting].map(({ done }) => done))
     },
   }
 }

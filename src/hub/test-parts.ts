@@ -30,16 +30,19 @@ export async function openTestHome(): Promise<TestHome> {
   }
 }
 
-/** A host that answers what is given; online until `cut`. */
+/** A host that answers what is given; online until `cut`, and after that still asked where it is `deferred`. */
 export function testHost(
   id: string,
   answers: Bound[],
   { mirrored = false, deferred = false }: Partial<ConnectorTraits> = {},
 ): FleetHost & { cut(): void; dial(): void } {
-  const online = (): LinkState => ({
-    status: 'online',
+  const caller = direct(implementation(...answers), hub)
+  const online = (): LinkState => ({ status: 'online', since: new Date().toISOString(), caller })
+  const away = (): LinkState => ({
+    status: 'offline',
     since: new Date().toISOString(),
-    caller: direct(implementation(...answers), hub),
+    reason: 'cut',
+    ...(deferred && { caller }),
   })
   const cell = linkStateCell(online())
   const close = async () => cell.set(offline('closed'))
@@ -59,7 +62,7 @@ export function testHost(
     kind: 'tunnel',
     label: id,
     connector,
-    cut: () => cell.set(offline('cut')),
+    cut: () => cell.set(away()),
     dial: () => cell.set(online()),
   }
 }

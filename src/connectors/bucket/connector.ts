@@ -10,7 +10,7 @@ import { followJournal } from '../../contract/event.ts'
 import { getHostInfo, type HostInfo } from '../../contract/host.ts'
 import type { Operation } from '../../contract/operation.ts'
 import { feedOutput } from '../../contract/output.ts'
-import { isTerminal, startRun, writeStdin } from '../../contract/run.ts'
+import { cancelRun, isTerminal, startRun, writeStdin } from '../../contract/run.ts'
 import { fingerprintOf } from '../../wire/identity.ts'
 import { linkStateCell, offline } from '../link-state.ts'
 import type { Connector, ConnectorContext, LinkState } from '../port.ts'
@@ -215,8 +215,11 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
     const { run } = input as { run?: string }
     if (!operation.deferrable || run === undefined) return refuse(operation)
     using deadline = deadlineOf(operation, options)
-    const { inbox, requests } = await untilAborted(open(), deadline.signal)
+    const opened = await untilAborted(open(), deadline.signal)
+    const { inbox, requests } = opened
     if (operation.name === startRun.name) return await begin({ inbox, requests }, run, input, deadline.signal)
+    if (operation.name === cancelRun.name && (await untilAborted(withdraw(opened, run), deadline.signal)))
+      throw failure('run.unknown', { run })
     const id = await untilAborted(requests.putAsk({ run, operation: operation.name, input }), deadline.signal)
     return operation.output.parse(await answerTo(askKey(id), deadline.signal))
   }
@@ -262,6 +265,20 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
     const answer = answerTo(jobKey(run), signal)
     await Promise.race([requests.putJob(run, input), answer])
     return startRun.output.parse(await answer)
+  }
+
+  /** Whether the run's job was taken back before a worker had claimed it. One that was claimed is cancelled like any run. */
+  async function withdraw({ objects, inbox, requests }: Opened, run: string): Promise<boolean> {
+    const { specs, runs, refused } = inbox.state
+    if (!(run in specs) || runs[run]?.run || refused[run]) return false
+    await requests.withdraw(run)
+    // A claim that is made from now on finds no job under it.
+    if ((await currentClaim(objects, trust, run)).claim) return false
+    const error = failure('run.ended', { run, state: 'cancelled' })
+    refused[run] = error.toValue()
+    await inbox.save()
+    settle(jobKey(run), error, undefined)
+    return true
   }
 
   async function answerTo(to: string, signal: AbortSignal): Promise<unknown> {

@@ -64,6 +64,8 @@ export interface Inbox {
   ): AsyncIterable<Uint8Array>
   /** The journal's reader has all. */
   readonly isRead: boolean
+  /** A run that its host refused, and that nobody may begin any more anyway. */
+  forgetRefusal(run: string): void
   /** Forgets runs that have been over and copied for so long. */
   forgetOlderThan(ms: number): Promise<void>
 }
@@ -242,6 +244,11 @@ export async function openInbox(dir: string, host: string): Promise<Inbox> {
     },
     get isRead() {
       return readTo >= (entries.at(-1)?.position ?? 0)
+    },
+    forgetRefusal(run) {
+      if (!(run in state.refused)) return
+      delete state.refused[run]
+      delete state.specs[run]
     },
     async forgetOlderThan(ms) {
       const old: string[] = []

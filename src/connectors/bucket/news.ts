@@ -7,7 +7,7 @@ import type { RunEvent } from '../../contract/event.ts'
 import { pause } from '../../contract/pause.ts'
 import type { Identity } from '../../wire/identity.ts'
 import { makeBell } from './bell.ts'
-import { seal, unseal } from './envelope.ts'
+import { seal, sealAgain, unseal } from './envelope.ts'
 import { segmentKey } from './keys.ts'
 import { SegmentMessage, type Told } from './messages.ts'
 import type { Objects } from './objects.ts'
@@ -54,7 +54,8 @@ export function openNews({ objects, home, host, worker, gatherMs, log }: NewsOf)
   const come = makeBell()
   let wasPut = Promise.withResolvers<void>()
   const place = (number: number) => ({ host, key: segmentKey(worker.id, number) })
-  const former = home.newest && SegmentMessage.parse(unseal(place(home.newest.number), home.newest.bytes)?.header)
+  const newest = home.newest && sealAgain(place(home.newest.number), worker, home.newest.bytes)
+  const former = home.newest && newest && SegmentMessage.parse(unseal(place(home.newest.number), newest)?.header)
   let number = former?.number ?? 0
   const told = new Map<string, Told>(Object.entries(former?.told ?? {}))
   const toldOf = (run: string): Told => told.get(run) ?? { seq: 0, chunks: 0 }
@@ -154,7 +155,7 @@ export function openNews({ objects, home, host, worker, gatherMs, log }: NewsOf)
     },
     async send(signal) {
       // What was made before a kill may not have been put.
-      if (home.newest) await put(home.newest.number, home.newest.bytes, signal)
+      if (newest) await put(number, newest, signal)
       while (!signal.aborted) {
         if (oldest() === Infinity) await come.wait(2 ** 31 - 1, signal)
         if (waitingBytes() < mostBytes) await pause(gatherMs, signal)

@@ -17,6 +17,8 @@ export interface Requests {
   putAsk(ask: Pick<AskMessage, 'run' | 'operation' | 'input'>, body?: Uint8Array): Promise<string>
   /** Nobody may begin these any more. What is over whole is deleted as well. */
   end(runs: readonly { run: string; fence: number; whole: boolean }[]): Promise<void>
+  /** Nobody may begin this any more, and who looks for its job finds none. Who has claimed it before may have begun it. */
+  withdraw(run: string): Promise<void>
   /** Deletes what is left over, and signs anew what waits. */
   sweep(): Promise<void>
 }
@@ -26,6 +28,7 @@ export function openRequests(of: { objects: Objects; identity: Identity; host: s
   const { state } = inbox
   const nextUlid = monotonicFactory()
   const signedAtMs = new Map<string, number>()
+  let calling: Promise<void> = Promise.resolve()
 
   async function put(key: string, message: unknown, body: readonly Uint8Array[] = []): Promise<void> {
     const bytes = seal({ host, key }, { identity }, message, body)
@@ -55,6 +58,29 @@ export function openRequests(of: { objects: Objects; identity: Identity; host: s
     signedAtMs.delete(run)
   }
 
+  /** One list at a time: each holds all before it. */
+  function callOver(runs: readonly string[]): Promise<void> {
+    const work = () => putDone(runs)
+    calling = calling.then(work, work)
+    return calling
+  }
+
+  async function putDone(runs: readonly string[]): Promise<void> {
+    const now = Date.now()
+    const fresh = runs.filter((run) => !(run in state.done))
+    if (fresh.length === 0) return
+    const lapsed = Object.keys(state.done).filter((run) => (state.done[run] ?? 0) <= now)
+    const next = { ...state.done, ...Object.fromEntries(fresh.map((run) => [run, now + validMs + clockSlackMs])) }
+    for (const run of lapsed) delete next[run]
+    // A version that was counted and not put is never used again; one that was put and not noted is put once more, higher.
+    state.doneVersion++
+    await inbox.save()
+    await put(doneKey, { type: 'done', version: state.doneVersion, runs: next })
+    state.done = next
+    for (const run of lapsed) inbox.forgetRefusal(run)
+    await inbox.save()
+  }
+
   return {
     async putJob(run, input) {
       if ((signedAtMs.get(run) ?? 0) < Date.now() - validMs / 2) await signJob(run, input)
@@ -68,17 +94,13 @@ export function openRequests(of: { objects: Objects; identity: Identity; host: s
       return id
     },
     async end(runs) {
-      const now = Date.now()
-      const fresh = runs.filter(({ run }) => !(run in state.done))
-      if (fresh.length > 0) {
-        const kept = Object.entries(state.done).filter(([, until]) => until > now)
-        const added = fresh.map(({ run }) => [run, now + validMs + clockSlackMs] as const)
-        state.done = Object.fromEntries([...kept, ...added])
-        state.doneVersion++
-        await inbox.save()
-        await put(doneKey, { type: 'done', version: state.doneVersion, runs: state.done })
-      }
+      await callOver(runs.map(({ run }) => run))
       for (const { run, fence, whole } of runs) if (whole) await deleteJob(run, fence)
+    },
+    async withdraw(run) {
+      await callOver([run])
+      await objects.delete(jobKey(run))
+      signedAtMs.delete(run)
     },
     async sweep() {
       const now = Date.now()

@@ -2,6 +2,7 @@
 
 import type { Kysely, Selectable } from 'kysely'
 import { failure } from '../../contract/errors.ts'
+import type { RunState } from '../../contract/run.ts'
 import { prepared, type Values } from '../prepared.ts'
 import type { JobTable, Tables } from '../schema.ts'
 import type { Store } from '../store.ts'
@@ -35,6 +36,8 @@ export interface Claiming {
   readonly now: string
   readonly leaseMs: number
   readonly limit: number
+  /** What their runs are meanwhile. Still `queued` where the start only lays them ready for a host that is away. */
+  readonly runState?: 'claimed' | 'queued'
   /** Told of each job that could not be read, once it has ended for that. */
   readonly onUnreadable?: (run: string) => void
 }
@@ -43,12 +46,15 @@ const anyQueued = prepared((db) =>
   db.selectFrom('job').select('run').where('state', '=', 'queued').where('ended_at', 'is', null).limit(1),
 )
 
-function claimQueued(db: Kysely<Tables>, { owner, hosts, now, leaseMs, limit }: Claiming): Promise<Selectable<JobTable>[]> {
+function claimQueued(
+  db: Kysely<Tables>,
+  { owner, hosts, now, leaseMs, limit, runState = 'claimed' }: Claiming,
+): Promise<Selectable<JobTable>[]> {
   const places = Math.max(hosts.length, Math.min(2 ** Math.ceil(Math.log2(hosts.length)), mostPlaces))
   const claim = claimsByPlaces.get(places) ?? prepareClaim(places)
   claimsByPlaces.set(places, claim)
   const padded = Array.from({ length: places }, (_, place) => [place, hosts[place] ?? hosts[0]])
-  return claim(db, { owner, leaseUntil: leaseEnd(now, leaseMs), limit, ...Object.fromEntries(padded) })
+  return claim(db, { owner, leaseUntil: leaseEnd(now, leaseMs), limit, runState, ...Object.fromEntries(padded) })
 }
 
 /** SQLite takes 32,766 values in a query. */
@@ -62,35 +68,36 @@ const claimsByPlaces = new Map<number, ReturnType<typeof prepareClaim>>()
  * taken.
  */
 function prepareClaim(places: number) {
-  return prepared((db, value: Values<{ owner: string; leaseUntil: string; limit: number; [place: number]: string }>) =>
-    db
-      .updateTable('job')
-      .set((row) => ({
-        state: 'claimed',
-        run_state: 'claimed',
-        fence: row('fence', '+', 1),
-        owner: value('owner'),
-        lease_until: value('leaseUntil'),
-      }))
-      .where(
-        'run',
-        'in',
-        db
-          .selectFrom('job')
-          .select('run')
-          .where('state', '=', 'queued')
-          .where('ended_at', 'is', null)
-          .where(
-            'host',
-            'in',
-            Array.from({ length: places }, (_, place) => value(place)),
-          )
-          .orderBy('created_at')
-          .orderBy('run')
-          .limit(value('limit')),
-      )
-      .where('state', '=', 'queued')
-      .returningAll(),
+  return prepared(
+    (db, value: Values<{ owner: string; leaseUntil: string; limit: number; runState: RunState; [place: number]: string }>) =>
+      db
+        .updateTable('job')
+        .set((row) => ({
+          state: 'claimed',
+          run_state: value('runState'),
+          fence: row('fence', '+', 1),
+          owner: value('owner'),
+          lease_until: value('leaseUntil'),
+        }))
+        .where(
+          'run',
+          'in',
+          db
+            .selectFrom('job')
+            .select('run')
+            .where('state', '=', 'queued')
+            .where('ended_at', 'is', null)
+            .where(
+              'host',
+              'in',
+              Array.from({ length: places }, (_, place) => value(place)),
+            )
+            .orderBy('created_at')
+            .orderBy('run')
+            .limit(value('limit')),
+        )
+        .where('state', '=', 'queued')
+        .returningAll(),
   )
 }
 

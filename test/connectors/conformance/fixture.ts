@@ -48,8 +48,6 @@ export interface Conforming {
   readonly traits: ConnectorTraits
   /** Whether the host is another process than the hub, which a link joins to it. */
   readonly apart: boolean
-  /** Titles of groups that this connector was not put to yet; the matrix says so. */
-  readonly untried?: readonly string[]
   /** How long a case waits at most for something that should come soon. */
   readonly patienceMs: number
   /** Why it cannot be tried on this machine (a program is missing); undefined when it can. */
