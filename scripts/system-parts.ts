@@ -54,6 +54,30 @@ export const systemParts: readonly SystemPart[] = [
     reason: 'hosts are reached through a real ssh server and client',
   },
   {
+    program: 'radosgw',
+    debian: 'radosgw',
+    suite: 'test/connectors/bucket/',
+    reason: "is Ceph's S3 server, which keeps a bucket that nobody here has written",
+  },
+  {
+    program: 'ceph-mon',
+    debian: 'ceph-mon',
+    suite: 'test/connectors/bucket/',
+    reason: "is the monitor that Ceph's S3 server needs",
+  },
+  {
+    program: 'ceph-osd',
+    debian: 'ceph-osd',
+    suite: 'test/connectors/bucket/',
+    reason: "is the store that Ceph's S3 server needs",
+  },
+  {
+    program: 'ceph',
+    debian: 'ceph-common',
+    suite: 'test/connectors/bucket/',
+    reason: "sets up the cluster of Ceph's S3 server",
+  },
+  {
     program: 'script',
     debian: 'bsdutils',
     suite: 'test/cli/hosts.test.ts',

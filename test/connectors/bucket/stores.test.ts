@@ -1,47 +1,75 @@
 // What a dead-drop needs of a store, asked of each kind of store.
 
 import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import type { BucketPlace } from '../../../src/connectors/bucket/config.ts'
+import { largestObjectBytes } from '../../../src/connectors/bucket/messages.ts'
 import { openObjects, requireConditionalPut } from '../../../src/connectors/bucket/open-objects.ts'
 import { startGs } from '../../resources/gs-server.ts'
 import { makeHome } from '../../resources/home.ts'
+import { missingRgw, startRgw } from '../../resources/rgw.ts'
 import { s3Credentials, startS3 } from '../../resources/s3-server.ts'
 
 interface Store extends AsyncDisposable {
   readonly place: BucketPlace
 }
 
+interface KindOfStore {
+  /** Why it cannot be tried on this machine. */
+  readonly missing?: string | undefined
+  open(): Promise<Store>
+}
+
 /** No credentials of this machine's are looked for, and no metadata server. */
 const noGoogle = { METADATA_SERVER_DETECTION: 'none', GOOGLE_APPLICATION_CREDENTIALS: '' }
 
-const stores: Record<string, () => Promise<Store>> = {
-  async file() {
-    const home = await makeHome()
-    return {
-      place: { bucket: pathToFileURL(home.path).href, prefix: 'a/b' },
-      [Symbol.asyncDispose]: () => home[Symbol.asyncDispose](),
-    }
+async function openDirectory(): Promise<Store> {
+  const home = await makeHome()
+  return {
+    place: { bucket: pathToFileURL(home.path).href, prefix: 'a/b' },
+    [Symbol.asyncDispose]: () => home[Symbol.asyncDispose](),
+  }
+}
+
+const stores: Record<string, KindOfStore> = {
+  file: { open: openDirectory },
+  s3: {
+    async open() {
+      Object.assign(process.env, s3Credentials)
+      const server = await startS3({ unavailable: 0.02, conflict: 0.02 })
+      const place = { bucket: 's3://drop', prefix: 'a/b', endpoint: server.endpoint }
+      return { place, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() }
+    },
   },
-  async s3() {
-    Object.assign(process.env, s3Credentials)
-    const server = await startS3({ unavailable: 0.02, conflict: 0.02 })
-    const place = { bucket: 's3://drop', prefix: 'a/b', endpoint: server.endpoint }
-    return { place, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() }
+  gs: {
+    async open() {
+      Object.assign(process.env, noGoogle)
+      const server = await startGs()
+      server.failWith.push(503, 429)
+      const place = { bucket: 'gs://drop', prefix: 'a/b', endpoint: server.endpoint }
+      return { place, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() }
+    },
   },
-  async gs() {
-    Object.assign(process.env, noGoogle)
-    const server = await startGs()
-    server.failWith.push(503, 429)
-    const place = { bucket: 'gs://drop', prefix: 'a/b', endpoint: server.endpoint }
-    return { place, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() }
+  "Ceph's gateway": {
+    missing: missingRgw(),
+    async open() {
+      Object.assign(process.env, s3Credentials)
+      const server = await startRgw()
+      const place = { bucket: 's3://drop', prefix: 'a/b', endpoint: server.endpoint }
+      return { place, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() }
+    },
   },
 }
 
-describe.each(Object.entries(stores))('%s', (_name, open) => {
+describe.each(Object.entries(stores))('%s', (_name, { open, missing }) => {
+  beforeEach(({ skip }) => {
+    if (missing !== undefined) skip(missing)
+  })
+
   test('what is put is got, listed and deleted', async () => {
     await using store = await open()
     const objects = await openObjects(store.place)
@@ -85,10 +113,54 @@ describe.each(Object.entries(stores))('%s', (_name, open) => {
     const found = (await Array.fromAsync(objects.list('q/'))).map(({ key }) => key)
     expect(new Set(found)).toEqual(new Set(keys))
   })
+
+  test('what is not there is neither got nor listed, and can be deleted', async () => {
+    await using store = await open()
+    const objects = await openObjects(store.place)
+    expect(await objects.get('up/w/beat', 100)).toBeUndefined()
+    expect(await Array.fromAsync(objects.list('up/'))).toEqual([])
+    await objects.delete('up/w/beat')
+    await objects.put('up/w/000000000001', Buffer.from('x'))
+    expect(await objects.get('up/w', 100)).toBeUndefined()
+    expect(await objects.get('up/w/00000000000', 100)).toBeUndefined()
+  })
+
+  test('what was made once can be made anew after it is deleted, and is not made over what was put', async () => {
+    await using store = await open()
+    const objects = await openObjects(store.place)
+    await objects.put('q/claim/r~1', Buffer.from('put'))
+    expect(await objects.putIfAbsent('q/claim/r~1', Buffer.from('made'))).toBe(false)
+    expect(String(Buffer.from((await objects.get('q/claim/r~1', 9)) ?? ''))).toBe('put')
+    await objects.delete('q/claim/r~1')
+    expect(await objects.putIfAbsent('q/claim/r~1', Buffer.from('made'))).toBe(true)
+    await objects.put('q/claim/r~1', Buffer.from('renewed'))
+    expect(String(Buffer.from((await objects.get('q/claim/r~1', 9)) ?? ''))).toBe('renewed')
+  })
+
+  test('the largest object comes back as it was, and one byte more is not read', async () => {
+    await using store = await open()
+    const objects = await openObjects(store.place)
+    const bytes = randomBytes(largestObjectBytes)
+    await objects.put('up/w/000000000001', bytes)
+    const got = await objects.get('up/w/000000000001', largestObjectBytes)
+    expect(got && bytes.equals(got)).toBe(true)
+    for (let i = 0; i < 60; i++) expect(await objects.get('up/w/000000000001', largestObjectBytes - 1)).toBeUndefined()
+    // What was not read has kept no connection: there are fewer than sixty.
+    expect(await objects.get('up/w/000000000002', 1)).toBeUndefined()
+  })
+
+  test('a key may have every character that a run id may have', async () => {
+    await using store = await open()
+    const objects = await openObjects(store.place)
+    const keys = ['q/job/A-b_c.d', `q/job/${'x'.repeat(128)}`, 'q/job/a', 'q/job/a.b', 'q/claim/a.b~1', 'q/claim/a.b~10']
+    for (const key of keys) expect(await objects.putIfAbsent(key, Buffer.from(key))).toBe(true)
+    expect((await Array.fromAsync(objects.list('q/'))).map(({ key }) => key).sort()).toEqual([...keys].sort())
+    for (const key of keys) expect(String(Buffer.from((await objects.get(key, 200)) ?? ''))).toBe(key)
+  })
 })
 
 test('a store that lets an object be made twice is refused', async () => {
-  await using store = await (stores.file as () => Promise<Store>)()
+  await using store = await openDirectory()
   const objects = await openObjects(store.place)
   const careless = { ...objects, putIfAbsent: async () => true }
   await expect(requireConditionalPut(careless, store.place)).rejects.toMatchObject({ code: 'bucket.unsafe' })
