@@ -8,6 +8,7 @@ import { claimKey, jobKey, parseKey } from '../../src/connectors/bucket/keys.ts'
 import type { Objects } from '../../src/connectors/bucket/objects.ts'
 import { openObjects } from '../../src/connectors/bucket/open-objects.ts'
 import { temporaryIdentity } from '../../src/wire/identity.ts'
+import { tokenIn } from '../connectors/bucket/fixture.ts'
 import { s3Credentials, startS3 } from '../resources/s3-server.ts'
 import { seed, seededRandom, trials } from './trials.ts'
 
@@ -30,7 +31,7 @@ test('of two workers that race for jobs exactly one gets each, however late and 
   })
   const hub = temporaryIdentity()
   const place = { bucket: 's3://race', endpoint: server.endpoint }
-  const token = joinCommand(place, { host, identity: hub }).split(' ').at(-1) as string
+  const token = tokenIn(joinCommand(place, { host, identity: hub }))
   const objects = await openObjects(place)
   const begun = new Map<string, string[]>()
   const over = new Set<string>()

@@ -5,7 +5,7 @@ import { introduce, isIntroduced, joinCommand, joinKeyOf, parseJoinToken } from 
 const hub = temporaryIdentity()
 const host = 'host_01ARZ3NDEKTSV4RRFFQ69G5FAV'
 const tokenOf = (identity = hub, of = host) =>
-  joinCommand({ bucket: 's3://drop' }, { host: of, identity }).split(' ').at(-1) as string
+  joinCommand({ bucket: 's3://drop' }, { host: of, identity }).split(' ')[1] as string
 
 test('who has the token can introduce a key; the hub and other workers can check it, and the hub need not remember it', () => {
   const token = parseJoinToken(tokenOf())
@@ -36,7 +36,10 @@ test('a token that no hub printed is refused without repeating it', () => {
 test('the command is one that a shell takes as it is', () => {
   const place = { bucket: "file:///srv/it's here", prefix: 'a/b', endpoint: 'https://store:1' }
   const command = joinCommand(place, { host, identity: hub })
+  expect(command).toMatch(/^echo mpull_\S+ \| muster node pull /)
   expect(command).toContain(
-    `--bucket 'file:///srv/it'\\''s here' --prefix a/b --endpoint https://store:1 --allow runs --token mpull_`,
+    `--bucket 'file:///srv/it'\\''s here' --prefix a/b --endpoint https://store:1 --allow runs --token-stdin`,
   )
+  const [, pulled = ''] = command.split(' | ')
+  expect(pulled).not.toContain('mpull_')
 })

@@ -24,7 +24,10 @@ function joinTokenOf(hub: Identity, host: string): string {
   return `mpull_${host}_${hubKey}_${Buffer.from(seedOf(hub, host)).toString('hex')}`
 }
 
-/** What to run on the host's own machine. The token is needed there the first time only. */
+/**
+ * What to run on the host's own machine. The token is needed there the first time only, and comes by a pipe: `echo` is the shell's own,
+ * so that no list of processes shows it.
+ */
 export function joinCommand(
   { bucket, prefix, endpoint }: BucketPlace,
   { host, identity }: { host: string; identity: Identity },
@@ -32,8 +35,9 @@ export function joinCommand(
   const words = ['muster', 'node', 'pull', '--bucket', bucket]
   if (prefix !== undefined) words.push('--prefix', prefix)
   if (endpoint !== undefined) words.push('--endpoint', endpoint)
-  words.push('--allow', 'runs', '--token', joinTokenOf(identity, host))
-  return words.map((word) => (/^[\w./:@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(' ')
+  words.push('--allow', 'runs', '--token-stdin')
+  const quoted = words.map((word) => (/^[\w./:@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
+  return `echo ${joinTokenOf(identity, host)} | ${quoted.join(' ')}`
 }
 
 /** Throws `bucket.token_invalid` for anything that no hub printed. */

@@ -36,6 +36,11 @@ export interface BucketHub extends AsyncDisposable {
   output(run: string): Promise<string>
 }
 
+/** The join token in the command that `muster host add` printed. */
+export function tokenIn(command: string | null): string {
+  return /mpull_\w+/.exec(command ?? '')?.[0] ?? ''
+}
+
 export async function openBucketHub(store: { endpoint?: string } = {}): Promise<BucketHub> {
   await using opened = new AsyncDisposableStack()
   const hub = opened.use(await openFixtureHub())
@@ -45,7 +50,7 @@ export async function openBucketHub(store: { endpoint?: string } = {}): Promise<
   const place = { bucket: store.endpoint === undefined ? pathToFileURL(dir).href : 's3://drop', prefix: 'team/box', ...store }
   const connector = { kind: 'bucket', ...place, intervalMs: lookEveryMs }
   const { command, host } = await hub.own.hub.call(addHost, { name: hostName, connector, probe: false })
-  const token = command?.split(' ').at(-1) ?? ''
+  const token = tokenIn(command)
   const where = ['--bucket', place.bucket, '--prefix', place.prefix, ...(store.endpoint ? ['--endpoint', store.endpoint] : [])]
   const look = async (run: string) => {
     const now = await hub.client.host(hostName).call(getRun, { run })

@@ -11,7 +11,7 @@ import { temporaryIdentity } from '../../../src/wire/identity.ts'
 import { makeHome, until } from '../../resources/muster.ts'
 import { missingRgw, startRgw } from '../../resources/rgw.ts'
 import { s3Credentials } from '../../resources/s3-server.ts'
-import { hostName, openBucketHub } from './fixture.ts'
+import { hostName, openBucketHub, tokenIn } from './fixture.ts'
 
 const missing = missingRgw()
 const races = 600
@@ -26,7 +26,7 @@ test.skipIf(missing !== undefined)(
     const host = 'host_01ARZ3NDEKTSV4RRFFQ69G5FAV'
     const hub = temporaryIdentity()
     const place = { bucket: 's3://drop', endpoint: rgw.endpoint }
-    const token = parseJoinToken(joinCommand(place, { host, identity: hub }).split(' ').at(-1) ?? '')
+    const token = parseJoinToken(tokenIn(joinCommand(place, { host, identity: hub })))
     const workers = await Promise.all(
       ['one', 'other'].map(async () => {
         const identity = temporaryIdentity()
