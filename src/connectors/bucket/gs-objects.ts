@@ -27,13 +27,19 @@ export function gsObjects({ bucket, below, endpoint }: { bucket: string; below: 
   const unavailable = (problem: string, cause?: unknown) =>
     failure('bucket.unavailable', { bucket: `gs://${bucket}`, problem }, { cause })
 
-  /** One request, again while the store is busy. Statuses in `fine` are answers; any other is thrown. */
-  async function ask(method: string, url: string, fine: readonly number[], body?: Uint8Array<ArrayBuffer>): Promise<Response> {
+  /** One request and what `read` makes of its answer, again while the store is busy. Statuses in `fine` are answers; any other is thrown. */
+  async function ask<T>(
+    method: string,
+    url: string,
+    fine: readonly number[],
+    read: (response: Response) => Promise<T>,
+    body?: Uint8Array<ArrayBuffer>,
+  ): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
         const headers = await credentials(url)
         const response = await fetch(url, { method, headers, signal: AbortSignal.timeout(requestMs), ...(body && { body }) })
-        if (response.ok || fine.includes(response.status)) return response
+        if (response.ok || fine.includes(response.status)) return await read(response)
         const problem = `it answered ${response.status} ${(await response.text()).slice(0, 200)}`
         if ((response.status < 500 && response.status !== 429) || attempt === attempts) throw unavailable(problem)
       } catch (error) {
@@ -54,26 +60,14 @@ export function gsObjects({ bucket, below, endpoint }: { bucket: string; below: 
     }
   }
 
-  const put = (url: string, fine: readonly number[], bytes: Uint8Array) => ask('POST', url, fine, new Uint8Array(bytes))
+  const put = (url: string, fine: readonly number[], bytes: Uint8Array) => ask('POST', url, fine, isDone, new Uint8Array(bytes))
 
   return {
     async put(key, bytes) {
-      await (await put(uploadUrl(key), [], bytes)).body?.cancel()
+      await put(uploadUrl(key), [], bytes)
     },
-    async putIfAbsent(key, bytes) {
-      const response = await put(`${uploadUrl(key)}&ifGenerationMatch=0`, [412], bytes)
-      await response.body?.cancel()
-      return response.ok
-    },
-    async get(key, maxBytes) {
-      const response = await ask('GET', `${objectUrl(key)}?alt=media`, [404])
-      const isTooLarge =
-        Number(response.headers.get('content-length') ?? response.headers.get('x-goog-stored-content-length') ?? Infinity) >
-        maxBytes
-      if (response.ok && !isTooLarge) return new Uint8Array(await response.arrayBuffer())
-      await response.body?.cancel()
-      return undefined
-    },
+    putIfAbsent: (key, bytes) => put(`${uploadUrl(key)}&ifGenerationMatch=0`, [412], bytes),
+    get: (key, maxBytes) => ask('GET', `${objectUrl(key)}?alt=media`, [404], (response) => bytesOf(response, maxBytes)),
     async *list(prefix) {
       for (let token: string | undefined = ''; token !== undefined; ) {
         const query = new URLSearchParams({
@@ -81,15 +75,29 @@ export function gsObjects({ bucket, below, endpoint }: { bucket: string; below: 
           fields: 'items(name,generation,size),nextPageToken',
           ...(token && { pageToken: token }),
         })
-        const page = Page.parse(await (await ask('GET', `${base}/storage/v1/b/${bucket}/o?${query}`, [])).json())
+        const url = `${base}/storage/v1/b/${bucket}/o?${query}`
+        const page = await ask('GET', url, [], async (response) => Page.parse(await response.json()))
         for (const { name, generation, size } of page.items) yield { key: name.slice(below.length), tag: generation, size }
         token = page.nextPageToken
       }
     },
     async delete(key) {
-      await (await ask('DELETE', objectUrl(key), [404])).body?.cancel()
+      await ask('DELETE', objectUrl(key), [404], isDone)
     },
   }
+}
+
+/** What is not read must not keep its connection. */
+async function isDone(response: Response): Promise<boolean> {
+  await response.body?.cancel()
+  return response.ok
+}
+
+async function bytesOf(response: Response, maxBytes: number): Promise<Uint8Array | undefined> {
+  const size = response.headers.get('content-length') ?? response.headers.get('x-goog-stored-content-length') ?? Infinity
+  if (response.ok && Number(size) <= maxBytes) return new Uint8Array(await response.arrayBuffer())
+  await response.body?.cancel()
+  return undefined
 }
 
 const never = new AbortController().signal

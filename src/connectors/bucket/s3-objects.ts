@@ -15,6 +15,8 @@ import type { Objects } from './objects.ts'
 const attempts = 5
 const connectMs = 5_000
 const silentMs = 15_000
+/** A connection that nobody has used for so long may have died unseen: it is closed, and not tried. */
+const idleMs = 5_000
 /** Where the store knows no regions, one has to be named all the same. */
 const anyRegion = 'us-east-1'
 
@@ -22,7 +24,13 @@ export function s3Objects({ bucket, below, endpoint }: { bucket: string; below: 
   const client = new S3Client({
     maxAttempts: attempts,
     // A connection on which nothing comes is given up, and the request sent again.
-    requestHandler: { connectionTimeout: connectMs, socketTimeout: silentMs },
+    requestHandler: {
+      connectionTimeout: connectMs,
+      socketTimeout: silentMs,
+      // Else each attempt finds the next one of a pool that has died as a whole, a silence each.
+      httpAgent: { timeout: idleMs },
+      httpsAgent: { timeout: idleMs },
+    },
     // Stores that are not Amazon's know neither its host names nor its newest checksums.
     ...(endpoint !== undefined && {
       endpoint,
