@@ -6,5 +6,6 @@ import { httpFlags } from './http/flags.ts'
 import { sshFlags } from './ssh/flags.ts'
 
 export type { ConnectorFlag, ConnectorFlags } from './flag.ts'
+export { trustFlags } from './trust-flags.ts'
 
 export const connectorFlags: readonly ConnectorFlags[] = [httpFlags, sshFlags, bucketFlags]

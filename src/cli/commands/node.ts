@@ -1,15 +1,17 @@
 // `muster node …`: making this machine a host, and the hub's half of that.
 
 import type { Command } from 'commander'
+import { trustFlags } from '../../connectors/flags.ts'
 import { families } from '../../host/policy.ts'
 import { declareCommand } from '../declare.ts'
+import { optionOf } from '../host/connector-options.ts'
 import { duration, integer, nonEmpty, oneOf, pair, repeated, single, tunnelUrl } from '../options.ts'
 import type { Perform } from '../perform.ts'
 
 const notes = `
 The hub may do here only what --allow names; without it, nothing can be started. The token is needed the first time only:
 from then on this machine's key is its credential. Give it by --token-stdin or in MUSTER_TOKEN: other accounts of the
-machine can read a command line.
+machine can read a command line. --ca-file and --pin are remembered with the hub's address.
 `
 
 const pullNotes = `
@@ -38,6 +40,7 @@ export function nodeCommands(program: Command, perform: Perform): void {
     )
     .addHelpText('after', notes)
     .action(perform(async () => (await import('../node/serve.ts')).serveNode))
+  for (const flag of trustFlags) node.addOption(optionOf({ ...flag, description: `wss: ${flag.description}` }))
   declareCommand(node, 'enroll <name>', 'on the hub: mint the one-time token for a new host and print the command that joins it')
     .addOption(single('--hub-url <url>', "the address that the host will dial (default: the hub's own)", tunnelUrl))
     .addOption(repeated('--label <name=value>', 'a label of the host; may be repeated', pair))

@@ -52,7 +52,7 @@ export function chooseConnector(given: Given, cwd: string): Chosen {
   }
 }
 
-function optionOf(flag: ConnectorFlag): Option {
+export function optionOf(flag: ConnectorFlag): Option {
   if (!takesValue(flag)) return new Option(flag.flags, flag.description)
   if (flag.value === 'count') return single(flag.flags, flag.description, (text) => Number(integer(0, 999_999_999)(text)))
   return single(flag.flags, flag.description, flag.value === 'file' ? fileName : nonEmpty)
@@ -75,8 +75,8 @@ function hasFlag({ others }: ConnectorFlags, flag: ConnectorFlag): boolean {
   return others.some(({ flags }) => flags === flag.flags)
 }
 
-/** `~/` is left to whoever opens it: the hub's own account. */
-function fileAt(file: string, cwd: string): string {
+/** `~/` is left to whoever opens it: for `host add` the hub's own account. */
+export function fileAt(file: string, cwd: string): string {
   return isAbsolute(file) || file.startsWith('~/') ? file : resolve(cwd, file)
 }
 

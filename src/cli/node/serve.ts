@@ -2,12 +2,14 @@
 
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { linkTunnel, parseEnrolmentToken, serveAttached } from '../../connectors/links.ts'
+import { linkTunnel, parseEnrolmentToken, serveAttached, TrustConfig } from '../../connectors/links.ts'
 import { failure } from '../../contract/errors.ts'
+import { describeIssue } from '../../contract/implementation.ts'
 import { openHost } from '../../host/host.ts'
 import { softwareVersion } from '../../wire/protocol.ts'
 import { closeWithin } from '../close-within.ts'
 import { openHome } from '../home.ts'
+import { fileAt } from '../host/connector-options.ts'
 import { openLog } from '../log.ts'
 import { warnOfFewDescriptors } from '../low-descriptors.ts'
 import type { Action } from '../perform.ts'
@@ -24,6 +26,8 @@ interface NodeOptions {
   readonly nodeId?: string
   readonly allow?: string[]
   readonly insecure?: true
+  readonly caFile?: string
+  readonly pin?: string
   readonly name?: string
 }
 
@@ -31,6 +35,7 @@ export const serveNode: Action<NodeOptions, []> = async (terminal, options) => {
   const { hub: hubUrl, nodeId, allow = [], insecure, name = hostname() } = options
   if (hubUrl === undefined)
     throw wrong("`muster node` needs the hub's address.", 'Give it: `muster node --hub wss://HUB:7878 --token-stdin`.')
+  const trust = trustOf(options, hubUrl, terminal.cwd)
   const token = await tokenOf(terminal, options)
   // Before anything is opened here: a token that no hub printed changes nothing.
   if (token !== undefined) parseEnrolmentToken(token)
@@ -55,6 +60,7 @@ export const serveNode: Action<NodeOptions, []> = async (terminal, options) => {
       ...(token !== undefined && { token }),
       ...(nodeId !== undefined && { nodeId }),
       ...(insecure && { insecure }),
+      ...(trust && { trust }),
       onState: (state) => {
         if (!state.online) return terminal.say(`Not connected: ${printable(state.reason.message)} Dialling again.`)
         terminal.say(`Joined ${hubUrl} as ${printable(state.name)} (${state.host}).`)
@@ -67,6 +73,22 @@ export const serveNode: Action<NodeOptions, []> = async (terminal, options) => {
     await closeWithin(host)
   }
   return { json: { stopped: true } }
+}
+
+/** Undefined where nothing is said of it. */
+function trustOf({ caFile, pin }: NodeOptions, hubUrl: string, cwd: string): TrustConfig | undefined {
+  if (caFile === undefined && pin === undefined) return undefined
+  if (!hubUrl.startsWith('wss:'))
+    throw wrong(`--ca-file and --pin go with wss://, not with ${hubUrl}.`, `Give \`--hub ${hubUrl.replace('ws:', 'wss:')}\`.`)
+  const parsed = TrustConfig.safeParse({
+    ...(caFile !== undefined && { caFile: fileAt(caFile, cwd) }),
+    ...(pin !== undefined && { pin }),
+  })
+  if (parsed.success) return parsed.data
+  throw wrong(
+    `Whom to trust is not valid: ${parsed.error.issues.map(describeIssue).join('; ')}.`,
+    'docs/connectors/http.md shows how to read a pin from a certificate.',
+  )
 }
 
 async function tokenOf(terminal: Terminal, { token, tokenStdin }: NodeOptions): Promise<string | undefined> {

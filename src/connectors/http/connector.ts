@@ -3,20 +3,19 @@
 // that failed; the host is offline until it answers. Calls are never repeated here; reads go on after a break, for as long as their
 // readers stay.
 
-import { readFile } from 'node:fs/promises'
-import { homedir } from 'node:os'
 import type { Caller, CallOptions } from '../../contract/caller.ts'
 import { asMusterError, failure, type MusterError } from '../../contract/errors.ts'
-import { describeFileProblem } from '../../contract/file-problem.ts'
 import { getHubInfo } from '../../contract/fleet.ts'
 import { getHostInfo } from '../../contract/host.ts'
 import { localHost } from '../../contract/names.ts'
 import type { Operation } from '../../contract/operation.ts'
 import { connectHub } from '../../sdk/client.ts'
+import type { Trust } from '../../sdk/tls.ts'
 import { isLoopback } from '../../wire/loopback.ts'
 import { keepConnected } from '../../wire/reconnect.ts'
 import { linkStateCell, offline } from '../link-state.ts'
 import type { Connector, ConnectorContext } from '../port.ts'
+import { readTrust } from '../trust.ts'
 import type { HttpConfig } from './config.ts'
 import { knownHub } from './known-hub.ts'
 import { explain, isOfLink, offlineReason } from './reason.ts'
@@ -38,15 +37,15 @@ export function connectHttp(config: HttpConfig, context: ConnectorContext): Conn
   )
   const known = knownHub(context.dir, name)
   const closing = new AbortController()
-  const shown: { token: string | undefined; ca: string | undefined } = { token: undefined, ca: undefined }
+  const now: { token: string | undefined; trust: Trust } = { token: undefined, trust: { pin: config.pin } }
   let theirVersion: string | undefined
   let suspect = () => {}
 
   const client = connectHub(
     {
       url: config.url,
-      token: () => shown.token,
-      trust: () => ({ ca: shown.ca, pin: config.pin }),
+      token: () => now.token,
+      trust: () => now.trust,
       via: identity.fingerprint,
     },
     { giveUpMs: Number.POSITIVE_INFINITY },
@@ -55,9 +54,9 @@ export function connectHttp(config: HttpConfig, context: ConnectorContext): Conn
 
   /** Rejects with why the host cannot be asked. */
   async function probe(signal: AbortSignal): Promise<void> {
-    shown.token = await context.secret()
-    shown.ca = config.caFile === undefined ? undefined : await readAuthorities(config.caFile)
-    if (shown.token === undefined) throw failure('auth.required')
+    now.token = await context.secret()
+    now.trust = await readTrust(config)
+    if (now.token === undefined) throw failure('auth.required')
     const options = { timeoutMs: probeTimeoutMs, signal }
     const [hub, info] = await Promise.all([client.hub.call(getHubInfo, {}, options), machine.call(getHostInfo, {}, options)])
     if (hub.id === identity.fingerprint) throw failure('hub.loop', { hub: hub.id })
@@ -125,14 +124,6 @@ export function connectHttp(config: HttpConfig, context: ConnectorContext): Conn
 function refusePlaintext({ url, insecure }: HttpConfig): void {
   const { protocol, hostname, origin } = new URL(url)
   if (protocol === 'http:' && !isLoopback(hostname) && !insecure) throw failure('link.insecure', { url: origin })
-}
-
-async function readAuthorities(file: string): Promise<string> {
-  try {
-    return await readFile(file.replace(/^~(?=\/)/, homedir()), 'utf8')
-  } catch (error) {
-    throw failure('file.unreadable', { file, problem: describeFileProblem(error) }, { cause: error })
-  }
 }
 
 /** The same caller, whose errors are explained, and whose work ends with the connector. */

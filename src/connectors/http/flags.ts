@@ -1,13 +1,13 @@
 // How `muster host add` is told of an http host.
 
 import type { ConnectorFlags } from '../flag.ts'
+import { trustFlags } from '../trust-flags.ts'
 
 export const httpFlags: ConnectorFlags = {
   kind: 'http',
   way: { flags: '--url <url>', field: 'url', description: 'reach it over https: the address of the hub that serves there' },
   others: [
-    { flags: '--ca-file <file>', field: 'caFile', value: 'file', description: 'url: the authorities (PEM) that count for it' },
-    { flags: '--pin <key>', field: 'pin', description: 'url: its public key, as sha256//BASE64' },
+    ...trustFlags.map((flag) => ({ ...flag, description: `url: ${flag.description}` })),
     {
       flags: '--insecure',
       field: 'insecure',

@@ -15,7 +15,7 @@ const notReached: Readonly<Record<string, string>> = {
 
 /** One sentence, without its full stop. */
 export function offlineReason(error: MusterError, host: string): string {
-  const again = `add ${host} anew with one that \`muster token create NAME --role operator\` prints on its machine`
+  const again = `give it one with \`muster host token ${host} --token-stdin\`; \`muster token create NAME --role operator\` prints it on its machine`
   switch (error.code) {
     case 'hub.not_running':
       return notReached[(error.cause as NodeJS.ErrnoException | undefined)?.code ?? ''] ?? error.message.replace(/\.$/, '')

@@ -7,12 +7,15 @@ import { findJoinedHub, saveJoinedHub } from './credential.ts'
 test('a joined hub is found by its address, past files that are no record of one', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'muster-node-'))
   try {
-    const hub = { hubUrl: 'ws://127.0.0.1:7878', hubKey: 'zzz', host: 'host_1', name: 'box' }
+    const hub = { hubUrl: 'ws://127.0.0.1:7878', hubKey: 'zzz', host: 'host_1', name: 'box', trust: { caFile: '/etc/ca.pem' } }
     await saveJoinedHub(dir, hub)
     await writeFile(join(dir, 'aaa.json'), '{ torn')
     await writeFile(join(dir, 'bbb.json'), '{}')
     expect(await findJoinedHub(dir, hub.hubUrl)).toEqual(hub)
     expect(await findJoinedHub(dir, 'ws://127.0.0.1:1')).toBeUndefined()
+    const older = { hubUrl: 'ws://127.0.0.1:2', hubKey: 'yyy', host: 'host_2', name: 'box' }
+    await writeFile(join(dir, 'yyy.json'), JSON.stringify(older))
+    expect(await findJoinedHub(dir, older.hubUrl)).toEqual({ ...older, trust: {} })
   } finally {
     await rm(dir, { recursive: true })
   }

@@ -1,11 +1,18 @@
-// What a node keeps of a hub that it has joined: address, key and its own host id. No secret: the node's key file is the credential.
+// What a node keeps of a hub that it has joined: address, key, whom to trust there, and its own host id. No secret: the node's key file is the credential.
 // One file a hub, in $MUSTER_HOME/node/, named by the hub's key, so that a node can belong to several.
 
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { TrustConfig } from '../trust.ts'
 
-const JoinedHub = z.object({ hubUrl: z.string(), hubKey: z.string(), host: z.string(), name: z.string() })
+const JoinedHub = z.object({
+  hubUrl: z.string(),
+  hubKey: z.string(),
+  host: z.string(),
+  name: z.string(),
+  trust: TrustConfig.default({}),
+})
 export type JoinedHub = z.output<typeof JoinedHub>
 
 /** `dir` is $MUSTER_HOME/node. */

@@ -5,8 +5,12 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { z } from 'zod'
-import { failure, hasCode, type MusterError } from '../../contract/errors.ts'
+import { type ErrorCode, failure, hasCode, type MusterError } from '../../contract/errors.ts'
+import { tunnelPath } from '../../contract/http.ts'
 import type { Implementation, Principal } from '../../contract/implementation.ts'
+import { transportFailure } from '../../sdk/broken.ts'
+import { tlsAgent } from '../../sdk/tls.ts'
+import type { Channel } from '../../wire/channel.ts'
 import { dialWebSocket } from '../../wire/channels/websocket.ts'
 import { dialHandshake } from '../../wire/handshake.ts'
 import { fingerprintOf, type Identity, loadIdentity } from '../../wire/identity.ts'
@@ -14,6 +18,7 @@ import { isLoopback } from '../../wire/loopback.ts'
 import { createPeer, type Peer } from '../../wire/peer.ts'
 import { keepConnected } from '../../wire/reconnect.ts'
 import { parseEnrolmentToken } from '../enrolment-token.ts'
+import { readTrust, type TrustConfig } from '../trust.ts'
 import { findJoinedHub, saveJoinedHub } from './credential.ts'
 
 export interface TunnelLink {
@@ -21,6 +26,8 @@ export interface TunnelLink {
   readonly hubUrl: string
   /** The enrolment token; needed the first time only. */
   readonly token?: string
+  /** Whom to trust over wss://. Without it whom the last join trusted, and the first time whom the system trusts. */
+  readonly trust?: TrustConfig
   /** The host id that the caller believes this to be; checked against the hub's answer. */
   readonly nodeId?: string
   /** $MUSTER_HOME; the node's key and what it knows of its hubs are kept in `node/` there. */
@@ -44,9 +51,11 @@ export async function linkTunnel(link: TunnelLink): Promise<void> {
   await mkdir(dir, { recursive: true, mode: 0o700 })
   const identity = await loadIdentity(join(dir, 'key'))
   const known = await knownHub(link, dir)
+  let hasJoined = known.hasJoined
   await keepConnected({
     connect: (signal) => dial(link, { ...known, dir, identity }, signal),
     onConnected: ({ host, name }) => {
+      hasJoined = true
       link.log.info({ hub: link.hubUrl, host, name }, 'joined the hub')
       link.onState?.({ online: true, host, name })
     },
@@ -54,7 +63,8 @@ export async function linkTunnel(link: TunnelLink): Promise<void> {
       link.log.warn({ hub: link.hubUrl, reason: reason.message }, 'not connected to the hub; dialling again')
       link.onState?.({ online: false, reason })
     },
-    isFinal,
+    // A hub that was trusted once may only have forgotten to renew its certificate.
+    isFinal: (error) => isRefusal(error) || (!hasJoined && isDistrust(error)),
     signal: link.signal,
   })
 }
@@ -67,19 +77,23 @@ function refusePlaintext({ hubUrl, insecure }: TunnelLink): void {
 interface KnownHub {
   readonly hubKey: string
   readonly token?: string
+  readonly trust: TrustConfig
+  /** At this address, before this process. */
+  readonly hasJoined: boolean
 }
 
-async function knownHub({ token, hubUrl, nodeId }: TunnelLink, dir: string): Promise<KnownHub> {
+async function knownHub({ token, trust: given, hubUrl, nodeId }: TunnelLink, dir: string): Promise<KnownHub> {
+  const joined = await findJoinedHub(dir, hubUrl)
+  const trust = given ?? joined?.trust ?? {}
   if (token !== undefined) {
     const parsed = parseEnrolmentToken(token)
     if (nodeId !== undefined && nodeId !== parsed.host) {
       throw failure('input.invalid', { what: '--node-id', problem: `the token is that of ${parsed.host}` })
     }
-    return { hubKey: parsed.hubKey, token }
+    return { hubKey: parsed.hubKey, token, trust, hasJoined: joined !== undefined }
   }
-  const joined = await findJoinedHub(dir, hubUrl)
   if (!joined) throw failure('enroll.token_invalid')
-  return joined
+  return { hubKey: joined.hubKey, trust, hasJoined: true }
 }
 
 interface JoinedPeer {
@@ -94,7 +108,7 @@ async function dial(
   known: KnownHub & { dir: string; identity: Identity },
   signal: AbortSignal,
 ): Promise<JoinedPeer> {
-  const channel = await dialWebSocket(new URL('/api/v1/tunnel', link.hubUrl).href, { timeoutMs: dialTimeoutMs, signal })
+  const channel = await openChannel(link.hubUrl, known.trust, signal)
   try {
     const { peerKey, limits, welcome } = await dialHandshake(channel, {
       identity: known.identity,
@@ -108,13 +122,32 @@ async function dial(
     if (link.nodeId !== undefined && link.nodeId !== host.id) {
       throw failure('input.invalid', { what: '--node-id', problem: `the hub knows this node as ${host.id}` })
     }
-    await saveJoinedHub(known.dir, { hubUrl: link.hubUrl, hubKey: known.hubKey, host: host.id, name: host.name })
+    const { hubKey, trust } = known
+    await saveJoinedHub(known.dir, { hubUrl: link.hubUrl, hubKey, host: host.id, name: host.name, trust })
     const peer = createPeer(channel, { offers: link.host.offers, principal: hubPrincipal(peerKey), limits, name: 'hub' })
     return { host: host.id, name: host.name, closed: peer.closed, close: (reason) => peer.close(reason) }
   } catch (error) {
     channel.close(failure('wire.closed', { reason: 'the link could not be made' }))
     throw error
   }
+}
+
+/** Over wss:// nothing is sent before the certificate is found good. */
+async function openChannel(hubUrl: string, trust: TrustConfig, signal: AbortSignal): Promise<Channel> {
+  const url = new URL(tunnelPath, hubUrl)
+  const agent = url.protocol === 'wss:' ? await agentFor(hubUrl, trust) : undefined
+  try {
+    return await dialWebSocket(url.href, { timeoutMs: dialTimeoutMs, signal, ...(agent && { agent }) })
+  } catch (error) {
+    // A connection that was still being made would outlive the dialling that gave it up.
+    agent?.destroy()
+    throw hasCode(error, 'wire.closed') && error.cause !== undefined ? transportFailure(error.cause, hubUrl) : error
+  }
+}
+
+async function agentFor(hubUrl: string, trust: TrustConfig) {
+  const trusted = await readTrust(trust)
+  return tlsAgent(hubUrl, () => trusted)
 }
 
 function expectHub(expected: string, key: string): void {
@@ -127,15 +160,23 @@ function hubPrincipal(key: string): Principal {
   return { kind: 'hub', id: fingerprintOf(key), role: 'hub', scopes: new Set(['read', 'operate', 'admin']) }
 }
 
-function isFinal(error: MusterError): boolean {
-  const final = [
-    'enroll.token_used',
-    'enroll.token_invalid',
-    'enroll.hub_key',
-    'node.unknown',
-    'wire.version',
-    'wire.proof',
-    'input.invalid',
-  ] as const
-  return final.some((code) => hasCode(error, code))
+const refusals = new Set<string>([
+  'enroll.token_used',
+  'enroll.token_invalid',
+  'enroll.hub_key',
+  'node.unknown',
+  'node.token_replaced',
+  'wire.version',
+  'wire.proof',
+  'input.invalid',
+] satisfies ErrorCode[])
+
+function isRefusal({ code }: MusterError): boolean {
+  return refusals.has(code)
+}
+
+const distrusts = new Set<string>(['link.certificate', 'link.tls', 'file.unreadable'] satisfies ErrorCode[])
+
+function isDistrust({ code }: MusterError): boolean {
+  return distrusts.has(code)
 }

@@ -2,7 +2,7 @@
 // Compression is off: output is bulk data on fast links, and per-message deflate costs memory on each idle connection.
 // Where the optional bufferutil is installed, `ws` masks with it: that halves a node's processor time for bulk output.
 
-import type { IncomingMessage } from 'node:http'
+import type { Agent, IncomingMessage } from 'node:http'
 import type { Writable } from 'node:stream'
 import WebSocket from 'ws'
 import { failure, type MusterError } from '../../contract/errors.ts'
@@ -15,8 +15,8 @@ export const tunnelSubprotocol = 'muster.1'
 export interface WebSocketDial {
   readonly timeoutMs: number
   readonly headers?: Readonly<Record<string, string>>
-  /** PEM certificates to trust instead of the system's, for wss://. */
-  readonly ca?: string
+  /** Makes the connection; for wss:// it decides whom to trust. */
+  readonly agent?: Agent
   readonly signal?: AbortSignal
   /** The largest message that is read, in bytes. Default: the wire's own. */
   readonly maxFrame?: number
@@ -25,7 +25,7 @@ export interface WebSocketDial {
 /** Dials and resolves once the WebSocket is open. Rejects with `call.deadline`, `call.cancelled` or `wire.closed`, which says why. */
 export function dialWebSocket(
   url: string,
-  { timeoutMs, headers = {}, ca, signal, maxFrame = defaultLimits.maxFrame }: WebSocketDial,
+  { timeoutMs, headers = {}, agent, signal, maxFrame = defaultLimits.maxFrame }: WebSocketDial,
 ): Promise<Channel> {
   const { promise, resolve, reject } = Promise.withResolvers<Channel>()
   if (signal?.aborted) return Promise.reject(failure('call.cancelled'))
@@ -33,7 +33,7 @@ export function dialWebSocket(
     maxPayload: maxFrame,
     perMessageDeflate: false,
     headers,
-    ...(ca !== undefined && { ca }),
+    ...(agent !== undefined && { agent }),
   })
   const give = (error: MusterError) => {
     reject(error)

@@ -51,7 +51,7 @@ test.each([
   {
     what: 'no token',
     token: undefined,
-    reason: /^unauthorised: this hub has no token for it; add prod anew .*muster token create/,
+    reason: /^unauthorised: this hub has no token for it; give it one with `muster host token prod --token-stdin`; .*muster token create/,
   },
   { what: 'a token that is not known', token: 'nobody', reason: /^unauthorised: its hub does not take the token/ },
 ])('$what is told with the command that mends it, and a new one counts without a restart', async ({ token, reason }) => {
@@ -318,7 +318,7 @@ describe.skipIf(!hasProgram('openssl'))('over https', () => {
     const caFile = `${home.path}/ca.pem`
     await writeFile(caFile, former.ca)
     await using connector = openHttp({ config: { url: front.url, caFile } })
-    await untilAway(connector, /certificate of .*localhost.* is not trusted: it was signed by an authority/)
+    await untilAway(connector, /certificate of .*localhost.* is not trusted, and nothing was sent: it was signed by an authority/)
     expect(front.received).toBe(0)
     await writeFile(caFile, authority.ca)
     await untilOnline(connector)
