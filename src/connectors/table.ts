@@ -53,6 +53,19 @@ export function dialsIn(config: ConnectorConfig): boolean {
   return config.kind === 'tunnel'
 }
 
+/** Whose a host's token is: `minted` by this hub for a node that dials in, `shown` to the host by this hub, or there is none. */
+export function tokenOf(config: ConnectorConfig): 'minted' | 'shown' | 'none' {
+  switch (config.kind) {
+    case 'tunnel':
+      return 'minted'
+    case 'http':
+      return 'shown'
+    case 'bucket':
+    case 'ssh':
+      return 'none'
+  }
+}
+
 /** What to run on the host's own machine, where it has to do its part; null where nothing is to be done. */
 export function hostCommand(config: ConnectorConfig, of: { host: string; identity: Identity }): string | null {
   switch (config.kind) {

@@ -120,6 +120,20 @@ export const showHost = operation({
   http: 'GET /hosts/:host',
 })
 
+/** What a host wants to be shown. */
+const Secret = z.string().min(1).max(4096)
+
+const Probing = z.object({
+  probe: Flag.default(true),
+  deadlineMs: z.coerce
+    .number()
+    .int()
+    .min(50)
+    .max(60_000)
+    .default(10_000)
+    .meta({ description: 'How long the link and the answer may take. The host is kept either way.' }),
+})
+
 export const addHost = operation({
   kind: 'call',
   name: 'fleet.add',
@@ -130,20 +144,10 @@ export const addHost = operation({
     connector: z
       .looseObject({ kind: z.string() })
       .meta({ description: 'How it is reached: the `[connector]` part of its record (docs/hosts.md).' }),
-    secret: z
-      .string()
-      .min(1)
-      .max(4096)
-      .optional()
-      .meta({ description: "What the host wants to be shown; kept in the hub's keychain, never in the record." }),
-    probe: Flag.default(true),
-    deadlineMs: z.coerce
-      .number()
-      .int()
-      .min(50)
-      .max(60_000)
-      .default(10_000)
-      .meta({ description: 'How long the link and the answer may take. The host is kept either way.' }),
+    secret: Secret.optional().meta({
+      description: "What the host wants to be shown; kept in the hub's keychain, never in the record.",
+    }),
+    ...Probing.shape,
   }),
   output: z.object({
     host: HostDetail,
@@ -191,6 +195,15 @@ export const removeHost = operation({
   http: 'DELETE /hosts/:host',
 })
 
+const HubUrl = z
+  .url({ protocol: /^wss?$/ })
+  .optional()
+  .meta({ description: "The address the host will dial; default: this hub's own." })
+
+/** What a machine needs to join: shown this once. */
+const Joining = z.object({ token: z.string(), hubUrl: z.string(), command: z.string(), commandStdin: z.string() })
+export type Joining = z.output<typeof Joining>
+
 export const enrollNode = operation({
   kind: 'call',
   name: 'node.enroll',
@@ -198,21 +211,33 @@ export const enrollNode = operation({
   input: z.strictObject({
     name: HostName,
     labels: Labels.default({}),
-    hubUrl: z
-      .url({ protocol: /^wss?$/ })
-      .optional()
-      .meta({ description: "The address the host will dial; default: this hub's own." }),
+    hubUrl: HubUrl,
   }),
-  output: z.object({
-    host: z.string(),
-    name: z.string(),
-    token: z.string(),
-    hubUrl: z.string(),
-    command: z.string(),
-    commandStdin: z.string(),
-  }),
+  output: z.object({ host: z.string(), name: z.string(), ...Joining.shape }),
   errors: ['host.name_taken', 'link.insecure'],
   scope: 'admin',
   deferrable: false,
   http: 'POST /hosts/tunnel',
+})
+
+export const replaceHostToken = operation({
+  kind: 'call',
+  name: 'fleet.token',
+  summary:
+    'Gives a host another token; the former one counts no longer. For a host that dials in the hub mints it, closes the link at once and ' +
+    'takes the key of its node back only with the new token. For one that is shown a token, `secret` is the new one.',
+  input: z.strictObject({
+    host: HostRef,
+    secret: Secret.optional().meta({ description: 'The new token, where the hub shows the host one.' }),
+    hubUrl: HubUrl,
+    ...Probing.shape,
+  }),
+  output: z.object({
+    host: HostDetail,
+    joining: Joining.nullable().meta({ description: 'For a host that dials in: the new token, shown this once.' }),
+  }),
+  errors: ['host.unknown', 'host.no_token', 'host.token_wanted', 'host.token_minted', 'host.record_corrupt'],
+  scope: 'admin',
+  deferrable: false,
+  http: 'PUT /hosts/:host/token',
 })

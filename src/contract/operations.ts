@@ -2,7 +2,18 @@
 
 import { followEvents, followJournal } from './event.ts'
 import { findRun, getHubInfo, listFleetRuns, submitRun } from './fleet.ts'
-import { addHost, enrollNode, getHostInfo, labelHost, listHosts, removeHost, renameHost, showHost, shutdownHost } from './host.ts'
+import {
+  addHost,
+  enrollNode,
+  getHostInfo,
+  labelHost,
+  listHosts,
+  removeHost,
+  renameHost,
+  replaceHostToken,
+  showHost,
+  shutdownHost,
+} from './host.ts'
 import type { Operation } from './operation.ts'
 import { feedOutput, followLog, readOutput } from './output.ts'
 import { applyProc, callProc, getProc, listProcs, stopProc } from './proc.ts'
@@ -38,6 +49,7 @@ export const hubOperations: readonly Operation[] = [
   addHost,
   renameHost,
   labelHost,
+  replaceHostToken,
   removeHost,
   enrollNode,
   submitRun,

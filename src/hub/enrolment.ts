@@ -1,12 +1,12 @@
 // Enrolment of hosts that dial in: the one-time token binds the first key that shows it; from then on the key alone counts.
-// Used by the operation node.enroll and by the door for dial-ins. The token itself is kept nowhere, only its SHA-256.
+// Used by the operations node.enroll and fleet.token and by the door for dial-ins. The token itself is kept nowhere, only its SHA-256.
 
 import { randomBytes } from 'node:crypto'
 import { ulid } from 'ulidx'
 import type { DialInGate } from '../connectors/dial-in.ts'
 import { formatEnrolmentToken, parseEnrolmentToken } from '../connectors/enrolment-token.ts'
 import { failure } from '../contract/errors.ts'
-import { addEnrolment, bindKey, findEnrolment, findNodeByKey, tokenMatches } from '../store/nodes.ts'
+import { addEnrolment, bindKey, findEnrolment, findNodeByKey, replaceEnrolment, tokenMatches } from '../store/nodes.ts'
 import type { Store } from '../store/store.ts'
 
 export interface NewEnrolment {
@@ -17,12 +17,23 @@ export interface NewEnrolment {
 /** Mints a host id and its token, durably. The token can never be shown again. */
 export async function mintEnrolment(store: Store, hubKey: string): Promise<NewEnrolment> {
   const host = `host_${ulid()}`
-  const token = formatEnrolmentToken(host, hubKey, randomBytes(32).toString('hex'))
+  const token = newToken(host, hubKey)
   await addEnrolment(store, { host, token })
   return { host, token }
 }
 
-/** Which host a proven key is. Throws `enroll.token_invalid`, `enroll.token_used`, `node.unknown`. `nameOf` is for what people read. */
+/** Another token for a host that is there, durably. From then on neither the former token nor, without the new one, its key lets it in. */
+export async function renewEnrolment(store: Store, hubKey: string, host: string): Promise<string> {
+  const token = newToken(host, hubKey)
+  await replaceEnrolment(store, { host, token })
+  return token
+}
+
+function newToken(host: string, hubKey: string): string {
+  return formatEnrolmentToken(host, hubKey, randomBytes(32).toString('hex'))
+}
+
+/** Which host a proven key is. Throws `enroll.token_invalid`, `enroll.token_used`, `node.unknown`, `node.token_replaced`. `nameOf` is for what people read. */
 export async function hostOfNode(
   store: Store,
   node: Parameters<DialInGate['admit']>[0],
@@ -31,6 +42,7 @@ export async function hostOfNode(
   if (node.credential === undefined) {
     const known = await findNodeByKey(store, node.key)
     if (!known) throw failure('node.unknown')
+    if (!known.hasShownToken) throw failure('node.token_replaced')
     return known.host
   }
   const { host } = parseEnrolmentToken(node.credential)

@@ -4,14 +4,14 @@
 import { rm } from 'node:fs/promises'
 import { ulid } from 'ulidx'
 import { acceptDialIn } from '../connectors/dial-in.ts'
-import { ConnectorConfig, dialsIn, hostCommand } from '../connectors/table.ts'
+import { ConnectorConfig, dialsIn, hostCommand, tokenOf } from '../connectors/table.ts'
 import { asMusterError, failure } from '../contract/errors.ts'
-import type { addHost, enrollNode, labelHost } from '../contract/host.ts'
+import type { addHost, enrollNode, Joining, labelHost, replaceHostToken } from '../contract/host.ts'
 import { describeIssue } from '../contract/implementation.ts'
 import type { OutputOf, ParsedOf } from '../contract/operation.ts'
 import { removeNode } from '../store/nodes.ts'
 import type { Channel } from '../wire/channel.ts'
-import { hostOfNode, mintEnrolment } from './enrolment.ts'
+import { hostOfNode, mintEnrolment, renewEnrolment } from './enrolment.ts'
 import { type Fleet, type FleetHost, isLocal } from './fleet.ts'
 import type { HostDoor } from './host-door.ts'
 import { type OpenHostsOf, openHosts } from './open-hosts.ts'
@@ -25,6 +25,8 @@ export interface Membership extends AsyncDisposable {
   add(input: Pick<ParsedOf<typeof addHost>, 'name' | 'labels' | 'connector' | 'secret'>): Promise<Added>
   rename(ref: string, name: string): Promise<FleetHost>
   label(input: ParsedOf<typeof labelHost>): Promise<FleetHost>
+  /** The former token counts no longer once this resolves, and no link is left that it opened. `joining`: for a host that dials in. */
+  replaceToken(input: Pick<ParsedOf<typeof replaceHostToken>, 'host' | 'secret' | 'hubUrl'>): Promise<Renewed>
   forget(host: FleetHost): Promise<void>
   /** Forgets what is left of a host whose record was deleted by hand: by its id or its former name. Its id, if there was such a one. */
   forgetDeleted(ref: string): Promise<string | undefined>
@@ -39,6 +41,11 @@ interface Added {
   readonly command: string | null
 }
 
+interface Renewed {
+  readonly host: FleetHost
+  readonly joining: Joining | null
+}
+
 export interface MembershipOf extends OpenHostsOf {
   readonly registry: Registry
   readonly fleet: Fleet
@@ -51,6 +58,8 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
   const { registry, secrets, store, fleet, queue, door, log } = of
   const hosts = openHosts(of)
   const admitting = new Map<Promise<void>, Channel>()
+  /** How often a credential was taken back: a handshake that began before may have been let in by it. */
+  let revocations = 0
   const oneAtATime = inTurn()
   const records = await followRecords({ registry, fleet, hosts, door, oneAtATime, log })
 
@@ -58,8 +67,7 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
     refuseTaken(name)
     const { host, token } = await mintEnrolment(store, of.identity.fingerprint)
     await enter({ id: host, name, labels, connector: { kind: 'tunnel' } })
-    const command = `muster node --hub ${hubUrl} --node-id ${host} --allow runs`
-    return { host, name, token, hubUrl, command: `${command} --token ${token}`, commandStdin: `${command} --token-stdin` }
+    return { host, name, ...joiningOf({ host, token, hubUrl }) }
   }
 
   async function add({ name, labels, connector: given, secret }: Parameters<Membership['add']>[0]): Promise<Added> {
@@ -116,6 +124,25 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
     return registry.readOne(host.id)
   }
 
+  async function replaceToken({ host: ref, secret, hubUrl }: Parameters<Membership['replaceToken']>[0]): Promise<Renewed> {
+    const host = fleet.find(ref)
+    const { name } = host
+    const whose = isLocal(host) ? 'none' : tokenOf((await registry.readOne(host.id)).connector)
+    if (whose === 'none') throw failure('host.no_token', { host: name, way: isLocal(host) ? 'a function call' : host.label })
+    if (whose === 'minted') {
+      if (secret !== undefined) throw failure('host.token_minted', { host: name })
+      const token = await renewEnrolment(store, of.identity.fingerprint, host.id)
+      revocations++
+      await hosts.renew(host, failure('node.token_replaced'))
+      return { host, joining: joiningOf({ host: host.id, token, hubUrl: hubUrl ?? of.hubUrl() }) }
+    }
+    if (hubUrl !== undefined) throw failure('input.invalid', { what: 'hubUrl', problem: `${name} does not dial this hub` })
+    if (secret === undefined) throw failure('host.token_wanted', { host: name })
+    await secrets.save(host.id, secret)
+    await hosts.renew(host, failure('wire.closed', { reason: 'its token was replaced' }))
+    return { host, joining: null }
+  }
+
   async function forget(host: FleetHost): Promise<void> {
     await removeNode(store, host.id)
     await hosts.close(host, failure('node.unknown'))
@@ -141,13 +168,15 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
   }
 
   function acceptTunnel(channel: Channel, { address }: { address: string }): Promise<void> {
+    const before = revocations
     const gate = {
       async admit(node: Parameters<typeof hostOfNode>[1]) {
         const host = fleet.byId(await hostOfNode(store, node, (id) => fleet.byId(id)?.name ?? id))
         if (!host) throw failure('node.unknown')
         return { id: host.id, name: host.name }
       },
-      connectorOf: (id: string) => fleet.byId(id)?.connector,
+      // Who was let in by what has been taken back since is not: it dials again, and is judged anew.
+      connectorOf: (id: string) => (before === revocations ? fleet.byId(id)?.connector : undefined),
     }
     const admitted = acceptDialIn(channel, address, { identity: of.identity, version: of.version, gate })
       .catch((error) => log.warn({ address, error: asMusterError(error).toValue() }, 'a node was refused'))
@@ -161,6 +190,7 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
     add: (input) => oneAtATime(() => add(input)),
     rename: (ref, name) => oneAtATime(() => rename(ref, name)),
     label: (input) => oneAtATime(() => label(input)),
+    replaceToken: (input) => oneAtATime(() => replaceToken(input)),
     forget: (host) => oneAtATime(() => forget(host)),
     forgetDeleted: (ref) => oneAtATime(() => forgetDeleted(ref)),
     acceptTunnel,
@@ -172,6 +202,11 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
       await Promise.all(admitting.keys())
     },
   }
+}
+
+function joiningOf({ host, token, hubUrl }: { host: string; token: string; hubUrl: string }): Joining {
+  const command = `muster node --hub ${hubUrl} --node-id ${host} --allow runs`
+  return { token, hubUrl, command: `${command} --token ${token}`, commandStdin: `${command} --token-stdin` }
 }
 
 /** Throws `input.invalid` with what each connector wants, `host.dials_in`. */

@@ -29,6 +29,8 @@ export type Applied = 'opened' | 'changed' | 'reopened' | 'same'
 export interface OpenHosts extends AsyncDisposable {
   /** Makes the fleet agree with this record. Throws what the connector has against its configuration. */
   apply(record: HostRecord): Promise<Applied>
+  /** Closes a host's link for this reason and makes it anew, from the same record. */
+  renew(host: FleetHost, reason: MusterError): Promise<void>
   /** The record that a host was last opened or changed by. */
   recordOf(host: FleetHost): HostRecord | undefined
   /** Out of the fleet, with its link closed for this reason. */
@@ -57,7 +59,7 @@ export function openHosts(of: OpenHostsOf): OpenHosts {
     records.set(record.id, record)
     fleet.change(host, { name: record.name, labels: record.labels })
     if (!linkless.has(record.id) && isDeepStrictEqual(former.connector, record.connector)) return 'changed'
-    await reopen(host, record)
+    await reopen(host, record, failure('wire.closed', { reason: "the host's record was changed" }))
     return 'reopened'
   }
 
@@ -70,13 +72,18 @@ export function openHosts(of: OpenHostsOf): OpenHosts {
   }
 
   /** The old link first: two of one host would share its directory. */
-  async function reopen(host: FleetHost, record: HostRecord): Promise<void> {
-    await host.connector.close(failure('wire.closed', { reason: "the host's record was changed" }))
+  async function reopen(host: FleetHost, record: HostRecord, reason: MusterError): Promise<void> {
+    await host.connector.close(reason)
     await unfollow(host.id)
     linkless.add(host.id)
     fleet.change(host, await linkOf(record))
     linkless.delete(host.id)
     following.set(host.id, followHost(host, of))
+  }
+
+  async function renew(host: FleetHost, reason: MusterError): Promise<void> {
+    const record = records.get(host.id)
+    if (record) await reopen(host, record, reason)
   }
 
   async function linkOf({
@@ -113,6 +120,7 @@ export function openHosts(of: OpenHostsOf): OpenHosts {
 
   return {
     apply,
+    renew,
     recordOf: (host) => records.get(host.id),
     close,
     dirOf,

@@ -12,6 +12,7 @@ import {
   type Probe,
   removeHost,
   renameHost,
+  replaceHostToken,
   showHost,
 } from '../contract/host.ts'
 import { type Implementation, implement, implementation } from '../contract/implementation.ts'
@@ -25,7 +26,7 @@ import * as tokens from '../store/tokens.ts'
 import { type Fleet, type FleetHost, hostRow, isLocal } from './fleet.ts'
 import type { FleetRuns } from './fleet-runs.ts'
 import type { Membership } from './membership.ts'
-import { probe, probeNew } from './probe.ts'
+import { probe, probeNew, probeRenewed } from './probe.ts'
 import type { Queue } from './queue.ts'
 import type { Secrets } from './secrets.ts'
 import { runOfJob } from './waiting-run.ts'
@@ -85,6 +86,12 @@ export function hubOffers({ store, fleet, queue, runs, membership, secrets, info
 
     implement(renameHost, async ({ host, name }) => row(await membership.rename(host, name))),
     implement(labelHost, async (input) => row(await membership.label(input))),
+
+    implement(replaceHostToken, async ({ probe: wanted, deadlineMs, ...input }) => {
+      const { host, joining } = await membership.replaceToken(input)
+      // A host that dials in has to be given its token first.
+      return { host: await detail(host, wanted && !joining ? await probeRenewed(host, store, deadlineMs) : null), joining }
+    }),
 
     implement(removeHost, async ({ host: ref, force }) => {
       const deleted = await membership.forgetDeleted(ref)

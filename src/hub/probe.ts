@@ -58,11 +58,24 @@ export async function probeNew(host: FleetHost, store: Store, deadlineMs: number
   return probe(host, store, Math.max(1, deadlineMs - (performance.now() - started)))
 }
 
+/** The same for a host whose link was closed a moment ago and is being made anew. */
+export async function probeRenewed(host: FleetHost, store: Store, deadlineMs: number): Promise<Probe | null> {
+  const { connector } = host
+  const begun = connector.state
+  const started = performance.now()
+  await linkDecided(connector, deadlineMs, (state) => state.status === 'online' || state !== begun)
+  return probe(host, store, Math.max(1, deadlineMs - (performance.now() - started)))
+}
+
 function unanswered(problem: string): Probe {
   return { answered: false, roundTripMs: null, problem: problem.replace(/\.$/, '') }
 }
 
-async function linkDecided(connector: Connector, deadlineMs: number): Promise<void> {
+async function linkDecided(
+  connector: Connector,
+  deadlineMs: number,
+  isDecided: (state: LinkState) => boolean = isFirstTryOver,
+): Promise<void> {
   if (isDecided(connector.state)) return
   const decided = Promise.withResolvers<void>()
   const stopWatching = connector.onChange((state) => {
@@ -78,6 +91,6 @@ async function linkDecided(connector: Connector, deadlineMs: number): Promise<vo
 }
 
 /** A first try that failed leaves it never seen, with a reason. */
-function isDecided(state: LinkState): boolean {
+function isFirstTryOver(state: LinkState): boolean {
   return state.status !== 'never_seen' || state.reason !== undefined
 }

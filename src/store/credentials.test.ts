@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { engines, testStore } from '../../test/resources/stores.ts'
 import { allHealth, healthOf, saveHealth } from './health.ts'
-import { addEnrolment, bindKey, findEnrolment, findNodeByKey, removeNode, tokenMatches } from './nodes.ts'
+import { addEnrolment, bindKey, findEnrolment, findNodeByKey, removeNode, replaceEnrolment, tokenMatches } from './nodes.ts'
 import { createToken, findToken, listTokens, revokeToken } from './tokens.ts'
 
 describe.each(engines)('tokens on %s', (engine) => {
@@ -45,6 +45,31 @@ describe.each(engines)('nodes on %s', (engine) => {
     await addEnrolment(store, { host: 'h', token: 'secret' })
     const bound = await Promise.all(Array.from({ length: 10 }, (_, n) => bindKey(store, 'h', `key${n}`)))
     expect(bound.filter((one) => one)).toHaveLength(1)
+  })
+
+  test('a key counts no longer once its token was replaced, until it has shown the new one, and no other key can', async () => {
+    await using store = await testStore(engine)
+    await addEnrolment(store, { host: 'h', token: 'secret' })
+    await bindKey(store, 'h', 'key1')
+    expect(await findNodeByKey(store, 'key1')).toEqual({ host: 'h', hasShownToken: true })
+    await replaceEnrolment(store, { host: 'h', token: 'another' })
+    expect(await findNodeByKey(store, 'key1')).toEqual({ host: 'h', hasShownToken: false })
+    const enrolment = await findEnrolment(store, 'h')
+    expect(enrolment && [tokenMatches(enrolment, 'secret'), tokenMatches(enrolment, 'another')]).toEqual([false, true])
+    expect(await bindKey(store, 'h', 'key2')).toBe(false)
+    expect(await bindKey(store, 'h', 'key1')).toBe(true)
+    expect(await findNodeByKey(store, 'key1')).toEqual({ host: 'h', hasShownToken: true })
+  })
+
+  test('a token that no key has shown is replaced, and a host that never had one gets one', async () => {
+    await using store = await testStore(engine)
+    await addEnrolment(store, { host: 'h', token: 'secret' })
+    for (const host of ['h', 'new']) {
+      await replaceEnrolment(store, { host, token: `of ${host}` })
+      const enrolment = await findEnrolment(store, host)
+      expect(enrolment && tokenMatches(enrolment, `of ${host}`)).toBe(true)
+      expect(await bindKey(store, host, `key of ${host}`)).toBe(true)
+    }
   })
 
   test('a removed one is unknown', async () => {

@@ -58,6 +58,7 @@ test('every command has a help with a usage line and the global options', async 
     'hub status',
     'host list',
     'host show',
+    'host token',
     'host remove',
     'node',
     'node enroll',

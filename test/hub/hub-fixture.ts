@@ -39,7 +39,8 @@ export interface TestNode extends AsyncDisposable {
   /** Asks its host itself, past the hub. */
   readonly caller: Caller
   cut(): Promise<void>
-  dial(): Promise<void>
+  /** With a token, or with its key alone. */
+  dial(token?: string): Promise<void>
 }
 
 export async function openTestHub(options: { storeUrl?: string; home?: Home } = {}): Promise<TestHub> {
@@ -81,8 +82,8 @@ export async function openTestHub(options: { storeUrl?: string; home?: Home } = 
           return status === 'offline' ? true : undefined
         })
       },
-      async dial() {
-        peer = await dial()
+      async dial(token) {
+        peer = await dial(token)
       },
       async [Symbol.asyncDispose]() {
         await peer[Symbol.asyncDispose]()

@@ -12,6 +12,8 @@ export interface LineProxy extends AsyncDisposable {
   readonly url: string
   /** How many connections have been made through it. */
   readonly connections: number
+  /** How many of them are there now, on either side. */
+  readonly open: number
   /** Resets every connection. */
   cut(): void
   /** Resets every connection, and each new one at once, until `mend`. */
@@ -79,6 +81,9 @@ export async function openProxy(target: string, line: Line = {}): Promise<LinePr
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     get connections() {
       return connections
+    },
+    get open() {
+      return pairs.size
     },
     cut,
     refuse,

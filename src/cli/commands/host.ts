@@ -3,13 +3,19 @@
 import type { Command } from 'commander'
 import { declareCommand, declareGroup } from '../declare.ts'
 import { connectorOptions } from '../host/connector-options.ts'
-import { nonEmpty, pair, repeated, single } from '../options.ts'
+import { nonEmpty, pair, repeated, single, tunnelUrl } from '../options.ts'
 import type { Perform } from '../perform.ts'
 
 const addNotes = `
 Exactly one way to reach it is given. The id alone is printed on standard output; whether the host answers is said on standard error.
 A token is kept in the keychain of the hub's account, or in a file that only that account may read. Give it by --token-stdin or in
 MUSTER_HOST_TOKEN: other accounts of the machine can read a command line. A host that dials in is made by \`muster node enroll\`.
+`
+
+const tokenNotes = `
+A host that dials in: the hub makes its token and prints it this once, with the command for that machine. The link is closed at once,
+what runs there goes on, and the node joins again with the new token alone. A host that is reached by its URL: the token that comes
+by --token-stdin takes the place of the one that this hub keeps, and the host is asked with it. Other hosts have none.
 `
 
 export function hostCommands(program: Command, perform: Perform): void {
@@ -35,6 +41,12 @@ export function hostCommands(program: Command, perform: Perform): void {
   declareCommand(group, 'label <host> [changes...]', 'set labels (zone=eu), take them away (zone-), or show them').action(
     perform(async () => (await import('../host/label.ts')).labelHost),
   )
+  declareCommand(group, 'token <host>', 'give a host another token; the former one counts no longer')
+    .option('--token-stdin', 'read the new token from standard input, for a host that this hub shows one')
+    .addOption(single('--hub-url <url>', "the address that the host will dial (default: the hub's own)", tunnelUrl))
+    .option('--no-probe', 'do not ask it how it is')
+    .addHelpText('after', tokenNotes)
+    .action(perform(async () => (await import('../host/token.ts')).replaceToken))
   declareCommand(group, 'remove <host>', 'forget a host and revoke its credential')
     .option('--force', 'also while it has live runs')
     .action(perform(async () => (await import('../host/remove.ts')).removeHost))

@@ -1,13 +1,13 @@
 // `muster host add`: a record for a host that the hub reaches by itself. The id alone on stdout; how it went on stderr.
 
 import { failure } from '../../contract/errors.ts'
-import { addHost as addHostOperation, type HostRow } from '../../contract/host.ts'
+import { addHost as addHostOperation, type HostDetail } from '../../contract/host.ts'
 import { hostName } from '../arguments.ts'
 import { connect } from '../hub-connection.ts'
 import type { Action } from '../perform.ts'
-import { printable } from '../printable.ts'
 import { isToken, readToken } from '../stdin-secret.ts'
 import type { Terminal } from '../terminal.ts'
+import { howItAnswered } from './answered.ts'
 import { type Chosen, chooseConnector, type Given } from './connector-options.ts'
 import { labelsOf } from './labels.ts'
 
@@ -29,20 +29,8 @@ export const addHost: Action<AddOptions, [string]> = async (terminal, options, n
   return { json: added, text: added.host.id }
 }
 
-function howItWent({ name, probe, info, secret }: HostRow & { secret: string }, command: string | null): string[] {
-  const host = printable(name)
-  return [
-    ...(secret === 'file' ? ['No keychain works here: the token is in a file that only this account may read.'] : []),
-    ...(probe?.answered && info
-      ? [`${host} answered within ${probe.roundTripMs} ms: ${printable(info.hostname)}, Muster ${printable(info.version)}.`]
-      : []),
-    ...(probe && !probe.answered
-      ? [
-          `${host} was added, but does not answer: ${printable(probe.problem ?? '').replace(/\.$/, '')}. See \`muster host show ${host}\`.`,
-        ]
-      : []),
-    ...(command === null ? [] : ['Run this on that machine:', `  ${command}`]),
-  ]
+function howItWent(host: HostDetail, command: string | null): string[] {
+  return [...howItAnswered(host, 'was added'), ...(command === null ? [] : ['Run this on that machine:', `  ${command}`])]
 }
 
 /** From standard input, the option, or MUSTER_HOST_TOKEN; MUSTER_TOKEN is what this hub is shown. */

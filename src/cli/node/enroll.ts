@@ -1,6 +1,6 @@
 // `muster node enroll`: on the hub, mints the token for a host that will dial in, and prints what to run there.
 
-import { enrollNode } from '../../contract/host.ts'
+import { enrollNode, type Joining } from '../../contract/host.ts'
 import { hostName } from '../arguments.ts'
 import { labelsOf } from '../host/labels.ts'
 import { connect } from '../hub-connection.ts'
@@ -22,15 +22,18 @@ export const enroll: Action<EnrollOptions, [string]> = async (terminal, options,
   if (!options.json) terminal.say('The token is shown this once: whoever has it can join as this host.')
   return {
     json: enrolled,
-    text: [
-      `enrolled: ${enrolled.name} (${enrolled.host})`,
-      '',
-      'Run this on that machine, and give it the token on standard input, where no list of processes shows it:',
-      `  ${enrolled.commandStdin}`,
-      `  ${enrolled.token}`,
-      '',
-      'or, in one line:',
-      `  ${enrolled.command}`,
-    ].join('\n'),
+    text: [`enrolled: ${enrolled.name} (${enrolled.host})`, ...joiningLines(enrolled)].join('\n'),
   }
+}
+
+export function joiningLines({ commandStdin, token, command }: Joining): string[] {
+  return [
+    '',
+    'Run this on that machine, and give it the token on standard input, where no list of processes shows it:',
+    `  ${commandStdin}`,
+    `  ${token}`,
+    '',
+    'or, in one line:',
+    `  ${command}`,
+  ]
 }

@@ -14,7 +14,7 @@ export function connectTunnel({ lastSeenAt }: Pick<ConnectorContext, 'lastSeenAt
   const cell = linkStateCell(
     lastSeenAt === null
       ? { status: 'never_seen', since: null }
-      : { status: 'offline', since: lastSeenAt, reason: 'its node has not dialled in since the hub started' },
+      : { status: 'offline', since: lastSeenAt, reason: 'its node has not dialled in again' },
   )
   let current: Peer | undefined
   let ended: MusterError | undefined

@@ -51,7 +51,8 @@ test.each([
   {
     what: 'no token',
     token: undefined,
-    reason: /^unauthorised: this hub has no token for it; give it one with `muster host token prod --token-stdin`; .*muster token create/,
+    reason:
+      /^unauthorised: this hub has no token for it; give it one with `muster host token prod --token-stdin`; .*muster token create/,
   },
   { what: 'a token that is not known', token: 'nobody', reason: /^unauthorised: its hub does not take the token/ },
 ])('$what is told with the command that mends it, and a new one counts without a restart', async ({ token, reason }) => {
