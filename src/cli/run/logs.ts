@@ -2,6 +2,7 @@
 
 import { findRun } from '../../contract/fleet.ts'
 import { followLog, type LogChunk } from '../../contract/output.ts'
+import { isTerminal } from '../../contract/run.ts'
 import { runId } from '../arguments.ts'
 import { connect } from '../hub-connection.ts'
 import { Leaving, untilInterrupted } from '../leaving.ts'
@@ -9,6 +10,7 @@ import type { Action } from '../perform.ts'
 import { sayHowToReadOn } from '../run-hints.ts'
 import { chunkBytes, followChunks } from '../run-output.ts'
 import type { Terminal } from '../terminal.ts'
+import { readEndedLog } from './ended-log.ts'
 import { type LogStart, parseSince } from './since.ts'
 
 interface LogsOptions {
@@ -21,7 +23,7 @@ export const showLogs: Action<LogsOptions, [string]> = async (terminal, options,
   const id = runId(run)
   const start = parseSince(options.since)
   using client = connect(terminal)
-  const { host: hostName } = await client.hub.call(findRun, { run: id })
+  const { host: hostName, state } = await client.hub.call(findRun, { run: id })
   const host = client.host(hostName)
   const kept: LogChunk[] = []
   let last = start.after
@@ -34,6 +36,7 @@ export const showLogs: Action<LogsOptions, [string]> = async (terminal, options,
   }
   const read = async (signal: AbortSignal) => {
     if (options.follow) await followChunks({ terminal, host, run: id, signal }, start.after, take)
+    else if (isTerminal(state)) await readEndedLog({ host, hostName, run: id, signal }, start.after, take)
     else for await (const chunk of host.items(followLog, { run: id, after: start.after }, { signal })) await take(chunk)
   }
   try {
