@@ -3,6 +3,7 @@
 // that failed; the host is offline until it answers. Calls are never repeated here; reads go on after a break, for as long as their
 // readers stay.
 
+import { join } from 'node:path'
 import type { Caller, CallOptions } from '../../contract/caller.ts'
 import { asMusterError, failure, type MusterError } from '../../contract/errors.ts'
 import { getHubInfo } from '../../contract/fleet.ts'
@@ -11,13 +12,12 @@ import { localHost } from '../../contract/names.ts'
 import type { Operation } from '../../contract/operation.ts'
 import { connectHub } from '../../sdk/client.ts'
 import type { Trust } from '../../sdk/tls.ts'
-import { isLoopback } from '../../wire/loopback.ts'
 import { keepConnected } from '../../wire/reconnect.ts'
+import { knownFarSide } from '../known-far-side.ts'
 import { linkStateCell, offline } from '../link-state.ts'
 import type { Connector, ConnectorContext } from '../port.ts'
 import { readTrust } from '../trust.ts'
-import type { HttpConfig } from './config.ts'
-import { knownHub } from './known-hub.ts'
+import { type HttpConfig, refusePlaintext } from './config.ts'
 import { explain, isOfLink, offlineReason } from './reason.ts'
 import { startWatch } from './watch.ts'
 
@@ -35,7 +35,7 @@ export function connectHttp(config: HttpConfig, context: ConnectorContext): Conn
       ? { status: 'never_seen', since: null }
       : { status: 'offline', since: lastSeenAt, reason: 'it has not answered since the hub started' },
   )
-  const known = knownHub(context.dir, name)
+  const known = knownFarSide(join(context.dir, 'hub'))
   const closing = new AbortController()
   const now: { token: string | undefined; trust: Trust } = { token: undefined, trust: { pin: config.pin } }
   let theirVersion: string | undefined
@@ -60,7 +60,10 @@ export function connectHttp(config: HttpConfig, context: ConnectorContext): Conn
     const options = { timeoutMs: probeTimeoutMs, signal }
     const [hub, info] = await Promise.all([client.hub.call(getHubInfo, {}, options), machine.call(getHostInfo, {}, options)])
     if (hub.id === identity.fingerprint) throw failure('hub.loop', { hub: hub.id })
-    await known.expect(hub.id)
+    const expected = await known.read()
+    if (expected === undefined) await known.keep(hub.id)
+    // No proof: whoever has the address and a certificate for it can say any id.
+    else if (expected !== hub.id) throw failure('host.other_hub', { host: name, expected, actual: hub.id })
     theirVersion = info.version
   }
 
@@ -119,11 +122,6 @@ export function connectHttp(config: HttpConfig, context: ConnectorContext): Conn
     close,
     [Symbol.asyncDispose]: () => close(failure('wire.closed', { reason: 'the hub is closing' })),
   }
-}
-
-function refusePlaintext({ url, insecure }: HttpConfig): void {
-  const { protocol, hostname, origin } = new URL(url)
-  if (protocol === 'http:' && !isLoopback(hostname) && !insecure) throw failure('link.insecure', { url: origin })
 }
 
 /** The same caller, whose errors are explained, and whose work ends with the connector. */

@@ -3,6 +3,7 @@
 // ssh's reason in plain words, its runs go on there, readers see the mirror, and the hub dials again, less often where a person must act.
 
 import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { failure, hasCode, type MusterError } from '../../contract/errors.ts'
 import type { Principal } from '../../contract/implementation.ts'
@@ -10,10 +11,10 @@ import { dialHandshake } from '../../wire/handshake.ts'
 import { fingerprintOf } from '../../wire/identity.ts'
 import { createPeer, type Peer } from '../../wire/peer.ts'
 import { keepConnected } from '../../wire/reconnect.ts'
+import { knownFarSide } from '../known-far-side.ts'
 import { linkStateCell, offline } from '../link-state.ts'
 import type { Connector, ConnectorContext } from '../port.ts'
 import type { SshConfig } from './config.ts'
-import { keepMachine, knownMachine } from './machine.ts'
 import { controlPathIn, endMaster } from './master.ts'
 import { openSession, type SshSession } from './session.ts'
 
@@ -87,7 +88,9 @@ export function connectSsh(config: SshConfig, context: ConnectorContext): Connec
 
 async function connect(config: SshConfig, { dir, identity, version }: ConnectorContext, signal: AbortSignal): Promise<Link> {
   await mkdir(dir, { recursive: true, mode: 0o700 })
-  const known = await knownMachine(dir)
+  // The key of its node: ssh knows machines, and not which Muster home there answers.
+  const known = knownFarSide(join(dir, 'machine'))
+  const expected = await known.read()
   const controlPath = controlPathIn(dir)
   await endMaster(config, controlPath)
   const session = await openSession(config, controlPath, signal)
@@ -97,9 +100,9 @@ async function connect(config: SshConfig, { dir, identity, version }: ConnectorC
       role: 'hub',
       software: version,
       timeoutMs: handshakeTimeoutMs,
-      expectKey: (key) => expectMachine(config, known, fingerprintOf(key)),
+      expectKey: (key) => expectMachine(config, expected, fingerprintOf(key)),
     })
-    if (known === undefined) await keepMachine(dir, fingerprintOf(peerKey))
+    if (expected === undefined) await known.keep(fingerprintOf(peerKey))
     // Nothing is offered: a node can ask its hub for nothing.
     const peer = createPeer(session.channel, { offers: new Map(), principal: node, limits, name: config.destination })
     return { peer, closed: closedWith(peer, session), close: (reason) => peer.close(reason) }
@@ -109,8 +112,8 @@ async function connect(config: SshConfig, { dir, identity, version }: ConnectorC
   }
 }
 
-function expectMachine({ destination }: SshConfig, known: string | undefined, found: string): void {
-  if (known !== undefined && known !== found) throw failure('ssh.other_machine', { destination })
+function expectMachine({ destination }: SshConfig, expected: string | undefined, found: string): void {
+  if (expected !== undefined && expected !== found) throw failure('ssh.other_machine', { destination })
 }
 
 /** When the connection ends, ssh is ended too, and what it said of that is the better reason. */
