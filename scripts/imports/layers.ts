@@ -43,6 +43,7 @@ export const layers: Readonly<Record<string, Layer>> = {
       'src/host/room.ts',
       'src/api/api.ts',
       'src/api/descriptors.ts',
+      'src/connectors/config.ts',
       'src/connectors/links.ts',
       'src/connectors/flags.ts',
     ],

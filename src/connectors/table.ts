@@ -1,25 +1,17 @@
 // The one list of the ways to reach another host. Adding a connector is a folder like the others and an entry here;
 // nothing else names one by kind.
 
-import { z } from 'zod'
 import type { Identity } from '../wire/identity.ts'
 
 export { type Executor, openLocal } from './local/connector.ts'
 
-import { BucketConfig } from './bucket/config.ts'
 import { connectBucket } from './bucket/connector.ts'
 import { joinCommand } from './bucket/join-token.ts'
-import { HttpConfig } from './http/config.ts'
+import type { ConnectorConfig } from './config.ts'
 import { connectHttp } from './http/connector.ts'
 import type { Connector, ConnectorContext } from './port.ts'
-import { SshConfig } from './ssh/config.ts'
 import { connectSsh } from './ssh/connector.ts'
-import { TunnelConfig } from './tunnel/config.ts'
 import { connectTunnel } from './tunnel/connector.ts'
-
-/** The `[connector]` part of a host's registry record. */
-export const ConnectorConfig = z.discriminatedUnion('kind', [BucketConfig, HttpConfig, SshConfig, TunnelConfig])
-export type ConnectorConfig = z.output<typeof ConnectorConfig>
 
 export function openConnector(config: ConnectorConfig, context: ConnectorContext): Connector {
   switch (config.kind) {

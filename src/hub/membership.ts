@@ -3,8 +3,9 @@
 
 import { rm } from 'node:fs/promises'
 import { ulid } from 'ulidx'
+import { ConnectorConfig } from '../connectors/config.ts'
 import { acceptDialIn } from '../connectors/dial-in.ts'
-import { ConnectorConfig, dialsIn, hostCommand, tokenOf } from '../connectors/table.ts'
+import { dialsIn, hostCommand, tokenOf } from '../connectors/table.ts'
 import { asMusterError, failure } from '../contract/errors.ts'
 import type { addHost, enrollNode, Joining, labelHost, replaceHostToken } from '../contract/host.ts'
 import { describeIssue } from '../contract/implementation.ts'

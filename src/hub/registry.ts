@@ -5,7 +5,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path'
 import { parse, stringify, TomlError } from 'smol-toml'
 import { z } from 'zod'
-import { ConnectorConfig } from '../connectors/table.ts'
+import { ConnectorConfig } from '../connectors/config.ts'
 import { failure } from '../contract/errors.ts'
 import { describeIssue } from '../contract/implementation.ts'
 import { HostName, Labels } from '../contract/names.ts'

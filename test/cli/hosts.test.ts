@@ -115,9 +115,9 @@ test.each([
   [['add', 'box', '--url', 'https://a.example', '--ssh', 'b'], 2, /one way: --url or --ssh/],
   [['add', 'box', '--url', 'https://a.example', '--port', '22'], 2, /--port goes with --ssh/],
   [['add', 'box', '--ssh', 'a', '--token', 'x'], 2, /takes no token/],
-  [['add', 'box', '--ssh', 'a b'], 2, /destination/],
-  [['add', 'box', '--ssh', '-oProxyCommand=x'], 2, /destination/],
-  [['add', 'box', '--ssh', 'a', '--port', '0'], 2, /port/],
+  [['add', 'box', '--ssh', 'a b'], 2, /--ssh "a b" is not valid: it is written user@host/],
+  [['add', 'box', '--ssh', '-oProxyCommand=x'], 2, /--ssh "-oProxyCommand=x" is not valid/],
+  [['add', 'box', '--ssh', 'a', '--port', '0'], 2, /--port "0" is not valid/],
   [['add', 'box', '--ssh', 'a', '--port', 'x'], 2, /--port/],
   [['add', 'box', '--url', 'ftp://a.example', '--token', 'x'], 2, /url/],
   [['add', 'box', '--url', 'https://u:p@a.example', '--token', 'x'], 2, /url/],
@@ -152,6 +152,29 @@ test.each([
   expect(rest).toEqual([])
   expect(await records()).toEqual([])
   expect(await readdir(join(home.dir, 'hub', 'secrets')).catch(() => [])).toEqual([])
+})
+
+test.each([
+  [['a b', '--ssh', 'box'], 2, /host name "a b" is not valid/],
+  [['box'], 2, /needs one way/],
+  [['box', '--ssh', 'a', '--bucket', 's3://abc'], 2, /one way: --ssh or --bucket/],
+  [['box', '--url', 'https://'], 2, /--url "https:\/\/" is not valid/],
+  [['box', '--url', 'http://192.0.2.1'], 3, /in the clear/],
+  [['box', '--url', 'https://a.example', '--pin', 'short'], 2, /--pin "short" is not valid: it is sha256/],
+  [['box', '--url', 'https://a.example', '--ca-file', 'absent.pem'], 8, /absent\.pem cannot be read: there is no such file/],
+  [['box', '--url', 'https://a.example', '--ca-file', '.'], 8, /cannot be read: it is a directory/],
+  [['box', '--ssh', 'a', '--identity', '~/no-such-key-is-there'], 8, /~\/no-such-key-is-there cannot be read/],
+  [['box', '--ssh', 'a', '--label', 'a b=c'], 2, /label is not valid/],
+  [['box', '--bucket', 's3://abc', '--endpoint', 'nowhere'], 2, /--endpoint "nowhere" is not valid/],
+  [['box', '--ssh', 'a'], 6, /No hub answers/],
+])('where no hub runs, muster host add %j is told what is wrong with it all the same', async (args, code, sentence) => {
+  await using bare = await testHome()
+  const refused = await bare.muster(['host', 'add', ...args])
+  expect(refused).toMatchObject({ code, stdout: '' })
+  const [first, second, ...rest] = refused.stderr.trim().split('\n')
+  expect(first).toMatch(sentence)
+  expect(second).toMatch(/^hint: /)
+  expect(rest).toEqual([])
 })
 
 test('one with live runs is kept unless that is wanted', async () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { matrixBlock, readResults } from '../../scripts/connector-matrix.ts'
 import { root } from '../../scripts/files.ts'
-import { ConnectorConfig } from '../../src/connectors/table.ts'
+import { ConnectorConfig } from '../../src/connectors/config.ts'
 import { localHost } from '../../src/contract/names.ts'
 import { caseGroups } from '../connectors/conformance/cases/table.ts'
 

@@ -8,6 +8,7 @@ import type { Action } from '../perform.ts'
 import { isToken, readToken } from '../stdin-secret.ts'
 import type { Terminal } from '../terminal.ts'
 import { howItAnswered } from './answered.ts'
+import { checkConnector, checkFiles } from './check-connector.ts'
 import { type Chosen, chooseConnector, type Given } from './connector-options.ts'
 import { labelsOf } from './labels.ts'
 
@@ -21,6 +22,9 @@ interface AddOptions extends Given {
 export const addHost: Action<AddOptions, [string]> = async (terminal, options, name) => {
   const chosen = chooseConnector(options, terminal.cwd)
   const input = { name: hostName(name), labels: labelsOf(options.label), connector: chosen.connector, probe: options.probe }
+  checkConnector(chosen)
+  // Another machine's hub has files of its own.
+  if (!terminal.env.MUSTER_HUB) await checkFiles(chosen.files)
   const secret = await tokenFor(chosen, terminal, options)
   for (const warning of chosen.warnings) terminal.say(warning)
   using client = connect(terminal)

@@ -16,7 +16,11 @@ export interface Chosen {
   readonly way: string
   /** What is to be said of flags that were given. */
   readonly warnings: readonly string[]
-  readonly connector: { readonly kind: string } & Record<string, unknown>
+  readonly connector: { readonly kind: string } & Readonly<Record<string, unknown>>
+  /** The flag that gives a field of it. */
+  readonly flagOf: (field: string) => string | undefined
+  /** The files that it names. */
+  readonly files: readonly string[]
 }
 
 export function connectorOptions(): Option[] {
@@ -49,6 +53,10 @@ export function chooseConnector(given: Given, cwd: string): Chosen {
     way: longName(one.way),
     warnings: own.flatMap((flag) => (flag.warning !== undefined && givenFor(flag, given) !== undefined ? [flag.warning] : [])),
     connector: { kind: one.kind, ...Object.fromEntries(fields) },
+    flagOf: (field) => own.filter((flag) => flag.field === field).map(longName)[0],
+    files: own.flatMap((flag) =>
+      fields.flatMap(([field, value]) => (flag.value === 'file' && field === flag.field ? [String(value)] : [])),
+    ),
   }
 }
 
