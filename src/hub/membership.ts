@@ -16,7 +16,7 @@ import { hostOfNode, mintEnrolment, renewEnrolment } from './enrolment.ts'
 import { type Fleet, type FleetHost, isLocal } from './fleet.ts'
 import type { HostDoor } from './host-door.ts'
 import { type OpenHostsOf, openHosts } from './open-hosts.ts'
-import { followRecords } from './records.ts'
+import { followRecords, type Unserved } from './records.ts'
 import type { HostRecord, Registry, Trouble } from './registry.ts'
 
 export interface Membership extends AsyncDisposable {
@@ -29,8 +29,10 @@ export interface Membership extends AsyncDisposable {
   /** The former token counts no longer once this resolves, and no link is left that it opened. `joining`: for a host that dials in. */
   replaceToken(input: Pick<ParsedOf<typeof replaceHostToken>, 'host' | 'secret' | 'hubUrl'>): Promise<Renewed>
   forget(host: FleetHost): Promise<void>
-  /** Forgets what is left of a host whose record was deleted by hand: by its id or its former name. Its id, if there was such a one. */
-  forgetDeleted(ref: string): Promise<string | undefined>
+  /** A host that has no link, since its record was deleted by hand, or cannot be used or read. */
+  unserved(ref: string): Promise<Unserved | undefined>
+  /** Forgets what is left of one. */
+  forgetUnserved(host: Unserved): Promise<void>
   /** Resolves when the handshake is over, however it ended. */
   acceptTunnel(channel: Channel, remote: { address: string }): Promise<void>
   /** What is wrong with the records, by file. */
@@ -159,13 +161,10 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
     await registry.remove(id)
   }
 
-  async function forgetDeleted(ref: string): Promise<string | undefined> {
-    const deleted = records.deleted(ref)
-    if (!deleted) return undefined
-    await removeNode(store, deleted.id)
-    await forgetRest(deleted)
-    records.forget(deleted.id)
-    return deleted.id
+  async function forgetUnserved(host: Unserved): Promise<void> {
+    await removeNode(store, host.id)
+    await forgetRest(host)
+    records.forget(host.id)
   }
 
   function acceptTunnel(channel: Channel, { address }: { address: string }): Promise<void> {
@@ -193,7 +192,8 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
     label: (input) => oneAtATime(() => label(input)),
     replaceToken: (input) => oneAtATime(() => replaceToken(input)),
     forget: (host) => oneAtATime(() => forget(host)),
-    forgetDeleted: (ref) => oneAtATime(() => forgetDeleted(ref)),
+    unserved: records.unserved,
+    forgetUnserved: (host) => oneAtATime(() => forgetUnserved(host)),
     acceptTunnel,
     troubles: records.troubles,
     async [Symbol.asyncDispose]() {

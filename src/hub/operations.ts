@@ -54,10 +54,13 @@ export function hubOffers({ store, fleet, queue, runs, membership, secrets, info
   })
 
   /** Those that the host tells of, and those that it was given and has not ended, should it not answer. */
-  async function liveRunsOf({ id }: FleetHost): Promise<number> {
-    const told = await runs.list({ host: id, states: liveStates, limit: 1000, deadlineMs: probeDeadlineMs })
-    const given = (await unfinishedJobs(store)).filter(({ host }) => host === id)
-    return new Set([...told.runs.map((run) => run.id), ...given.map(({ run }) => run)]).size
+  async function liveRunsOf(host: FleetHost): Promise<number> {
+    const told = await runs.list({ host: host.id, states: liveStates, limit: 1000, deadlineMs: probeDeadlineMs })
+    return new Set([...told.runs.map((run) => run.id), ...(await unfinishedRunsOf(host))]).size
+  }
+
+  async function unfinishedRunsOf({ id }: { id: string }): Promise<string[]> {
+    return (await unfinishedJobs(store)).filter(({ host }) => host === id).map(({ run }) => run)
   }
 
   return implementation(
@@ -94,8 +97,13 @@ export function hubOffers({ store, fleet, queue, runs, membership, secrets, info
     }),
 
     implement(removeHost, async ({ host: ref, force }) => {
-      const deleted = await membership.forgetDeleted(ref)
-      if (deleted !== undefined) return { removed: deleted }
+      const unserved = await membership.unserved(ref)
+      if (unserved) {
+        const given = force ? [] : await unfinishedRunsOf(unserved)
+        if (given.length > 0) throw failure('host.busy', { host: unserved.name, runs: given.length })
+        await membership.forgetUnserved(unserved)
+        return { removed: unserved.id }
+      }
       const host = fleet.find(ref)
       if (isLocal(host)) throw failure('host.local_stays')
       const live = force ? 0 : await liveRunsOf(host)

@@ -2,23 +2,25 @@
 // A record that became unreadable changes nothing but what is reported; one that was deleted closes its link, and its credential stays
 // until the host is removed, for an editor may only have put the file aside.
 
-import { basename } from 'node:path'
 import type { Logger } from 'pino'
 import { asMusterError, failure } from '../contract/errors.ts'
 import { describeFileProblem } from '../contract/file-problem.ts'
 import { type Fleet, type FleetHost, isLocal } from './fleet.ts'
 import type { HostDoor } from './host-door.ts'
 import type { OpenHosts } from './open-hosts.ts'
-import type { HostRecord, Registry, Trouble } from './registry.ts'
+import { HostId, type HostRecord, type Registry, type Trouble } from './registry.ts'
 import { watchFolder } from './watch-folder.ts'
 
 export interface Records extends AsyncDisposable {
   /** What is wrong with the records now, by file. */
   troubles(): Promise<Trouble[]>
-  /** A host whose record was deleted by hand, by its id or name. */
-  deleted(ref: string): HostRecord | undefined
+  /** A host that is not served, by its id or name: its record was deleted by hand, cannot be used, or (by its id alone) cannot be read. */
+  unserved(ref: string): Promise<Unserved | undefined>
   forget(id: string): void
 }
+
+/** The name is the id where nobody can read it any more. */
+export type Unserved = Pick<HostRecord, 'id' | 'name'>
 
 export interface RecordsOf {
   readonly registry: Registry
@@ -49,7 +51,7 @@ export async function followRecords({ registry, fleet, hosts, door, oneAtATime, 
     const { records, corrupt } = await registry.read()
     for (const record of records) await takeUpOne(record, first)
     if (first) return
-    const there = new Set([...records.map(({ id }) => id), ...corrupt.map(({ file }) => basename(file, '.toml'))])
+    const there = new Set([...records.map(({ id }) => id), ...corrupt.flatMap(({ about }) => about)])
     for (const host of fleet.all()) if (!isLocal(host) && !there.has(host.id)) await closeDeleted(host)
   }
 
@@ -78,19 +80,33 @@ export async function followRecords({ registry, fleet, hosts, door, oneAtATime, 
     door.forget(host, failure('host.unknown', { host: name }))
   }
 
-  async function troubles(): Promise<Trouble[]> {
-    const { records, corrupt } = await registry.read().catch((error: Error) => ({
+  async function onDisk(): ReturnType<Registry['read']> {
+    return registry.read().catch((error: Error) => ({
       records: [],
-      corrupt: [{ file: registry.dir, problem: describeFileProblem(error) }],
+      corrupt: [{ file: registry.dir, about: [], problem: describeFileProblem(error) }],
     }))
+  }
+
+  async function troubles(): Promise<Trouble[]> {
+    const { records, corrupt } = await onDisk()
     return [
-      ...corrupt,
+      ...corrupt.map(({ file, problem }) => ({ file, problem })),
       ...records.flatMap((record) => {
         const problem = refused.get(record.id) ?? nameTrouble(record)
         return problem === undefined ? [] : [{ file: registry.fileOf(record.id), problem }]
       }),
       ...[...deleted.values()].map(({ id, name }) => ({ file: registry.fileOf(id), problem: deletedSentence(name) })),
     ]
+  }
+
+  async function unserved(ref: string): Promise<Unserved | undefined> {
+    const { records, corrupt } = await onDisk()
+    const known = [...deleted.values(), ...records.filter(({ id }) => refused.has(id) && !fleet.byId(id))]
+    const found = known.find(({ id }) => id === ref) ?? known.find(({ name }) => name === ref)
+    if (found) return { id: found.id, name: found.name }
+    // Its file is taken away by its name: that must be one that this hub has given.
+    const unreadable = corrupt.find(({ file }) => file === registry.fileOf(ref) && !fleet.byId(ref))
+    return unreadable && HostId.safeParse(ref).success ? { id: ref, name: ref } : undefined
   }
 
   function nameTrouble({ id, name }: HostRecord): string | undefined {
@@ -101,8 +117,11 @@ export async function followRecords({ registry, fleet, hosts, door, oneAtATime, 
 
   return {
     troubles,
-    deleted: (ref) => deleted.get(ref) ?? [...deleted.values()].find(({ name }) => name === ref),
-    forget: (id) => void deleted.delete(id),
+    unserved,
+    forget(id) {
+      deleted.delete(id)
+      refused.delete(id)
+    },
     [Symbol.asyncDispose]: () => watcher[Symbol.asyncDispose](),
   }
 }

@@ -1,4 +1,5 @@
-import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ulid } from 'ulidx'
@@ -47,5 +48,38 @@ test.each([
   await writeFile(join(dir, `${id}.toml`), text)
   const { records, corrupt } = await registry.read()
   expect(records).toEqual([good])
-  expect(corrupt).toEqual([{ file: join(dir, `${id}.toml`), problem: expect.stringMatching(problem) }])
+  expect(corrupt).toMatchObject([{ file: join(dir, `${id}.toml`), problem: expect.stringMatching(problem) }])
+})
+
+const text = `id = "${id}"\nname = "b"\n[connector]\nkind = "tunnel"\n`
+test.each([
+  ['ends its lines as Windows does', text.replaceAll('\n', '\r\n')],
+  ['begins with a byte order mark', `\uFEFF${text}`],
+])('a record that %s is read', async (_, written) => {
+  await writeFile(join(dir, `${id}.toml`), written)
+  expect(await (await openRegistry(dir)).read()).toMatchObject({ records: [{ id, name: 'b' }], corrupt: [] })
+})
+
+test.each([
+  ['a huge file', (file: string) => writeFile(file, `${text}#${'x'.repeat(70_000)}\n`), /larger than 64 KiB/],
+  ['bytes that are no text', (file: string) => writeFile(file, Buffer.from([0x69, 0xff, 0xfe])), /not UTF-8/],
+  ['a directory', (file: string) => mkdir(file), /it is no file/],
+  ['a pipe that nobody writes', async (file: string) => void execFileSync('mkfifo', [file]), /it is no file/],
+  ['a link', (file: string) => symlink('/dev/zero', file), /it is a link/],
+])('%s in the folder is reported and holds nobody up', async (_, make, problem) => {
+  const registry = await openRegistry(dir)
+  const good = record()
+  await registry.save(good)
+  await make(join(dir, `${id}.toml`))
+  const { records, corrupt } = await registry.read()
+  expect(records).toEqual([good])
+  expect(corrupt).toMatchObject([{ file: join(dir, `${id}.toml`), about: [id], problem: expect.stringMatching(problem) }])
+})
+
+test('hundreds of records are read, whatever else lies beside them', async () => {
+  const registry = await openRegistry(dir)
+  await Promise.all(Array.from({ length: 200 }, (_, i) => registry.save(record(`box-${i}`))))
+  await writeFile(join(dir, '.box.toml.swp'), 'what an editor leaves')
+  const { records, corrupt } = await registry.read()
+  expect({ records: records.length, corrupt }).toEqual({ records: 200, corrupt: [] })
 })

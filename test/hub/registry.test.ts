@@ -4,6 +4,7 @@ import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { addHost, type HostRow, labelHost, listHosts, removeHost, renameHost, showHost } from '../../src/contract/host.ts'
+import { cancelRun, getRun } from '../../src/contract/run.ts'
 import { makeHome } from '../resources/home.ts'
 import { until } from '../resources/muster.ts'
 import { type OtherHub, openOtherHub } from '../resources/other-hub.ts'
@@ -190,6 +191,67 @@ test('records that a hub finds when it opens are served, but for those that no c
     const row = await again.caller.call(showHost, { host: 'kept' })
     return row.status === 'online' ? true : undefined
   })
+})
+
+test('a record whose file is renamed is served as before and named; a copy of it makes no second host', async () => {
+  const { host } = await add('moved-file')
+  const elsewhere = join(hub.home.path, 'hosts', 'my-box.toml')
+  await rename(fileOf(host.id), elsewhere)
+  const problem = expect.stringContaining(`must be called ${host.id}.toml`)
+  await until('it is told', async () => ((await list()).corrupt.length > 0 ? true : undefined))
+  // Seen by the hub too, whose turn it is after this one.
+  await hub.caller.call(removeHost, { host: (await add('other')).host.id })
+  expect(await list()).toMatchObject({
+    corrupt: [{ file: elsewhere, problem }],
+    hosts: [{ id: 'local' }, { id: host.id, status: 'online', since: host.since }],
+  })
+  await writeFile(fileOf(host.id), await readFile(elsewhere, 'utf8'))
+  expect((await list()).corrupt).toEqual([{ file: elsewhere, problem }])
+  expect((await list()).hosts).toHaveLength(2)
+  await rm(elsewhere)
+  expect((await list()).corrupt).toEqual([])
+  await hub.caller.call(removeHost, { host: host.id })
+})
+
+test('a record that is deleted by hand while runs of it go on is removed for good only by force', async () => {
+  const { host } = await add('deleted-busy')
+  const { id } = await hub.submit({ kind: 'command', argv: ['sleep', '600'] }, { host: 'deleted-busy' })
+  await until('it runs', async () =>
+    (await (await hub.host('deleted-busy')).call(getRun, { run: id })).state === 'running' ? true : undefined,
+  )
+  await rm(fileOf(host.id))
+  await until('it is gone', async () => ((await list()).hosts.length === 1 ? true : undefined))
+  await expect(hub.caller.call(removeHost, { host: 'deleted-busy' })).rejects.toMatchObject({ code: 'host.busy' })
+  expect(await readdir(join(hub.home.path, 'hub', 'secrets'))).toHaveLength(1)
+  expect(await hub.caller.call(removeHost, { host: 'deleted-busy', force: true })).toEqual({ removed: host.id })
+  // It goes on there, and is ended for the tests that follow.
+  await add('again')
+  const again = await hub.host('again')
+  expect(await again.call(getRun, { run: id })).toMatchObject({ state: 'running' })
+  await again.call(cancelRun, { run: id })
+  await until('it ends', async () => ((await again.call(getRun, { run: id })).endedAt === null ? undefined : true))
+  await hub.caller.call(removeHost, { host: 'again' })
+  expect(await readdir(join(hub.home.path, 'hub', 'secrets'))).toEqual([])
+})
+
+test('a host that cannot be served, since its record is torn or cannot be used, can be removed with its secret', async () => {
+  await using home = await makeHome()
+  const former = await openTestHub({ home })
+  const connector = { kind: 'http', url: far.url }
+  const made = async (name: string) =>
+    (await former.caller.call(addHost, { name, secret: far.token, connector, probe: false })).host.id
+  const [torn, unusable] = [await made('torn'), await made('unusable')]
+  await former[Symbol.asyncDispose]()
+  const file = (id: string) => join(home.path, 'hosts', `${id}.toml`)
+  await writeFile(file(torn), 'name = "torn')
+  await writeFile(file(unusable), (await readFile(file(unusable), 'utf8')).replace(far.url, 'http://192.0.2.1'))
+  await using again = await openTestHub({ home })
+  expect((await again.caller.call(listHosts, {})).hosts.map(({ id }) => id)).toEqual(['local'])
+  await expect(again.caller.call(removeHost, { host: `../hosts/${torn}` })).rejects.toMatchObject({ code: 'host.unknown' })
+  expect(await again.caller.call(removeHost, { host: torn })).toEqual({ removed: torn })
+  expect(await again.caller.call(removeHost, { host: 'unusable' })).toEqual({ removed: unusable })
+  expect((await again.caller.call(listHosts, {})).corrupt).toEqual([])
+  for (const folder of ['hosts', join('hub', 'secrets')]) expect(await readdir(join(home.path, folder))).toEqual([])
 })
 
 test('a connector that is edited into one that cannot be used closes the link and is told until it is mended', async () => {
