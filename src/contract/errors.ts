@@ -256,6 +256,10 @@ export const catalogue = {
     (p: { host: string; family: string }) => `Host ${p.host} does not allow its hub "${p.family}".`,
     (p) => `On that machine, start the node with \`--allow ${p.family}\`.`),
 
+  'host.untrusted': entry(403, exitCode.refused, false,
+    (p: { host: string; id: string; family: string }) => `This hub's record of ${p.host} does not trust ${p.host} with "${p.family}".`,
+    (p) => `If that is to be, add "${p.family}" to \`allow\` of \`[trust]\` in hosts/${p.id}.toml of the hub's MUSTER_HOME; it counts once saved.`),
+
   'run.unknown': entry(404, exitCode.notFound, false,
     (p: { run: string }) => `There is no run ${p.run}.`,
     () => '`muster run list` shows the runs.'),

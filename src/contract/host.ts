@@ -1,6 +1,7 @@
 // Hosts: what one says about itself, and how a hub lists the hosts it knows.
 
 import { z } from 'zod'
+import { families } from './family.ts'
 import { Flag, HostName, HostRef, Labels, listOf, Time } from './names.ts'
 import { operation } from './operation.ts'
 import { RunKind } from './run-kind.ts'
@@ -51,6 +52,11 @@ export const shutdownHost = operation({
   http: 'POST /shutdown',
 })
 
+/** What a hub trusts a host with: the hub's side of what may be begun there. */
+export const Trust = z
+  .array(z.enum(families))
+  .meta({ description: 'The families that this hub may begin there; its own policy may allow less.' })
+
 /** What asking a host just now came to. */
 export const Probe = z.object({
   answered: z.boolean(),
@@ -65,6 +71,7 @@ export const HostRow = z.object({
   label: z.string().meta({ description: '`local`, the URL, `ssh:…`, `tunnel:<id>` or `bucket:<url>`.' }),
   connector: z.string(),
   labels: Labels,
+  trust: Trust,
   status: z.enum(['online', 'offline', 'never_seen']),
   since: Time.nullable().meta({ description: 'Since when it has that status.' }),
   reason: z.string().nullable().meta({ description: 'Why it is offline.' }),
@@ -141,6 +148,7 @@ export const addHost = operation({
   input: z.strictObject({
     name: HostName,
     labels: Labels.default({}),
+    trust: Trust.default([...families]),
     connector: z
       .looseObject({ kind: z.string() })
       .meta({ description: 'How it is reached: the `[connector]` part of its record (docs/hosts.md).' }),

@@ -2,12 +2,11 @@
 // Reading and ending what was started is always allowed, or a narrowed policy would leave work that nobody can stop.
 
 import { failure } from '../contract/errors.ts'
+import { type Family, families } from '../contract/family.ts'
 
-/** `runs`: start runs. `procs`: make procs. */
+export { families }
+
 export type HostPolicy = { readonly allow: 'everything' | readonly string[] }
-
-export const families = ['runs', 'procs'] as const
-type Family = (typeof families)[number]
 
 /** The families that are allowed, spelled out. */
 export function allowedFamilies({ allow }: HostPolicy): string[] {

@@ -3,6 +3,7 @@
 
 import type { Connector } from '../connectors/port.ts'
 import { failure } from '../contract/errors.ts'
+import type { Family } from '../contract/family.ts'
 import type { HostRow, Probe } from '../contract/host.ts'
 import { localHost } from '../contract/names.ts'
 import type { HostHealth } from '../store/health.ts'
@@ -13,6 +14,8 @@ export interface FleetHost {
   readonly id: string
   readonly name: string
   readonly labels: Readonly<Record<string, string>>
+  /** The families that this hub may begin there. */
+  readonly trust: readonly Family[]
   /** The connector's kind, and how lists name the way to the host. */
   readonly kind: string
   readonly label: string
@@ -101,6 +104,7 @@ export function hostRow(host: FleetHost, health: HostHealth | undefined, version
     label: host.label,
     connector: host.kind,
     labels: { ...host.labels },
+    trust: [...host.trust],
     status: state.status,
     since: state.since,
     reason: state.status === 'online' ? null : (state.reason ?? null),

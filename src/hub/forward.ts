@@ -15,6 +15,7 @@ import type { FleetHost } from './fleet.ts'
 import { type LastKnown, lastKnown } from './last-known.ts'
 import type { Mirror } from './mirror.ts'
 import type { Queue } from './queue.ts'
+import { requireTrusted } from './trust.ts'
 import { type AboutOneRun, runOfJob, waitingRunOperations } from './waiting-run.ts'
 
 /** Longer than any operation may take by its own limits; a link that dies ends its calls at once anyway. */
@@ -68,6 +69,7 @@ function forward(operation: Operation, to: Forwarding, copy: Implementation): Bo
   switch (operation.kind) {
     case 'call':
       return bind(operation, async (input, context) => {
+        requireTrusted(to.host, operation)
         const answer = await asLastKnown(to, operation, input, async () => {
           const caller = await source(input, context)
           return caller.call(operation as CallOperation, input as never, { ...options(context), timeoutMs: callDeadlineMs })

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { openLocal } from '../connectors/table.ts'
 import { failure } from '../contract/errors.ts'
+import { families } from '../contract/family.ts'
 import type { Implementation, Principal } from '../contract/implementation.ts'
 import { localHost } from '../contract/names.ts'
 import { lockHome } from '../store/lock.ts'
@@ -83,7 +84,15 @@ export async function openHub({ home, storeUrl, label = '', copiesAtOnce = Infin
       log,
     }),
   )
-  const fleet = createFleet({ id: localHost, name: localHost, labels: {}, kind: localHost, label: localHost, connector: local })
+  const fleet = createFleet({
+    id: localHost,
+    name: localHost,
+    labels: {},
+    trust: families,
+    kind: localHost,
+    label: localHost,
+    connector: local,
+  })
   const queue = opened.use(await openQueue({ store, fleet, mirror, owner: `hub:${identity.fingerprint}`, log }))
   const door = openDoor({ queue, mirror, closing: closingReaders.signal })
   const secrets = openSecrets({ dir: join(dir, 'secrets'), log })

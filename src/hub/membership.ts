@@ -7,6 +7,7 @@ import { ConnectorConfig } from '../connectors/config.ts'
 import { acceptDialIn } from '../connectors/dial-in.ts'
 import { dialsIn, hostCommand, tokenOf } from '../connectors/table.ts'
 import { asMusterError, failure } from '../contract/errors.ts'
+import { families } from '../contract/family.ts'
 import type { addHost, enrollNode, Joining, labelHost, replaceHostToken } from '../contract/host.ts'
 import { describeIssue } from '../contract/implementation.ts'
 import type { OutputOf, ParsedOf } from '../contract/operation.ts'
@@ -23,7 +24,7 @@ export interface Membership extends AsyncDisposable {
   /** For a host that dials in. */
   enroll(input: ParsedOf<typeof enrollNode>): Promise<OutputOf<typeof enrollNode>>
   /** For a host that this hub reaches; its link is being made when this resolves. `command`: what is to be run on its machine. */
-  add(input: Pick<ParsedOf<typeof addHost>, 'name' | 'labels' | 'connector' | 'secret'>): Promise<Added>
+  add(input: Pick<ParsedOf<typeof addHost>, 'name' | 'labels' | 'trust' | 'connector' | 'secret'>): Promise<Added>
   rename(ref: string, name: string): Promise<FleetHost>
   label(input: ParsedOf<typeof labelHost>): Promise<FleetHost>
   /** The former token counts no longer once this resolves, and no link is left that it opened. `joining`: for a host that dials in. */
@@ -69,14 +70,14 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
   async function enroll({ name, labels, hubUrl = of.hubUrl() }: ParsedOf<typeof enrollNode>) {
     refuseTaken(name)
     const { host, token } = await mintEnrolment(store, of.identity.fingerprint)
-    await enter({ id: host, name, labels, connector: { kind: 'tunnel' } })
+    await enter({ id: host, name, labels, trust: { allow: [...families] }, connector: { kind: 'tunnel' } })
     return { host, name, ...joiningOf({ host, token, hubUrl }) }
   }
 
-  async function add({ name, labels, connector: given, secret }: Parameters<Membership['add']>[0]): Promise<Added> {
+  async function add({ name, labels, trust: allow, connector: given, secret }: Parameters<Membership['add']>[0]): Promise<Added> {
     refuseTaken(name)
     const connector = parseConnector(given)
-    const record: HostRecord = { id: `host_${ulid()}`, name, labels, connector }
+    const record: HostRecord = { id: `host_${ulid()}`, name, labels, trust: { allow }, connector }
     const host = await enter(record, secret)
     return { host, command: hostCommand(connector, { host: record.id, identity: of.identity }) }
   }

@@ -57,15 +57,15 @@ export function openHosts(of: OpenHostsOf): OpenHosts {
     }
     if (!linkless.has(record.id) && isDeepStrictEqual(former, record)) return 'same'
     records.set(record.id, record)
-    fleet.change(host, { name: record.name, labels: record.labels })
+    fleet.change(host, { name: record.name, labels: record.labels, trust: record.trust.allow })
     if (!linkless.has(record.id) && isDeepStrictEqual(former.connector, record.connector)) return 'changed'
     await reopen(host, record, failure('wire.closed', { reason: "the host's record was changed" }))
     return 'reopened'
   }
 
   async function open(record: HostRecord): Promise<void> {
-    const { id, name, labels } = record
-    const host: FleetHost = { id, name, labels, ...(await linkOf(record)) }
+    const { id, name, labels, trust } = record
+    const host: FleetHost = { id, name, labels, trust: trust.allow, ...(await linkOf(record)) }
     records.set(id, record)
     fleet.add(host)
     following.set(id, followHost(host, of))

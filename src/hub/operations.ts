@@ -17,7 +17,7 @@ import {
 } from '../contract/host.ts'
 import { type Implementation, implement, implementation } from '../contract/implementation.ts'
 import type { OutputOf } from '../contract/operation.ts'
-import { isTerminal, type Run, type RunState, runStates } from '../contract/run.ts'
+import { isTerminal, type Run, type RunState, runStates, startRun } from '../contract/run.ts'
 import { createToken, listTokens, revokeToken } from '../contract/token.ts'
 import { allHealth, healthOf } from '../store/health.ts'
 import { unfinishedJobs } from '../store/jobs/find.ts'
@@ -29,6 +29,7 @@ import type { Membership } from './membership.ts'
 import { probe, probeNew, probeRenewed } from './probe.ts'
 import type { Queue } from './queue.ts'
 import type { Secrets } from './secrets.ts'
+import { requireTrusted } from './trust.ts'
 import { runOfJob } from './waiting-run.ts'
 import { checkWorkflowSpec } from './workflows.ts'
 
@@ -116,6 +117,7 @@ export function hubOffers({ store, fleet, queue, runs, membership, secrets, info
 
     implement(submitRun, async ({ host: ref, ...submission }): Promise<Run> => {
       const host = fleet.find(ref)
+      requireTrusted(host, startRun)
       checkWorkflowSpec(submission.spec)
       if (submission.spec.kind === 'workflow') {
         if (!isLocal(host)) throw failure('run.kind_unsupported', { host: host.name, kind: 'workflow' })

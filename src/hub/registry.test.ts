@@ -12,7 +12,13 @@ beforeEach(async () => {
 })
 afterEach(() => rm(dir, { recursive: true }))
 
-const record = (name = 'box') => ({ id: `host_${ulid()}`, name, labels: { gpu: 'a100' }, connector: { kind: 'tunnel' as const } })
+const record = (name = 'box') => ({
+  id: `host_${ulid()}`,
+  name,
+  labels: { gpu: 'a100' },
+  trust: { allow: ['runs' as const] },
+  connector: { kind: 'tunnel' as const },
+})
 
 test('what is saved is read again, and nobody else may read the file', async () => {
   const registry = await openRegistry(dir)

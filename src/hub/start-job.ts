@@ -11,6 +11,7 @@ import { markStarted, releaseClaim, renewClaim } from '../store/jobs/lease.ts'
 import type { Store } from '../store/store.ts'
 import type { Fleet } from './fleet.ts'
 import type { Mirror } from './mirror.ts'
+import { requireTrusted } from './trust.ts'
 
 export const leaseMs = 30_000
 export const startDeadlineMs = 20_000
@@ -33,7 +34,10 @@ export async function startJob(job: ClaimedJob, to: Starting): Promise<void> {
   const claim: Claim = { run: job.run, owner: to.owner, fence: job.fence }
   const renewing = setInterval(() => renew(claim, to), renewEveryMs)
   try {
-    const caller = to.fleet.byId(job.host)?.connector.state.caller
+    const host = to.fleet.byId(job.host)
+    // Again: the record may have been narrowed while the run waited.
+    if (host) requireTrusted(host, startRun)
+    const caller = host?.connector.state.caller
     if (!caller) throw failure('host.offline', { host: job.host, reason: 'its link closed' })
     await caller.call(
       startRun,

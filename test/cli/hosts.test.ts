@@ -165,6 +165,7 @@ test.each([
   [['box', '--url', 'https://a.example', '--ca-file', '.'], 8, /cannot be read: it is a directory/],
   [['box', '--ssh', 'a', '--identity', '~/no-such-key-is-there'], 8, /~\/no-such-key-is-there cannot be read/],
   [['box', '--ssh', 'a', '--label', 'a b=c'], 2, /label is not valid/],
+  [['box', '--ssh', 'a', '--trust', 'all'], 2, /It is one of runs, procs/],
   [['box', '--bucket', 's3://abc', '--endpoint', 'nowhere'], 2, /--endpoint "nowhere" is not valid/],
   [['box', '--ssh', 'a'], 6, /No hub answers/],
 ])('where no hub runs, muster host add %j is told what is wrong with it all the same', async (args, code, sentence) => {

@@ -4,7 +4,7 @@ import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { addHost, type HostRow, labelHost, listHosts, removeHost, renameHost, showHost } from '../../src/contract/host.ts'
-import { cancelRun, getRun } from '../../src/contract/run.ts'
+import { cancelRun, getRun, listRuns, startRun } from '../../src/contract/run.ts'
 import { makeHome } from '../resources/home.ts'
 import { until } from '../resources/muster.ts'
 import { type OtherHub, openOtherHub } from '../resources/other-hub.ts'
@@ -191,6 +191,29 @@ test('records that a hub finds when it opens are served, but for those that no c
     const row = await again.caller.call(showHost, { host: 'kept' })
     return row.status === 'online' ? true : undefined
   })
+})
+
+test('what a record does not trust its host with is not begun there, also when that is edited while it waits', async () => {
+  const connector = { kind: 'http', url: far.url }
+  const { host } = await hub.caller.call(addHost, { name: 'narrow', trust: ['procs'], secret: far.token, connector })
+  expect(host.trust).toEqual(['procs'])
+  const refused = { code: 'host.untrusted', hint: expect.stringContaining(`hosts/${host.id}.toml`) }
+  const spec = { kind: 'command' as const, argv: ['true'] }
+  await expect(hub.submit(spec, { host: 'narrow', queue: true })).rejects.toMatchObject(refused)
+  const itself = await hub.host('narrow')
+  await expect(itself.call(startRun, { run: 'run_untrusted', spec, parent: null })).rejects.toMatchObject(refused)
+  expect((await itself.call(listRuns, {})).runs.filter(({ id }) => id === 'run_untrusted')).toEqual([])
+
+  await edit(host.id, (text) => text.replace('"procs"', '"procs", "runs"'))
+  await rowOnce('the edit counts', host.id, ({ trust }) => trust.includes('runs'))
+  expect(await hub.endOf(await hub.submit(spec, { host: 'narrow' }))).toMatchObject({ state: 'succeeded' })
+
+  await edit(host.id, (text) => text.replace(far.url, 'http://127.0.0.1:1'))
+  await rowOnce('it is away', host.id, ({ status }) => status === 'offline')
+  const waiting = await hub.submit(spec, { host: 'narrow', queue: true })
+  await edit(host.id, (text) => text.replace('"procs", "runs"', '').replace('http://127.0.0.1:1', far.url))
+  expect(await hub.endOf(waiting)).toMatchObject({ state: 'failed', error: { code: 'host.untrusted' } })
+  await hub.caller.call(removeHost, { host: 'narrow' })
 })
 
 test('a record whose file is renamed is served as before and named; a copy of it makes no second host', async () => {

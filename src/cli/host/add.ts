@@ -1,6 +1,7 @@
 // `muster host add`: a record for a host that the hub reaches by itself. The id alone on stdout; how it went on stderr.
 
 import { failure } from '../../contract/errors.ts'
+import type { Family } from '../../contract/family.ts'
 import { addHost as addHostOperation, type HostDetail } from '../../contract/host.ts'
 import { hostName } from '../arguments.ts'
 import { connect } from '../hub-connection.ts'
@@ -16,12 +17,19 @@ interface AddOptions extends Given {
   readonly token?: string
   readonly tokenStdin?: true
   readonly label?: [string, string][]
+  readonly trust?: Family[]
   readonly probe: boolean
 }
 
 export const addHost: Action<AddOptions, [string]> = async (terminal, options, name) => {
   const chosen = chooseConnector(options, terminal.cwd)
-  const input = { name: hostName(name), labels: labelsOf(options.label), connector: chosen.connector, probe: options.probe }
+  const input = {
+    name: hostName(name),
+    labels: labelsOf(options.label),
+    connector: chosen.connector,
+    probe: options.probe,
+    ...(options.trust && { trust: options.trust }),
+  }
   checkConnector(chosen)
   // Another machine's hub has files of its own.
   if (!terminal.env.MUSTER_HUB) await checkFiles(chosen.files)

@@ -26,6 +26,7 @@ function describe(host: HostDetail): string {
     connector: host.connector,
     secret: host.secret,
     labels: showLabels(host.labels) || 'none',
+    'trusted with': host.trust.join(', ') || 'nothing',
     status: showStatus(host),
     since: when(host.since),
     why: host.reason ?? host.probe?.problem,
