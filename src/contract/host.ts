@@ -71,7 +71,7 @@ export const HostRow = z.object({
   label: z.string().meta({ description: '`local`, the URL, `ssh:…`, `tunnel:<id>` or `bucket:<url>`.' }),
   connector: z.string(),
   labels: Labels,
-  trust: Trust,
+  trust: Trust.default([...families]),
   status: z.enum(['online', 'offline', 'never_seen']),
   since: Time.nullable().meta({ description: 'Since when it has that status.' }),
   reason: z.string().nullable().meta({ description: 'Why it is offline.' }),
@@ -196,7 +196,13 @@ export const removeHost = operation({
   name: 'fleet.remove',
   summary: 'Forgets a host, revokes its credential and closes its link. Refused while it has live runs, unless forced.',
   input: z.strictObject({ host: HostRef, force: Flag.default(false) }),
-  output: z.object({ removed: z.string() }),
+  output: z.object({
+    removed: z.string(),
+    leftInKeychain: z
+      .string()
+      .nullable()
+      .meta({ description: 'Why its secret is still in the keychain, where that could not be asked.' }),
+  }),
   errors: ['host.unknown', 'host.local_stays', 'host.busy'],
   scope: 'admin',
   deferrable: false,

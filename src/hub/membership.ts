@@ -29,11 +29,12 @@ export interface Membership extends AsyncDisposable {
   label(input: ParsedOf<typeof labelHost>): Promise<FleetHost>
   /** The former token counts no longer once this resolves, and no link is left that it opened. `joining`: for a host that dials in. */
   replaceToken(input: Pick<ParsedOf<typeof replaceHostToken>, 'host' | 'secret' | 'hubUrl'>): Promise<Renewed>
-  forget(host: FleetHost): Promise<void>
+  /** Null, or why its secret stays in the keychain. */
+  forget(host: FleetHost): Promise<string | null>
   /** A host that has no link, since its record was deleted by hand, or cannot be used or read. */
   unserved(ref: string): Promise<Unserved | undefined>
   /** Forgets what is left of one. */
-  forgetUnserved(host: Unserved): Promise<void>
+  forgetUnserved(host: Unserved): Promise<string | null>
   /** Resolves when the handshake is over, however it ended. */
   acceptTunnel(channel: Channel, remote: { address: string }): Promise<void>
   /** What is wrong with the records, by file. */
@@ -147,25 +148,27 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
     return { host, joining: null }
   }
 
-  async function forget(host: FleetHost): Promise<void> {
+  async function forget(host: FleetHost): Promise<string | null> {
     await removeNode(store, host.id)
     await hosts.close(host, failure('node.unknown'))
     door.forget(host, failure('host.unknown', { host: host.name }))
-    await forgetRest(host)
+    return forgetRest(host)
   }
 
-  async function forgetRest({ id, name }: Pick<FleetHost, 'id' | 'name'>): Promise<void> {
+  async function forgetRest({ id, name }: Pick<FleetHost, 'id' | 'name'>): Promise<string | null> {
     await queue.abandon(id, failure('host.unknown', { host: name }))
-    await secrets.remove(id)
+    const leftInKeychain = await secrets.remove(id)
     await rm(hosts.dirOf(id), { recursive: true, force: true })
     // Last: a hub that is killed before this still lists the host, so that removing it can be asked for again.
     await registry.remove(id)
+    return leftInKeychain
   }
 
-  async function forgetUnserved(host: Unserved): Promise<void> {
+  async function forgetUnserved(host: Unserved): Promise<string | null> {
     await removeNode(store, host.id)
-    await forgetRest(host)
+    const leftInKeychain = await forgetRest(host)
     records.forget(host.id)
+    return leftInKeychain
   }
 
   function acceptTunnel(channel: Channel, { address }: { address: string }): Promise<void> {

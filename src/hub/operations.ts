@@ -102,15 +102,13 @@ export function hubOffers({ store, fleet, queue, runs, membership, secrets, info
       if (unserved) {
         const given = force ? [] : await unfinishedRunsOf(unserved)
         if (given.length > 0) throw failure('host.busy', { host: unserved.name, runs: given.length })
-        await membership.forgetUnserved(unserved)
-        return { removed: unserved.id }
+        return { removed: unserved.id, leftInKeychain: await membership.forgetUnserved(unserved) }
       }
       const host = fleet.find(ref)
       if (isLocal(host)) throw failure('host.local_stays')
       const live = force ? 0 : await liveRunsOf(host)
       if (live > 0) throw failure('host.busy', { host: host.name, runs: live })
-      await membership.forget(host)
-      return { removed: host.id }
+      return { removed: host.id, leftInKeychain: await membership.forget(host) }
     }),
 
     implement(enrollNode, (input) => membership.enroll(input)),

@@ -18,8 +18,8 @@ export interface Secrets {
   holder(host: string): Promise<SecretHolder>
   /** Durable when it resolves; takes the place of the former one. */
   save(host: string, secret: string): Promise<SecretHolder>
-  /** Removing what is not there is no error. */
-  remove(host: string): Promise<void>
+  /** Removing what is not there is no error. Null, or why the keychain's entry stays where it is. */
+  remove(host: string): Promise<string | null>
 }
 
 export interface SecretsOf {
@@ -68,17 +68,12 @@ export function openSecrets({ dir, log, keychain = systemKeychain() }: SecretsOf
     return 'keychain'
   }
 
-  async function remove(host: string): Promise<void> {
-    if ((await holder(host)) === 'keychain') {
-      await keychain.remove(host).catch((error: unknown) => {
-        log.warn(
-          { host, reason: describe(error) },
-          "the keychain's entry of a removed host could not be removed: delete it there",
-        )
-      })
-    }
+  async function remove(host: string): Promise<string | null> {
+    const left = (await holder(host)) === 'keychain' ? await keychain.remove(host).then(() => null, describe) : null
     await rm(secretFile(host), { force: true })
     await rm(noteFile(host), { force: true })
+    if (left !== null) log.warn({ host, reason: left }, "the keychain's entry of a removed host could not be removed")
+    return left
   }
 
   return { read, holder, save, remove }

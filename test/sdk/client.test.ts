@@ -82,7 +82,7 @@ test('input arrives as it was given, from the path, the query and the body', asy
       }),
       implement(removeHost, async (input) => {
         seen.push(input)
-        return { removed: input.host }
+        return { removed: input.host, leftInKeychain: null }
       }),
       implement(submitRun, async (input) => {
         seen.push(input.spec)

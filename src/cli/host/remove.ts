@@ -18,7 +18,12 @@ export const removeHost: Action<{ readonly force?: true }, [string]> = async (te
     if (await agreed(terminal, `${printable(error.message)} Remove it all the same? [y/N] `)) return remove(true)
     throw error
   })
+  if (answer.leftInKeychain !== null) terminal.say(leftSentence(answer.removed, answer.leftInKeychain))
   return { json: answer, text: `removed: ${answer.removed}` }
+}
+
+function leftSentence(id: string, problem: string): string {
+  return `Its token is still in the keychain, which could not be asked (${printable(problem)}): delete the entry ${id} of the service muster there.`
 }
 
 async function agreed({ stdin, err }: Pick<Terminal, 'stdin' | 'err'>, question: string): Promise<boolean> {

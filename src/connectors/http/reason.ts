@@ -30,6 +30,8 @@ export function offlineReason(error: MusterError, host: string): string {
     case 'operation.unknown':
     case 'http.method':
       return 'version: it does not serve the API that this hub asks by; compare `muster --version` on both'
+    case 'secret.keychain':
+      return `${error.message} ${error.hint}`.replace(/\.$/, '')
     case 'hub.loop':
       return 'loop: the URL leads back to this hub'
     default:
