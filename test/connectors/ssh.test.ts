@@ -3,6 +3,7 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -150,6 +151,20 @@ describe.skipIf(!hasProgram('sshd') || !hasProgram('ssh'))('a host reached by ss
     expect(await processes(home, 'ssh')).toEqual([])
   })
 
+  it('is reached by address, port and key as they are given, past a configuration that says otherwise', async () => {
+    await using home = await makeHome()
+    await using far = await makeHome()
+    await using hub = await serveHub(home)
+    const elsewhere = `Host ${sshd.address}\n  Port 9\n  StrictHostKeyChecking yes\n`
+    const { config } = await configure(home, [elsewhere], [sshd.known])
+    const { host } = await addHost(hub, 'box', `${userInfo().username}@${sshd.address}`, [
+      ...['--port', `${sshd.port}`, '--identity', sshd.identity],
+      ...['--ssh-config', config, '--remote-command', remote(far)],
+    ])
+    expect(host).toMatchObject({ label: `ssh:${userInfo().username}@${sshd.address}:${sshd.port}`, probe: { answered: true } })
+    expect((await muster(home.path, ['exec', 'box', '--', 'echo', 'there'])).stdout).toBe('there\n')
+  })
+
   it('is joined past whatever its shell prints first', async () => {
     await using home = await makeHome()
     await using far = await makeHome()
@@ -167,15 +182,18 @@ describe.skipIf(!hasProgram('sshd') || !hasProgram('ssh'))('a host reached by ss
     let home: Home
     let hub: ServedHub
     let silent: Sshd
+    let asking: Sshd
     beforeAll(async () => {
       home = await makeHome()
       hub = await serveHub(home)
       silent = await openSshd({ address: '127.0.0.4' })
       await silent.stop()
+      asking = await openSshd({ address: '127.0.0.5', passwordOnly: true })
     })
     afterAll(async () => {
       await hub[Symbol.asyncDispose]()
       await silent[Symbol.asyncDispose]()
+      await asking[Symbol.asyncDispose]()
       await home[Symbol.asyncDispose]()
     })
 
@@ -194,6 +212,11 @@ describe.skipIf(!hasProgram('sshd') || !hasProgram('ssh'))('a host reached by ss
         'a key that is refused',
         (sshd) => ({ entry: sshd.entry('box').replace(/IdentityFile .*/, `IdentityFile ${silent.identity}`) }),
         /box did not let the hub in by ssh: .*Permission denied \(publickey\)/,
+      ],
+      [
+        'an account that wants a password, for which nobody is asked',
+        () => ({ entry: asking.entry('box'), known: asking.known }),
+        /box did not let the hub in by ssh: .*Permission denied \(password\).*types none: give its account a key/,
       ],
       [
         'a server that is not there',

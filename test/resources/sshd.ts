@@ -36,8 +36,15 @@ function findSshd(): string | undefined {
   return folders.map((folder) => join(folder, 'sshd')).find((file) => existsSync(file))
 }
 
-/** `forced`: a line for the shell there, in which "$SSH_ORIGINAL_COMMAND" is what the client asked for. */
-export async function openSshd({ address = '127.0.0.1', forced }: { address?: string; forced?: string } = {}): Promise<Sshd> {
+interface SshdOptions {
+  readonly address?: string
+  /** A line for the shell there, in which "$SSH_ORIGINAL_COMMAND" is what the client asked for. */
+  readonly forced?: string
+  /** It takes passwords and no keys. */
+  readonly passwordOnly?: true
+}
+
+export async function openSshd({ address = '127.0.0.1', forced, passwordOnly }: SshdOptions = {}): Promise<Sshd> {
   const program = findSshd()
   if (program === undefined) throw new Error('there is no sshd')
   await using opened = new AsyncDisposableStack()
@@ -47,7 +54,7 @@ export async function openSshd({ address = '127.0.0.1', forced }: { address?: st
   for (const key of ['host', 'user']) await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(dir, key)])
   // Where the server separates its privileges; Debian makes it as its service starts.
   if (process.getuid?.() === 0) await mkdir('/run/sshd', { recursive: true, mode: 0o755 })
-  await writeFile(join(dir, 'sshd_config'), serverConfig({ dir, address, port, forced }))
+  await writeFile(join(dir, 'sshd_config'), serverConfig({ dir, address, port, forced, passwordOnly }))
   const known = `[${address}]:${port} ${await readFile(join(dir, 'host.pub'), 'utf8')}`
 
   let server: { pid: number; stop: () => Promise<void> } | undefined
@@ -103,16 +110,24 @@ export async function openSshd({ address = '127.0.0.1', forced }: { address?: st
   }
 }
 
-function serverConfig(of: { dir: string; address: string; port: number; forced: string | undefined }): string {
+interface ServerConfig extends Pick<SshdOptions, 'address'> {
+  readonly dir: string
+  readonly port: number
+  readonly forced: string | undefined
+  readonly passwordOnly: true | undefined
+}
+
+function serverConfig(of: ServerConfig): string {
   return [
     `Port ${of.port}`,
     `ListenAddress ${of.address}`,
     `HostKey ${of.dir}/host`,
     `AuthorizedKeysFile ${of.dir}/user.pub`,
     'PidFile none',
-    'PasswordAuthentication no',
+    `PasswordAuthentication ${of.passwordOnly ? 'yes' : 'no'}`,
+    `PubkeyAuthentication ${of.passwordOnly ? 'no' : 'yes'}`,
     'KbdInteractiveAuthentication no',
-    'PermitRootLogin prohibit-password',
+    `PermitRootLogin ${of.passwordOnly ? 'yes' : 'prohibit-password'}`,
     'UsePAM no',
     // Its directory is a temporary one, which the server would not trust.
     'StrictModes no',
