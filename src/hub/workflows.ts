@@ -4,7 +4,6 @@
 import type { Executor } from '../connectors/table.ts'
 import { failure } from '../contract/errors.ts'
 import { localHost } from '../contract/names.ts'
-import { readOutput } from '../contract/output.ts'
 import { cancelRun, getRun, isTerminal, RunSpec } from '../contract/run.ts'
 import { untilStored } from '../store/until-stored.ts'
 import { checkWorkflow } from '../workflow/check.ts'
@@ -14,10 +13,10 @@ import { resolveInputs } from '../workflow/inputs.ts'
 import type { Fleet } from './fleet.ts'
 import type { HostDoor } from './host-door.ts'
 import type { Queue } from './queue.ts'
+import { unitResult } from './unit-result.ts'
 
-/** How long a unit waits for a host that is offline before it fails: a node that restarts or dials again is back by then. */
+/** How long a unit waits for a host that is offline, before it begins or for what it wrote, before it fails: a node that restarts or dials again is back by then. */
 const unitExpiresInMs = 120_000
-const stdoutForStepsBytes = 64 * 1024
 
 /** Refuses a workflow that cannot run, before it is queued. Throws `workflow.invalid`, `workflow.input`. */
 export function checkWorkflowSpec(spec: RunSpec): void {
@@ -74,12 +73,7 @@ function dispatcher(
     },
     async finished({ run, host }, signal) {
       await queue.ended(run, signal)
-      const caller = door.caller(fleet.find(host))
-      const ended = await caller.call(getRun, { run }, { signal })
-      const bytes: Uint8Array[] = []
-      const head = caller.bytes(readOutput, { run, stream: 'stdout', limit: stdoutForStepsBytes, follow: true }, { signal })
-      for await (const chunk of head) bytes.push(chunk)
-      return { run: ended, stdout: Buffer.concat(bytes).toString('utf8') }
+      return unitResult({ caller: door.caller(fleet.find(host)), run, host, signal, waitMs: unitExpiresInMs })
     },
     async cancel({ run, host }) {
       const caller = door.caller(fleet.find(host))
