@@ -21,7 +21,11 @@ export function globalsLast(options: readonly Option[]): Option[] {
 export function readGlobals(argv: readonly string[]): GlobalOptions {
   const end = argv.indexOf('--')
   const ours = end === -1 ? argv : argv.slice(0, end)
-  const at = ours.lastIndexOf('--output')
-  const file = at === -1 ? ours.findLast((one) => one.startsWith('--output='))?.slice('--output='.length) : ours[at + 1]
+  const files = ours.flatMap((one, at) => {
+    if (one.startsWith('--output=')) return [one.slice('--output='.length)]
+    return one === '--output' ? [ours[at + 1]] : []
+  })
+  // Of two files neither is the one that was meant.
+  const file = files.length === 1 ? files[0] : undefined
   return { ...(ours.includes('--json') && { json: true }), ...(file && !file.startsWith('-') && { output: file }) }
 }

@@ -254,7 +254,7 @@ export const catalogue = {
 
   'policy.denied': entry(403, exitCode.refused, false,
     (p: { host: string; family: string }) => `Host ${p.host} does not allow its hub "${p.family}".`,
-    (p) => `On that machine, start the node with \`--allow ${p.family}\`.`),
+    (p) => `On that machine, start the node with \`--allow ${p.family}\`; where it is joined by ssh, name ${p.family} in node/policy.toml.`),
 
   'host.untrusted': entry(403, exitCode.refused, false,
     (p: { host: string; id: string; family: string }) => `This hub's record of ${p.host} does not trust ${p.host} with "${p.family}".`,
@@ -378,7 +378,7 @@ export const catalogue = {
     (p) => `Wait for it with \`muster run logs -f ${p.run}\`; \`muster host show ${p.host}\` says whether the host can be reached.`),
   'file.unreadable': entry(400, exitCode.environment, false,
     (p: { file: string; problem: string }) => `${p.file} cannot be read: ${p.problem}.`,
-    () => 'Check the path and its permissions.'),
+    () => 'Check the path, its permissions and what is written there.'),
   'file.unwritable': entry(400, exitCode.environment, false,
     (p: { file: string; problem: string }) => `${p.file} cannot be written: ${p.problem}.`,
     () => 'Name a file in a directory that exists and that you may write to.'),

@@ -1,7 +1,7 @@
 // The hub as a process: in the background, in the foreground, killed, reached with a token.
 
 import { readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { identify } from '../../src/host/process-identity.ts'
 import { testHome } from './muster.ts'
@@ -34,6 +34,14 @@ test('start, status, start again, stop, stop again', async () => {
   })
   expect(await identify(status.pid)).toBeUndefined()
   expect(await home.muster(['hub', 'stop'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^No hub is running/) })
+})
+
+test('a home that is named relative to here is this one, also for the hub in the background', async () => {
+  await using home = await testHome()
+  const here = { cwd: dirname(home.dir), env: { MUSTER_HOME: basename(home.dir) } }
+  expect(await home.muster(['hub', 'start', ...bind], here)).toMatchObject({ code: 0, stderr: '' })
+  expect((await home.muster(['hub', 'status'])).code).toBe(0)
+  await expect(stat(join(home.dir, basename(home.dir)))).rejects.toMatchObject({ code: 'ENOENT' })
 })
 
 test('what a home holds is for its owner alone', async () => {

@@ -55,6 +55,8 @@ async function spawnHub(
     // By the environment, since a database's URL may hold a password.
     env: {
       ...env,
+      // The child stands elsewhere, where a relative home would be another.
+      MUSTER_HOME: home.dir,
       ...(label !== undefined && { MUSTER_HUB_LABEL: label }),
       ...(storeUrl !== undefined && { MUSTER_STORE: storeUrl }),
     },

@@ -3,9 +3,10 @@
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parse } from 'smol-toml'
+import { parse, TomlError } from 'smol-toml'
 import { z } from 'zod'
-import { failure } from '../../contract/errors.ts'
+import { failure, MusterError } from '../../contract/errors.ts'
+import { describeFileProblem } from '../../contract/file-problem.ts'
 import { describeIssue } from '../../contract/implementation.ts'
 import { families, type HostPolicy } from '../../host/policy.ts'
 
@@ -20,7 +21,9 @@ export async function readPolicy(home: string): Promise<HostPolicy> {
     throw failure('file.unreadable', { file, problem: parsed.error.issues.map(describeIssue).join('; ') })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { allow: 'everything' }
-    if ((error as Error).name === 'MusterError') throw error
-    throw failure('file.unreadable', { file, problem: String((error as Error).message.split('\n')[0]) }, { cause: error })
+    if (error instanceof MusterError) throw error
+    const problem =
+      error instanceof TomlError ? `line ${error.line}, column ${error.column}: not TOML` : describeFileProblem(error)
+    throw failure('file.unreadable', { file, problem }, { cause: error })
   }
 }

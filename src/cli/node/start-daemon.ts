@@ -70,7 +70,8 @@ async function spawnDaemon({ env }: Terminal, home: Home, dir: string): Promise<
     cwd: home.dir,
     // It says on stdout why it ended, and nothing before.
     stdio: ['ignore', 'pipe', log.fd],
-    env,
+    // It stands elsewhere, where a relative home would be another.
+    env: { ...env, MUSTER_HOME: home.dir },
   })
   let why: MusterError | undefined
   void reasonOf(child).then((reason) => {
