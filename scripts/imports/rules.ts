@@ -40,8 +40,8 @@ function ourImportProblems(file: string, target: string): string[] {
   return [`${file} imports ${target}, but src/${from}/ may import ${allowed} (scripts/imports/layers.ts).`]
 }
 
-/** The lists of carriers: the hub's side, the host's side, the command line's. */
-const carrierTables = ['src/connectors/table.ts', 'src/connectors/links.ts', 'src/connectors/flags.ts']
+/** The lists of carriers: the hub's side, the host's side, the registry's, the command line's. */
+const carrierTables = ['table', 'links', 'config', 'flags'].map((list) => `src/connectors/${list}.ts`)
 
 /** A carrier's folder is named by those and by itself, so that a new carrier touches nothing else. */
 function carrierProblem(file: string, target: string): string | undefined {

@@ -4,8 +4,8 @@
 import type { Caller } from '../contract/caller.ts'
 import { asMusterError, failure } from '../contract/errors.ts'
 import { readOutput } from '../contract/output.ts'
-import { getRun, type Run } from '../contract/run.ts'
 import { pause } from '../contract/pause.ts'
+import { getRun, type Run } from '../contract/run.ts'
 
 /** Enough for the steps that follow. */
 const stdoutBytes = 64 * 1024

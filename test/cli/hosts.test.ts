@@ -94,7 +94,9 @@ test('without a probe nobody is asked', async () => {
 test('a host behind a bucket gets its id on standard output, and the whole command for its machine on standard error', async () => {
   const added = await home.muster(['host', 'add', 'nightly', '--bucket', `file://${far.dir}`, '--prefix', 'box'])
   expect(added).toMatchObject({ code: 0, stdout: expect.stringMatching(/^host_[0-9A-Z]{26}\n$/) })
-  expect(added.stderr).toMatch(/\n {2}echo mpull_\w+ \| muster node pull --bucket file:\/\/\S+ --prefix box --allow runs --token-stdin\n$/)
+  expect(added.stderr).toMatch(
+    /\n {2}echo mpull_\w+ \| muster node pull --bucket file:\/\/\S+ --prefix box --allow runs --token-stdin\n$/,
+  )
   const unusable = await home.muster(['host', 'add', 'nowhere', '--bucket', `file://${far.dir}/absent`])
   expect(unusable.stderr).toMatch(/nowhere was added, but does not answer: The bucket .* cannot be used: /)
   for (const name of ['nightly', 'nowhere']) await remove(name)
