@@ -20,7 +20,7 @@ import type { BucketConfig } from './config.ts'
 import { unseal } from './envelope.ts'
 import { type Inbox, openInbox } from './inbox.ts'
 import { isIntroduced, joinKeyOf } from './join-token.ts'
-import { askKey, beatKey, jobKey, newsPrefix, parseKey, segmentKey } from './keys.ts'
+import { askKey, beatKey, jobKey, type NamedKey, newsPrefix, parseKey, segmentKey } from './keys.ts'
 import { BeatMessage, largestObjectBytes, SegmentMessage } from './messages.ts'
 import type { Objects } from './objects.ts'
 import { openObjects } from './open-objects.ts'
@@ -105,7 +105,8 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
     return message && { message, body: sealed.body }
   }
 
-  async function readNews({ objects, inbox }: Opened): Promise<boolean> {
+  async function readNews(opened: Opened): Promise<boolean> {
+    const { objects, inbox } = opened
     const segments = new Map<string, { least: number; most: number }>()
     let isNews = false
     for await (const { key, tag, size } of objects.list(newsPrefix)) {
@@ -124,7 +125,7 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
       // Put again by a worker that was killed, after it had been taken in.
       for (let number = least; number < next && number <= most; number++) await objects.delete(segmentKey(worker, number))
       for (let number = next; number <= most; number++) {
-        if (!(await takeIn({ objects, inbox }, worker, number))) break
+        if (!(await takeIn(opened, worker, number))) break
         isNews = true
       }
     }
@@ -148,7 +149,7 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
   }
 
   /** Whether the segment was there, and a worker's. */
-  async function takeIn({ objects, inbox }: Pick<Opened, 'objects' | 'inbox'>, worker: string, number: number): Promise<boolean> {
+  async function takeIn({ objects, inbox, requests }: Opened, worker: string, number: number): Promise<boolean> {
     const key = segmentKey(worker, number)
     const bytes = await objects.get(key, largestObjectBytes)
     const found = bytes && readWorker(key, bytes, worker, SegmentMessage)
@@ -156,37 +157,56 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
       if (bytes) log.warn({ host: context.name, key }, 'an object in the bucket is not what its worker has signed; passed over')
       return false
     }
-    const fenced = await fencedOut(objects, found.message)
-    await inbox.takeIn(
-      worker,
-      found.message,
-      found.body,
-      (run, fence) => !fenced.has(`${run}~${fence}`) && isNewest(inbox, run, fence),
-    )
-    for (const { to, error, value } of found.message.answers) {
-      const named = parseKey(to)
-      if (error && named?.kind === 'job') inbox.state.refused[named.run] = error
+    const held = await claimsHeld({ objects, inbox }, worker, found.message)
+    const answers = []
+    for (const answer of found.message.answers) {
+      const named = parseKey(answer.to)
+      if (!(await mayAnswer({ objects, requests }, worker, named))) continue
+      answers.push({ ...answer, named })
+      // Recorded together with the segment.
+      if (answer.error && named?.kind === 'job') inbox.state.refused[named.run] = answer.error
+    }
+    await inbox.takeIn(worker, found.message, found.body, (run, fence) => held.has(`${run}~${fence}`))
+    for (const { to, named, error, value } of answers) {
       // What nobody waits for any more was carried out all the same.
       if (named?.kind === 'ask') await objects.delete(to)
       settle(to, error ? new MusterError(error) : undefined, value)
     }
     for (const { run } of found.message.events)
       if (inbox.state.runs[run]?.run) settle(jobKey(run), undefined, inbox.state.runs[run]?.run)
-    await inbox.save()
     await objects.delete(key)
     return true
   }
 
-  const isNewest = (inbox: Inbox, run: string, fence: number) => fence >= (inbox.state.runs[run]?.fence ?? 0)
-
-  /** The claims under which this segment speaks that have been given to others. */
-  async function fencedOut(objects: Objects, { events, outputs }: SegmentMessage): Promise<Set<string>> {
+  /** The claims under which this segment speaks, as far as they are this worker's and nobody has a later one. */
+  async function claimsHeld(
+    { objects, inbox }: Pick<Opened, 'objects' | 'inbox'>,
+    worker: string,
+    { events, outputs }: SegmentMessage,
+  ): Promise<Set<string>> {
     const spoken = new Map([...events, ...outputs].map(({ run, fence }) => [`${run}~${fence}`, { run, fence }]))
-    const lost = new Set<string>()
+    const held = new Set<string>()
     for (const [address, { run, fence }] of spoken) {
-      if ((await currentClaim(objects, trust, run, fence + 1)).claim) lost.add(address)
+      const known = inbox.state.runs[run]
+      if (known && fence < known.fence) continue
+      // Whose this fence is does not change: it is looked up once.
+      const isKnown = known?.fence === fence && known.worker === worker
+      const { claim } = await currentClaim(objects, trust, run, isKnown ? fence + 1 : fence)
+      if (isKnown ? !claim : claim?.worker === worker && claim.fence === fence) held.add(address)
     }
-    return lost
+    return held
+  }
+
+  /** A worker answers for runs that are its own, or nobody's. */
+  async function mayAnswer(
+    { objects, requests }: Pick<Opened, 'objects' | 'requests'>,
+    worker: string,
+    to: NamedKey | undefined,
+  ): Promise<boolean> {
+    const run = to?.kind === 'job' ? to.run : to?.kind === 'ask' ? await requests.runOfAsk(to.id) : undefined
+    if (run === undefined) return false
+    const { claim } = await currentClaim(objects, trust, run)
+    return !claim || claim.worker === worker
   }
 
   /** Runs that are over: nobody may begin them again, and what is told whole needs no object any more. */

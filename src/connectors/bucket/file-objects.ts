@@ -3,7 +3,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { link, mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
+import { type FileHandle, link, mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { failure } from '../../contract/errors.ts'
@@ -77,7 +77,7 @@ export function fileObjects(url: string, prefix: string): Objects {
         const file = await open(await fileOf(key), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
         try {
           const { size } = await file.stat().then((found) => (found.isFile() ? found : { size: Infinity }))
-          return size > maxBytes ? undefined : await file.readFile()
+          return size > maxBytes ? undefined : await readUpTo(file, size)
         } finally {
           await file.close()
         }
@@ -101,6 +101,14 @@ export function fileObjects(url: string, prefix: string): Objects {
       }
     },
   }
+}
+
+/** Not to the end: somebody may make it longer all the while. */
+async function readUpTo(file: FileHandle, size: number): Promise<Uint8Array> {
+  const bytes = Buffer.alloc(size)
+  let at = 0
+  for (let come = -1; at < size && come !== 0; at += come) come = (await file.read(bytes, at, size - at, at)).bytesRead
+  return bytes.subarray(0, at)
 }
 
 async function listBelow(dir: string, name: string): Promise<Listed[]> {

@@ -7,7 +7,7 @@ import type { Identity } from '../../wire/identity.ts'
 import { seal, unseal } from './envelope.ts'
 import type { Inbox } from './inbox.ts'
 import { askKey, claimKey, doneKey, jobKey, parseKey, queuePrefix } from './keys.ts'
-import { type AskMessage, clockSlackMs, JobMessage, largestObjectBytes, validMs } from './messages.ts'
+import { AskMessage, clockSlackMs, JobMessage, largestObjectBytes, validMs } from './messages.ts'
 import type { Objects } from './objects.ts'
 
 export interface Requests {
@@ -15,6 +15,8 @@ export interface Requests {
   putJob(run: string, input: unknown): Promise<void>
   /** The id by which it is answered. */
   putAsk(ask: Pick<AskMessage, 'run' | 'operation' | 'input'>, body?: Uint8Array): Promise<string>
+  /** Undefined when it is answered already, or is none of the hub's. */
+  runOfAsk(id: string): Promise<string | undefined>
   /** Nobody may begin these any more. What is over whole is deleted as well. */
   end(runs: readonly { run: string; fence: number; whole: boolean }[]): Promise<void>
   /** Nobody may begin this any more, and who looks for its job finds none. Who has claimed it before may have begun it. */
@@ -43,11 +45,18 @@ export function openRequests(of: { objects: Objects; identity: Identity; host: s
     signedAtMs.set(run, now)
   }
 
-  async function resign(run: string): Promise<void> {
-    const key = jobKey(run)
+  /** What this hub itself has signed for this key. */
+  async function readOwn<T>(
+    key: string,
+    schema: { safeParse(value: unknown): { data?: T | undefined } },
+  ): Promise<T | undefined> {
     const bytes = await objects.get(key, largestObjectBytes)
     const sealed = bytes && unseal({ host, key }, bytes)
-    const job = sealed?.by === identity.publicKey ? JobMessage.safeParse(sealed.header).data : undefined
+    return sealed?.by === identity.publicKey ? schema.safeParse(sealed.header).data : undefined
+  }
+
+  async function resign(run: string): Promise<void> {
+    const job = await readOwn(jobKey(run), JobMessage)
     if (job) await signJob(run, job.input)
   }
 
@@ -93,6 +102,7 @@ export function openRequests(of: { objects: Objects; identity: Identity; host: s
       await put(askKey(id), { type: 'ask', run, operation, input, validUntil: Date.now() + validMs }, body && [body])
       return id
     },
+    runOfAsk: async (id) => (await readOwn(askKey(id), AskMessage))?.run,
     async end(runs) {
       await callOver(runs.map(({ run }) => run))
       for (const { run, fence, whole } of runs) if (whole) await deleteJob(run, fence)

@@ -21,7 +21,6 @@ export type JoinedBucket = z.output<typeof JoinedBucket>
 const Kept = z.object({
   /** How often a worker was started on this home: the upper part of its beats' counts. */
   life: z.int().nonnegative(),
-  doneVersion: z.int().nonnegative(),
   held: z.record(
     z.string(),
     z.object({
@@ -34,9 +33,14 @@ const Kept = z.object({
   ),
 })
 
+/** The newest list of runs that are over: one that is gone from the bucket is known all the same. */
+const Done = z.object({ version: z.int().nonnegative(), runs: z.record(z.string(), z.int()) })
+type Done = z.output<typeof Done>
+
 export interface WorkerHome {
   readonly life: number
-  doneVersion: number
+  readonly done: Done
+  keepDone(done: Done): Promise<void>
   readonly held: Map<string, Held>
   save(): Promise<void>
   /** The newest segment that was made, put or not. */
@@ -62,18 +66,25 @@ export async function openWorkerHome(dir: string): Promise<WorkerHome> {
   const segments = join(dir, 'segments')
   await mkdir(segments, { recursive: true, mode: 0o700 })
   const file = join(dir, 'worker.json')
-  const kept = Kept.safeParse(await readJson(file)).data ?? { life: 0, doneVersion: 0, held: {} }
+  const kept = Kept.safeParse(await readJson(file)).data ?? { life: 0, held: {} }
   const held = new Map<string, Held>(Object.entries(kept.held))
   const made = (await names(segments)).filter((name) => /^\d+$/.test(name)).map(Number)
   const newestNumber = made.length === 0 ? undefined : Math.max(...made)
+  const doneFile = join(dir, 'done.json')
+  let done = Done.safeParse(await readJson(doneFile)).data ?? { version: 0, runs: {} }
   let saving: Promise<void> = Promise.resolve()
   const home: WorkerHome = {
     life: kept.life + 1,
-    doneVersion: kept.doneVersion,
+    get done() {
+      return done
+    },
+    async keepDone({ version, runs }) {
+      await writeWhole(doneFile, JSON.stringify({ version, runs }))
+      done = { version, runs }
+    },
     held,
     save() {
-      const write = () =>
-        writeWhole(file, JSON.stringify({ life: home.life, doneVersion: home.doneVersion, held: Object.fromEntries(held) }))
+      const write = () => writeWhole(file, JSON.stringify({ life: home.life, held: Object.fromEntries(held) }))
       saving = saving.then(write, write)
       return saving
     },

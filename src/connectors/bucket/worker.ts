@@ -62,7 +62,6 @@ export async function work(of: WorkerOf): Promise<void> {
   const hearing = new Set<string>()
   const hearingOf = new Map<string, Promise<void>>()
   let hears: Promise<void> = Promise.resolve()
-  let over: Readonly<Record<string, number>> = {}
   let doneTag: string | undefined
   let beats = 0
 
@@ -96,10 +95,8 @@ export async function work(of: WorkerOf): Promise<void> {
     const message = (await readHub(doneKey, DoneMessage))?.message
     doneTag = done.tag
     // An older list, put back by somebody, would open what is over.
-    if (!message || message.version < home.doneVersion) return
-    over = message.runs
-    home.doneVersion = message.version
-    await home.save()
+    if (!message || message.version < home.done.version) return
+    await home.keepDone(message)
   }
 
   async function carryAll(found: Found): Promise<void> {
@@ -173,7 +170,9 @@ export async function work(of: WorkerOf): Promise<void> {
   async function jobInput(run: string): Promise<unknown> {
     const job = (await readHub(jobKey(run), JobMessage))?.message
     const input =
-      job?.run === run && isValid(job.validUntil) && !(run in over) ? startRun.input.safeParse(job.input).data : undefined
+      job?.run === run && isValid(job.validUntil) && !(run in home.done.runs)
+        ? startRun.input.safeParse(job.input).data
+        : undefined
     return input?.run === run ? input : undefined
   }
 
@@ -182,7 +181,7 @@ export async function work(of: WorkerOf): Promise<void> {
     let taken = false
     for (const [run, listed] of [...found.jobs].sort(([a], [b]) => (a < b ? -1 : 1))) {
       if (signal.aborted) return taken
-      if (home.held.has(run) || run in over) continue
+      if (home.held.has(run) || run in home.done.runs) continue
       const vacancy = await claims.vacancy(run, found.claims.get(run)?.mark, performance.now())
       if (!vacancy || carried.size >= of.concurrency) continue
       // It was this worker's and was lost: its remains here are no new start.
