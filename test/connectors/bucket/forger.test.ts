@@ -2,14 +2,18 @@
 
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdir, readdir, readFile, rename, symlink, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { expect, test } from 'vitest'
 import { seal } from '../../../src/connectors/bucket/envelope.ts'
+import { introduce, parseJoinToken } from '../../../src/connectors/bucket/join-token.ts'
 import { askKey, beatKey, claimKey, doneKey, jobKey, segmentKey } from '../../../src/connectors/bucket/keys.ts'
-import { showHost } from '../../../src/contract/host.ts'
-import { getRun, listRuns } from '../../../src/contract/run.ts'
-import { temporaryIdentity } from '../../../src/wire/identity.ts'
+import { failure } from '../../../src/contract/errors.ts'
+import { submitRun } from '../../../src/contract/fleet.ts'
+import { addHost, showHost } from '../../../src/contract/host.ts'
+import { getRun, listRuns, pauseRun, resumeRun } from '../../../src/contract/run.ts'
+import { loadIdentity, temporaryIdentity } from '../../../src/wire/identity.ts'
 import { makeHome, until } from '../../resources/muster.ts'
 import { hostName, openBucketHub } from './fixture.ts'
 
@@ -53,6 +57,27 @@ test('who may write objects and has no key achieves nothing', { timeout: 180_000
     put(jobKey('altered'), ofHonest.toString().replaceAll(honest.id, 'altered').replace('marks/honest', 'marks/altered')),
   )
   await tries("a job moved to another run's name", () => put(jobKey('moved'), ofHonest))
+  await tries('a job that the hub has signed for another of its hosts', async () => {
+    const elsewhere = join(box.path, 'elsewhere')
+    await mkdir(elsewhere)
+    const connector = { kind: 'bucket', bucket: pathToFileURL(elsewhere).href }
+    await bucket.hub.own.hub.call(addHost, { name: 'another', connector, probe: false })
+    const spec = { kind: 'command' as const, argv: mark('another') }
+    const { id } = await bucket.hub.client.hub.call(submitRun, { host: 'another', spec, queue: true })
+    const ofAnother = await until('its job lies there', () => readFile(join(elsewhere, jobKey(id))).catch(() => undefined))
+    await put(jobKey(id), ofAnother)
+  })
+  const hub = await loadIdentity(join(bucket.hub.home, 'hub', 'key'))
+  const signed = (key: string, message: unknown) => seal(place(key), { identity: hub }, message)
+  await tries('a job that the hub has signed long ago', () =>
+    put(jobKey('stale'), signed(jobKey('stale'), job('stale', Date.now() - 1_000))),
+  )
+  await tries('a job that says to be good for ever', () =>
+    put(jobKey('endless'), signed(jobKey('endless'), job('endless', Date.now() + 365 * 24 * 3600_000))),
+  )
+  await tries('a job whose input is of another run', () =>
+    put(jobKey('outer'), signed(jobKey('outer'), { ...job('inner'), run: 'outer' })),
+  )
   await tries('a job without a signature', () => put(jobKey('bare'), JSON.stringify(job('bare'))))
   await tries('a job that is no text', () => put(jobKey('binary'), Buffer.alloc(1000, 255)))
   await tries('a giant job', () => put(jobKey('giant'), Buffer.alloc(64 * 1024 * 1024, '{')))
@@ -89,7 +114,11 @@ test('who may write objects and has no key achieves nothing', { timeout: 180_000
   const workerId = (await readdir(join(bucket.dir, 'up')))[0] as string
   await until('its objects are deleted', async () => ((await readdir(fileOf('q/job'))).includes(honest.id) ? undefined : true))
 
-  const long = await bucket.submit(['/bin/sh', '-c', `while [ ! -e ${marks}/go ]; do sleep 0.1; done; echo to the end`])
+  const long = await bucket.submit([
+    '/bin/sh',
+    '-c',
+    `while [ ! -e ${marks}/go ]; do rm ${marks}/tick && echo tick; sleep 0.1; done 2>/dev/null; echo to the end`,
+  ])
   await until('it runs', async () => {
     const { state } = await bucket.hub.client.host(hostName).call(getRun, { run: long.id })
     return state === 'running' ? true : undefined
@@ -102,6 +131,34 @@ test('who may write objects and has no key achieves nothing', { timeout: 180_000
     input: { run: long.id, graceMs: 0 },
     validUntil: tomorrow(),
   }
+  const asked = bucket.hub.client.host(hostName)
+  const claim = await readFile(fileOf(claimKey(long.id, 1)))
+  await tries('a pause that the hub had asked for, put back', async () => {
+    worker.child.kill('SIGSTOP')
+    const paused = asked.call(pauseRun, { run: long.id })
+    const lying = () => readdir(fileOf('q/ask')).catch(() => [])
+    const key = await until('the ask lies there', async () =>
+      (await lying())[0] ? askKey((await lying())[0] as string) : undefined,
+    )
+    const bytes = await readFile(fileOf(key))
+    worker.child.kill('SIGCONT')
+    await paused
+    await asked.call(resumeRun, { run: long.id })
+    await put(key, bytes)
+  })
+  await tries('a segment that was read, put back as it was, under the next number, and with another body', async () => {
+    process.kill(bucket.hub.process.pid, 'SIGSTOP')
+    await writeFile(join(marks, 'tick'), '')
+    const told = async () => (await readdir(fileOf(`up/${workerId}`))).filter((name) => name !== 'beat').at(-1)
+    const number = Number(await until('it is told', told))
+    const bytes = await readFile(fileOf(segmentKey(workerId, number)))
+    process.kill(bucket.hub.process.pid, 'SIGCONT')
+    await until('it is read', async () => ((await told()) === undefined ? true : undefined))
+    await put(segmentKey(workerId, number), bytes)
+    await put(segmentKey(workerId, number + 1), bytes)
+    await put(segmentKey(workerId, number + 2), bytes.toString('latin1').replace('tick', 'tock'))
+  })
+  await tries('an older state of a claim, put back', () => put(claimKey(long.id, 1), claim))
   await tries('a cancel of their own', () => put(askKey(id), forge(askKey(id), cancel)))
   await tries('a job that is over, put back', () => put(jobKey(honest.id), ofHonest))
   await tries('the end of a run, told by nobody', async () => {
@@ -143,7 +200,7 @@ test('who may write objects and has no key achieves nothing', { timeout: 180_000
   }
   await writeFile(join(marks, 'go'), '')
   expect(await bucket.endOf(long.id)).toMatchObject({ state: 'succeeded' })
-  expect(await bucket.output(long.id)).toBe('to the end\n')
+  expect(await bucket.output(long.id)).toBe('tick\nto the end\n')
 
   await using fresh = await makeHome()
   const newcomer = bucket.worker(fresh.path)
@@ -152,8 +209,18 @@ test('who may write objects and has no key achieves nothing', { timeout: 180_000
   expect(await bucket.endOf((await bucket.submit(mark('fourth'))).id)).toMatchObject({ state: 'succeeded' })
   tried.push('a job that is over, put before a worker that has never seen it')
 
-  await worker.kill()
   await newcomer.kill()
+  await rm(fileOf(doneKey))
+  await put(jobKey(honest.id), ofHonest)
+  const again = bucket.worker(fresh.path)
+  await until('it looks again', async () => (again.log().includes('Looking') ? true : undefined), again)
+  await put(doneKey, signed(doneKey, { type: 'done', version: 1, runs: {} }))
+  await put(jobKey(honest.id), ofHonest)
+  expect(await bucket.endOf((await bucket.submit(mark('fifth'))).id)).toMatchObject({ state: 'succeeded' })
+  tried.push('a job that is over, before a worker that starts anew, the list of what is over deleted, or an old one put back')
+
+  await worker.kill()
+  await again.kill()
   await until('the host is away', async () => {
     const { status } = await bucket.hub.own.hub.call(showHost, { host: hostName })
     return status === 'offline' ? true : undefined
@@ -168,10 +235,51 @@ test('who may write objects and has no key achieves nothing', { timeout: 180_000
   expect((await bucket.hub.own.hub.call(showHost, { host: hostName })).status).toBe('offline')
 
   const { runs } = await bucket.hub.client.host(hostName).call(listRuns, {})
-  expect(runs.map(({ state }) => state)).toEqual(['succeeded', 'succeeded', 'succeeded', 'succeeded', 'succeeded'])
-  expect((await readdir(marks)).sort()).toEqual(['fourth', 'go', 'honest', 'second', 'third'])
+  expect(runs.map(({ state }) => state)).toEqual(Array.from({ length: 6 }, () => 'succeeded'))
+  expect((await readdir(marks)).sort()).toEqual(['fifth', 'fourth', 'go', 'honest', 'second', 'third'])
   expect(await readFile(join(marks, 'honest'), 'utf8')).toBe('x\n')
   console.log(`a forger tried, in vain: ${tried.join('; ')}`)
+})
+
+test('a worker that was let in tells nothing of what another one carries', { timeout: 120_000 }, async () => {
+  await using bucket = await openBucketHub()
+  await using box = await makeHome()
+  bucket.worker(box.path)
+  const go = join(box.path, 'go')
+  const long = await bucket.submit(['/bin/sh', '-c', `while [ ! -e ${go} ]; do sleep 0.1; done; echo to the end`])
+  const asked = bucket.hub.client.host(hostName)
+  await until('it runs', async () => ((await asked.call(getRun, { run: long.id })).state === 'running' ? true : undefined))
+
+  const identity = temporaryIdentity()
+  const { introduction } = introduce(parseJoinToken(bucket.token), identity.publicKey)
+  const tell = async (number: number, fence: number) => {
+    const at = new Date().toISOString()
+    const key = segmentKey(identity.fingerprint, number)
+    const message = {
+      type: 'segment',
+      number,
+      events: [
+        { run: long.id, fence, event: { type: 'accepted', seq: 1, at, kind: 'command', title: 'theirs', parent: null } },
+        { run: long.id, fence, event: { type: 'state', seq: 2, at, state: 'failed' } },
+      ],
+      outputs: [{ run: long.id, fence, after: 0, chunks: 0, bytes: 0, whole: true }],
+      answers: [{ to: jobKey(long.id), error: failure('run.unknown', { run: long.id }).toValue() }],
+      told: {},
+    }
+    await mkdir(dirname(join(bucket.dir, key)), { recursive: true })
+    await writeFile(join(bucket.dir, `${key}.new`), seal({ host: bucket.hostId, key }, { identity, introduction }, message))
+    await rename(join(bucket.dir, `${key}.new`), join(bucket.dir, key))
+    await until('the hub has read it', async () =>
+      (await readdir(join(bucket.dir, dirname(key)))).includes(basename(key)) ? undefined : true,
+    )
+  }
+  // Under the claim of the other, and under one that nobody has made.
+  await tell(1, 1)
+  await tell(2, 9)
+  expect(await asked.call(getRun, { run: long.id })).toMatchObject({ state: 'running' })
+  await writeFile(go, '')
+  expect(await bucket.endOf(long.id)).toMatchObject({ state: 'succeeded' })
+  expect(await bucket.output(long.id)).toBe('to the end\n')
 })
 
 /** As anybody can read it. */

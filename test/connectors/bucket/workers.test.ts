@@ -45,6 +45,26 @@ test('a run goes into the bucket and its events and output come out; nothing of 
   })
 })
 
+test('of a hundred runs that have ended and are read the bucket keeps a sign of life and the list of what is over', async () => {
+  await using bucket = await openBucketHub()
+  await using box = await makeHome()
+  bucket.worker(box.path, ['--concurrency', '16'])
+  await untilStatus(bucket, 'online')
+  const runs = await Promise.all(Array.from({ length: 100 }, (_, n) => bucket.submit(['/bin/sh', '-c', `echo ${n}; sleep 0.2`])))
+  const cancelled = await bucket.submit(['sleep', '600'])
+  await bucket.hub.client.host(hostName).call(cancelRun, { run: cancelled.id, graceMs: 0 })
+  for (const [n, run] of runs.entries()) {
+    expect(await bucket.endOf(run.id)).toMatchObject({ state: 'succeeded' })
+    expect(await bucket.output(run.id)).toBe(`${n}\n`)
+  }
+  const left = await until('it is empty but for them', async () => {
+    const names = await objectsIn(bucket.dir)
+    return names.length <= 2 ? names : undefined
+  })
+  console.log(`keys in the bucket after ${runs.length + 1} runs have ended and were read: ${left.length} (${left.join(', ')})`)
+  expect(left.sort()).toEqual(['beat', 'done'])
+})
+
 test('worker and hub are killed again and again: each event and each byte arrives once, and the command ran once', async () => {
   await using bucket = await openBucketHub()
   await using box = await makeHome()
