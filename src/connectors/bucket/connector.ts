@@ -185,16 +185,16 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
     { events, outputs }: SegmentMessage,
   ): Promise<Set<string>> {
     const spoken = new Map([...events, ...outputs].map(({ run, fence }) => [`${run}~${fence}`, { run, fence }]))
-    const held = new Set<string>()
-    for (const [address, { run, fence }] of spoken) {
+    const isHeld = async (run: string, fence: number) => {
       const known = inbox.state.runs[run]
-      if (known && fence < known.fence) continue
+      if (known && fence < known.fence) return false
       // Whose this fence is does not change: it is looked up once.
       const isKnown = known?.fence === fence && known.worker === worker
       const { claim } = await currentClaim(objects, trust, run, isKnown ? fence + 1 : fence)
-      if (isKnown ? !claim : claim?.worker === worker && claim.fence === fence) held.add(address)
+      return isKnown ? !claim : claim?.worker === worker && claim.fence === fence
     }
-    return held
+    const held = [...spoken].map(async ([address, { run, fence }]) => ((await isHeld(run, fence)) ? address : undefined))
+    return new Set((await Promise.all(held)).filter((address) => address !== undefined))
   }
 
   /** A worker answers for runs that are its own, or nobody's. */

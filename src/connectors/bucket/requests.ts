@@ -105,7 +105,7 @@ export function openRequests(of: { objects: Objects; identity: Identity; host: s
     runOfAsk: async (id) => (await readOwn(askKey(id), AskMessage))?.run,
     async end(runs) {
       await callOver(runs.map(({ run }) => run))
-      for (const { run, fence, whole } of runs) if (whole) await deleteJob(run, fence)
+      await Promise.all(runs.filter(({ whole }) => whole).map(({ run, fence }) => deleteJob(run, fence)))
     },
     async withdraw(run) {
       await callOver([run])

@@ -118,12 +118,12 @@ export async function work(of: WorkerOf): Promise<void> {
     if (await knows(run)) await host.call(cancelRun, { run }).catch((error) => logged(error, 'a lost run could not be cancelled'))
   }
 
-  /** Resolves when its host has accepted the run, or it cannot be. */
-  async function carry(run: string, held: Held): Promise<void> {
+  /** Resolves when its host has accepted the run, or it cannot be. `job` is what it is to be, where that was read just now. */
+  async function carry(run: string, held: Held, job?: unknown): Promise<void> {
     const begun = Promise.withResolvers<void>()
     const ending = new AbortController()
     carried.set(run, ending)
-    const work = carryToEnd(run, held, AbortSignal.any([ending.signal, signal]), begun.resolve)
+    const work = carryToEnd(run, held, { job, until: AbortSignal.any([ending.signal, signal]), begun: begun.resolve })
       .catch((error) => {
         if (!ending.signal.aborted && !signal.aborted) logged(error, 'a run could not be carried on; trying again')
       })
@@ -137,9 +137,13 @@ export async function work(of: WorkerOf): Promise<void> {
     await begun.promise
   }
 
-  async function carryToEnd(run: string, held: Held, until: AbortSignal, begun: () => void): Promise<void> {
-    const isKnown = await knows(run)
-    const input = isKnown ? undefined : await jobInput(run)
+  async function carryToEnd(
+    run: string,
+    held: Held,
+    { job, until, begun }: { job: unknown; until: AbortSignal; begun: () => void },
+  ): Promise<void> {
+    const isKnown = job === undefined && (await knows(run))
+    const input = isKnown ? undefined : (job ?? (await jobInput(run)))
     if (!isKnown && input === undefined) return await letGo(run, held)
     if (await carryRun({ run, fence: held.fence, input, begun }, host, news, until))
       log.info({ run }, 'a run has ended and is told of')
@@ -190,7 +194,9 @@ export async function work(of: WorkerOf): Promise<void> {
       const held = await claims.take(run, vacancy)
       if (!held) continue
       claims.forget(run)
-      if (!(await knows(run)) && (await jobInput(run)) === undefined) {
+      const isKnown = await knows(run)
+      const input = isKnown ? undefined : await jobInput(run)
+      if (!isKnown && input === undefined) {
         passed.set(listed.key, listed.tag)
         await claims.drop(run, held)
         continue
@@ -199,7 +205,7 @@ export async function work(of: WorkerOf): Promise<void> {
       await home.save()
       log.info({ run, fence: held.fence }, 'a run was claimed')
       // Begun in the order of submission.
-      await carry(run, held)
+      await carry(run, held, input)
       taken = true
     }
     return taken
