@@ -187,9 +187,9 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
     const spoken = new Map([...events, ...outputs].map(({ run, fence }) => [`${run}~${fence}`, { run, fence }]))
     const isHeld = async (run: string, fence: number) => {
       const known = inbox.state.runs[run]
-      if (known && fence < known.fence) return false
-      // Whose this fence is does not change: it is looked up once.
+      // Whose this fence is does not change: it is looked up once, and who makes its claim anew is too late.
       const isKnown = known?.fence === fence && known.worker === worker
+      if (known && !isKnown && fence <= known.fence) return false
       const { claim } = await currentClaim(objects, trust, run, isKnown ? fence + 1 : fence)
       return isKnown ? !claim : claim?.worker === worker && claim.fence === fence
     }

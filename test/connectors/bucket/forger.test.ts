@@ -252,6 +252,12 @@ test('a worker that was let in tells nothing of what another one carries', { tim
 
   const identity = temporaryIdentity()
   const { introduction } = introduce(parseJoinToken(bucket.token), identity.publicKey)
+  const put = async (key: string, message: unknown) => {
+    const file = join(bucket.dir, key)
+    await mkdir(dirname(file), { recursive: true })
+    await writeFile(`${file}.new`, seal({ host: bucket.hostId, key }, { identity, introduction }, message))
+    await rename(`${file}.new`, file)
+  }
   const tell = async (number: number, fence: number) => {
     const at = new Date().toISOString()
     const key = segmentKey(identity.fingerprint, number)
@@ -266,16 +272,17 @@ test('a worker that was let in tells nothing of what another one carries', { tim
       answers: [{ to: jobKey(long.id), error: failure('run.unknown', { run: long.id }).toValue() }],
       told: {},
     }
-    await mkdir(dirname(join(bucket.dir, key)), { recursive: true })
-    await writeFile(join(bucket.dir, `${key}.new`), seal({ host: bucket.hostId, key }, { identity, introduction }, message))
-    await rename(join(bucket.dir, `${key}.new`), join(bucket.dir, key))
+    await put(key, message)
     await until('the hub has read it', async () =>
       (await readdir(join(bucket.dir, dirname(key)))).includes(basename(key)) ? undefined : true,
     )
   }
-  // Under the claim of the other, and under one that nobody has made.
+  // Under the claim of the other, under its own in the place of that, and under one that nobody has made.
   await tell(1, 1)
-  await tell(2, 9)
+  const theirs = { type: 'claim', run: long.id, fence: 1, nonce: '0', renewal: 0, leaseMs: 60_000, ended: false, asked: [] }
+  await put(claimKey(long.id, 1), theirs)
+  await tell(2, 1)
+  await tell(3, 9)
   expect(await asked.call(getRun, { run: long.id })).toMatchObject({ state: 'running' })
   await writeFile(go, '')
   expect(await bucket.endOf(long.id)).toMatchObject({ state: 'succeeded' })

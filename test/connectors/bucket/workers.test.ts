@@ -2,6 +2,7 @@
 
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { followEvents, type RunEvent } from '../../../src/contract/event.ts'
 import { showHost } from '../../../src/contract/host.ts'
@@ -10,6 +11,9 @@ import { endProcessesOf, makeHome } from '../../resources/home.ts'
 import { until } from '../../resources/muster.ts'
 import { s3Credentials, startS3 } from '../../resources/s3-server.ts'
 import { type BucketHub, hostName, leaseMs, lookEveryMs, openBucketHub } from './fixture.ts'
+
+/** What a busy machine may add to a look. */
+const busyMs = 3_000
 
 async function eventsOf({ hub }: BucketHub, run: string): Promise<RunEvent[]> {
   const events: RunEvent[] = []
@@ -88,29 +92,44 @@ test('worker and hub are killed again and again: each event and each byte arrive
 
 test('when a machine is gone another takes its run over within the lease and a look, and only that one is told of', async () => {
   await using bucket = await openBucketHub()
-  await using one = await makeHome()
-  await using other = await makeHome()
-  const first = bucket.worker(one.path)
+  await using opened = new AsyncDisposableStack()
+  const machine = async () => {
+    const home = opened.use(await makeHome())
+    return { home: home.path, worker: bucket.worker(home.path) }
+  }
+  const claimed = (run: string, { log }: { log(): string }) =>
+    log()
+      .split('\n')
+      .some((line) => line.includes('a run was claimed') && line.includes(run))
+  let machines = [await machine(), await machine()]
   await untilStatus(bucket, 'online')
-  const run = await bucket.submit(['/bin/sh', '-c', 'echo begun; sleep 600'])
-  await until('the first has told of it', async () => {
-    const { state } = await bucket.hub.client.host(hostName).call(getRun, { run: run.id })
-    return state === 'running' ? true : undefined
-  })
-  const second = bucket.worker(other.path)
-  await until('the second looks', async () => (second.log().includes('Looking') ? true : undefined), second)
-  await first.kill()
-  await endProcessesOf(one.path)
-  const goneAt = performance.now()
-  await until('the second claims it', async () => (second.log().includes('a run was claimed') ? true : undefined), second)
-  const tookMs = Math.round(performance.now() - goneAt)
-  console.log(`taken over ${tookMs} ms after its machine was gone; lease ${leaseMs} ms, a look each ${lookEveryMs} ms`)
-  await bucket.hub.client.host(hostName).call(cancelRun, { run: run.id, graceMs: 0 })
-  expect(await bucket.endOf(run.id)).toMatchObject({ state: 'cancelled' })
-  expect(await bucket.output(run.id)).toBe('begun\n')
-  const events = await eventsOf(bucket, run.id)
-  expect(events.map(({ seq }) => seq)).toEqual(events.map((_, i) => i + 1))
-  expect(tookMs).toBeLessThan(leaseMs + lookEveryMs + 3_000)
+  const tookMs: number[] = []
+  for (let round = 0; round < 4; round++) {
+    const run = await bucket.submit(['/bin/sh', '-c', 'echo begun; sleep 600'])
+    await until('one of them has told of it', async () => {
+      const { state } = await bucket.hub.client.host(hostName).call(getRun, { run: run.id })
+      return state === 'running' ? true : undefined
+    })
+    const others = machines.filter(({ worker }) => !claimed(run.id, worker))
+    const [holder] = machines.filter(({ worker }) => claimed(run.id, worker))
+    const [other] = others
+    if (!holder || !other) throw new Error('one of the two must hold it')
+    // Wherever it is between two renewals.
+    await sleep(Math.random() * leaseMs)
+    await holder.worker.kill()
+    await endProcessesOf(holder.home)
+    const goneAt = performance.now()
+    await until('the other claims it', async () => (claimed(run.id, other.worker) ? true : undefined), other.worker)
+    tookMs.push(Math.round(performance.now() - goneAt))
+    await bucket.hub.client.host(hostName).call(cancelRun, { run: run.id, graceMs: 0 })
+    expect(await bucket.endOf(run.id)).toMatchObject({ state: 'cancelled' })
+    expect(await bucket.output(run.id)).toBe('begun\n')
+    const events = await eventsOf(bucket, run.id)
+    expect(events.map(({ seq }) => seq)).toEqual(events.map((_, i) => i + 1))
+    machines = [...others, await machine()]
+  }
+  console.log(`taken over ${tookMs.join(', ')} ms after its machine was gone; lease ${leaseMs} ms, a look each ${lookEveryMs} ms`)
+  for (const ms of tookMs) expect(ms).toBeLessThan(leaseMs + lookEveryMs + busyMs)
 })
 
 test('what was asked while nobody looked is done by a worker that comes once and ends', async () => {
