@@ -7,6 +7,8 @@ export type Crashpoint =
   | 'start.after-answer'
   | 'accept.after-commit'
   | 'spawn.after-spawn'
+  | 'artifact.after-copy'
+  | 'artifacts.before-end'
 
 /** Ends this process as `kill -9` would, if it was told to die here. */
 export function crashpoint(name: Crashpoint): void {

@@ -2,6 +2,7 @@
 // so the host that writes them and the hub that mirrors them cannot disagree.
 
 import { z } from 'zod'
+import { ArtifactKept, ArtifactRefused } from './artifact.ts'
 import { failure } from './errors.ts'
 import { Flag, RunId, Time } from './names.ts'
 import { operation } from './operation.ts'
@@ -55,13 +56,24 @@ const StepEnded = z.object({
 })
 
 /** The part of an event that says what happened; number and time are added by the log that takes it. */
-export const EventBody = z.discriminatedUnion('type', [Accepted, StateChanged, StepStarted, UnitStarted, UnitEnded, StepEnded])
+export const EventBody = z.discriminatedUnion('type', [
+  Accepted,
+  StateChanged,
+  ArtifactKept,
+  ArtifactRefused,
+  StepStarted,
+  UnitStarted,
+  UnitEnded,
+  StepEnded,
+])
 export type EventBody = z.output<typeof EventBody>
 
 const Numbered = { seq: z.int().positive(), at: Time }
 export const RunEvent = z.discriminatedUnion('type', [
   Accepted.extend(Numbered),
   StateChanged.extend(Numbered),
+  ArtifactKept.extend(Numbered),
+  ArtifactRefused.extend(Numbered),
   StepStarted.extend(Numbered),
   UnitStarted.extend(Numbered),
   UnitEnded.extend(Numbered),

@@ -1,5 +1,6 @@
 // The whole contract as two lists. A host answers hostOperations; a hub answers hubOperations, and hostOperations for each host.
 
+import { listArtifacts, readArtifact } from './artifact.ts'
 import { followEvents, followJournal } from './event.ts'
 import { findRun, getHubInfo, listFleetRuns, submitRun } from './fleet.ts'
 import {
@@ -35,6 +36,8 @@ export const hostOperations: readonly Operation[] = [
   readOutput,
   followLog,
   feedOutput,
+  listArtifacts,
+  readArtifact,
   applyProc,
   stopProc,
   getProc,

@@ -2,6 +2,7 @@
 // The table `runStates` is the only place that knows which state may follow which; host, mirror and dispatch all use it.
 
 import { z } from 'zod'
+import { ArtifactGlob, artifactLimits } from './artifact.ts'
 import { Flag, HostRef, listOf, RunId, Time } from './names.ts'
 import { operation } from './operation.ts'
 import { RunKind } from './run-kind.ts'
@@ -70,6 +71,12 @@ const CommandSpec = z.strictObject({
     .default({})
     .meta({ description: 'Variables given to the command, on top of the few that it inherits (docs/security.md).' }),
   stdin: z.enum(['none', 'open']).default('none').meta({ description: '`open` keeps standard input open for run.stdin.' }),
+  // Without a default: a spec that names none is the same spec, to the letter, as for a host that knows of none.
+  artifacts: z
+    .array(ArtifactGlob)
+    .max(artifactLimits.globs)
+    .optional()
+    .meta({ description: 'Files to keep with the run once the command has ended, however it ended.' }),
   timeoutMs: z
     .int()
     .min(1)

@@ -4,7 +4,10 @@ import { homedir } from 'node:os'
 import type { Logger } from 'pino'
 import { crashpoint } from '../contract/crashpoint.ts'
 import { hasCode } from '../contract/errors.ts'
+import type { EventBody } from '../contract/event.ts'
 import type { CommandSpec } from '../contract/run.ts'
+import { artifactsDir } from '../store/artifacts.ts'
+import { collectArtifacts } from './artifacts/collect.ts'
 import { endingOf, lostEnding } from './ending.ts'
 import { environmentFor } from './environment.ts'
 import type { SpawnRequest } from './keeper/protocol.ts'
@@ -18,6 +21,8 @@ export interface Carrying {
   /** Where its output is. */
   readonly dir: string
   readonly processes: Processes
+  /** Aborted when this host closes. */
+  readonly closing: AbortSignal
   readonly log: Logger
 }
 
@@ -25,15 +30,16 @@ export interface Carrying {
 export async function carryCommand(
   live: LiveRun,
   spec: CommandSpec,
-  { host, dir, processes, log }: Carrying,
+  carrying: Carrying,
   onProcess: (process: Process) => void,
 ): Promise<void> {
+  const { host, processes, log } = carrying
   const request = spawnRequestFor(live.id, spec, host)
   // Only what was accepted and no more may be started: a run that was once running has had its process.
   const found = live.run.state === 'starting' ? await tryStart(request, live, processes) : await find(request, processes)
   if (!found) return
   if (found.found === 'none') return live.end(lostEnding(live.id, noOutput))
-  if (found.found === 'ended') return report(live, found.ended, dir)
+  if (found.found === 'ended') return report(live, spec, found.ended, carrying)
   crashpoint('spawn.after-spawn')
   onProcess(found.process)
   const { identity, startedAt } = found.process
@@ -48,7 +54,7 @@ export async function carryCommand(
         over: live.over,
       }),
   )
-  await report(live, await found.process.ended, dir)
+  await report(live, spec, await found.process.ended, carrying)
 }
 
 /** A process that is held up heeds SIGTERM only once it goes on. */
@@ -79,8 +85,34 @@ async function tryStart(request: SpawnRequest, live: LiveRun, processes: Process
   }
 }
 
-/** `dir`: where its output is. */
-async function report(live: LiveRun, ended: Ended, dir: string): Promise<void> {
-  if (ended.how === 'gone') return live.end(lostEnding(live.id, ended.output))
-  await live.end(endingOf(live.id, ended.record, dir), { startedAt: ended.record.startedAt, endedAt: ended.record.endedAt })
+async function report(live: LiveRun, spec: CommandSpec, ended: Ended, carrying: Carrying): Promise<void> {
+  live.processEnded()
+  const ran = ended.how === 'gone' || !ended.record.notStarted
+  const artifacts = ran ? await collected(live, spec, carrying) : []
+  if (ended.how === 'gone') return live.end(lostEnding(live.id, ended.output), undefined, artifacts)
+  const { startedAt, endedAt } = ended.record
+  await live.end(endingOf(live.id, ended.record, carrying.dir), { startedAt, endedAt }, artifacts)
+}
+
+/** What it leaves behind, kept. A run that is asked to stop only now gives up the rest of it. */
+async function collected(
+  live: LiveRun,
+  { artifacts: globs = [], cwd }: CommandSpec,
+  { dir, closing }: Carrying,
+): Promise<EventBody[]> {
+  if (globs.length === 0) return []
+  const stopped = new AbortController()
+  if (live.run.state !== 'stopping') live.onStop(() => stopped.abort())
+  const { kept, refused } = await collectArtifacts({
+    globs,
+    cwd: cwd ?? homedir(),
+    dir: artifactsDir(dir),
+    stopped: stopped.signal,
+    closing,
+  })
+  crashpoint('artifacts.before-end')
+  return [
+    ...kept.map((one) => ({ type: 'artifact.kept' as const, ...one })),
+    ...refused.map((one) => ({ type: 'artifact.refused' as const, ...one })),
+  ]
 }

@@ -27,8 +27,13 @@ export interface LiveRun {
   pause(): Promise<Run>
   /** Lets it go on, likewise. */
   resume(): Promise<Run>
-  /** Ends it. Once; the alarms are off afterwards. `times`: when it really began and ended, where that is known. */
-  end(ending: Ending, times?: Times): Promise<void>
+  /** Its process has ended, and the run soon will: nothing is left to hold up, and its time counts no more. */
+  processEnded(): void
+  /**
+   * Ends it. Once; the alarms are off afterwards. `times`: when it really began and ended, where that is known. `before`: what else is
+   * told with its end, in the same commit.
+   */
+  end(ending: Ending, times?: Times, before?: readonly EventBody[]): Promise<void>
   /** Sets who carries out a stop; told at once if one was asked for already. */
   onStop(carryOut: (graceMs: number) => void): void
   /** Sets who holds it up and lets it go on; told at once if it is paused. Without one it cannot be paused. */
@@ -149,10 +154,16 @@ export function followRun(
         armTimeout(spec.timeoutMs - (ageMs ?? ageByClock()))
       }),
     emit: (body) => inTurn(() => append([body])),
-    end: (ending, times) =>
+    processEnded() {
+      hold = undefined
+      letGo()
+    },
+    end: (ending, times, before = []) =>
       inTurn(async () => {
         if (isTerminal(run.state)) return
-        await append(endingEvents(run, settle(id, spec, request?.reason, ending), times))
+        const events = endingEvents(run, settle(id, spec, request?.reason, ending), times)
+        const told = before.map((body): Happened => ({ ...body, ...(times && { at: times.endedAt }) }))
+        await append([...events.slice(0, -1), ...told, ...events.slice(-1)])
         letGo()
         over.abort()
       }),

@@ -102,9 +102,8 @@ export function openRuns({ host, home, log, processes, executors, logger }: Runs
   async function carryOut(following: LiveRun): Promise<void> {
     const { id, spec } = following
     if (spec.kind === 'command') {
-      return carryCommand(following, spec, { host, dir: home.runDir(id), processes, log: logger }, (process) =>
-        stdins.get(id)?.resolve(process),
-      )
+      const carrying = { host, dir: home.runDir(id), processes, closing: closing.signal, log: logger }
+      return carryCommand(following, spec, carrying, (process) => stdins.get(id)?.resolve(process))
     }
     const executor = executors[spec.kind]
     // Accepted when this host had a worker for it: it waits for the host to be opened with one again.

@@ -1,6 +1,7 @@
 // What a host can be asked, answered by this hub: live over the host's link, or from the mirror where the link may be away.
 // A run that still waits in the queue is answered from its job. Hosts call themselves `local`; here they get their names.
 
+import { listArtifacts, readArtifact } from '../contract/artifact.ts'
 import type { Caller, CallOptions } from '../contract/caller.ts'
 import { direct } from '../contract/direct.ts'
 import { failure, hasCode } from '../contract/errors.ts'
@@ -22,13 +23,25 @@ import { type AboutOneRun, runOfJob, waitingRunOperations } from './waiting-run.
 const callDeadlineMs = 11 * 60_000
 const readableDeadlineMs = 5_000
 
-const readings = new Set<Operation>([getRun, listRuns, followEvents, followJournal, readOutput, followLog, feedOutput])
+const readings = new Set<Operation>([
+  getRun,
+  listRuns,
+  followEvents,
+  followJournal,
+  readOutput,
+  followLog,
+  feedOutput,
+  listArtifacts,
+  readArtifact,
+])
 const aboutOneRun = new Set<Operation>([
   getRun,
   followEvents,
   readOutput,
   followLog,
   feedOutput,
+  listArtifacts,
+  readArtifact,
   cancelRun,
   pauseRun,
   resumeRun,

@@ -1,5 +1,6 @@
 // The mirror: the hub's copy of the runs of hosts whose link may be away. Events come in by the journal (follow.ts); output is
-// copied here, chunk by chunk, each run resuming after the last chunk that it has. Readers see only the copy.
+// copied here, chunk by chunk, each run resuming after the last chunk that it has, and after its end its artifacts. Readers see only
+// the copy.
 
 import { join } from 'node:path'
 import type { Logger } from 'pino'
@@ -15,6 +16,7 @@ import { readingOperations } from '../store/readings.ts'
 import { makeRunBells, type RunBells } from '../store/run-bells.ts'
 import { closeOutputGap, getRun, outputGaps } from '../store/runs.ts'
 import type { Store } from '../store/store.ts'
+import { copyArtifacts } from './artifact-copy.ts'
 import { batches } from './batches.ts'
 import { letGo, makeTurns } from './turns.ts'
 
@@ -26,11 +28,11 @@ const mostInAWrite = 1024 * 1024
 export interface Mirror extends AsyncDisposable {
   /** The reading operations of one host, answered from the copy. */
   readings(host: string): Implementation
-  /** A link is up: goes on with every run whose output is not here whole. */
+  /** A link is up: goes on with every run whose output and artifacts are not here whole. */
   resume(host: string, caller: Caller, signal: AbortSignal): void
   /** Resolves once the copy has this run; rejects with the signal's reason. */
   holds(host: string, run: string, signal: AbortSignal): Promise<void>
-  /** The copy has new events of a run: wakes its readers, and copies its output. */
+  /** The copy has new events of a run: wakes its readers, and copies its output, and at its end its artifacts. */
   note(host: string, run: Run, caller: Caller, signal: AbortSignal): void
 }
 
@@ -74,6 +76,9 @@ export function openMirror({ dir, store, log, copiesAtOnce = Infinity }: MirrorO
         if (copied !== letGo) return
       } catch (error) {
         if (signal.aborted) return
+        // Asked for over and over it would be the same, and cost as much as it is large: it waits for the next link.
+        if (hasCode(error, 'artifact.damaged') || hasCode(error, 'artifact.unknown'))
+          return log.error({ host, run, error: error.toValue() }, 'an artifact could not be copied')
         log.warn({ host, run, error: asMusterError(error).toValue() }, 'output could not be copied; trying again')
         await pause(againMs, signal)
         againMs = Math.min(2 * againMs, lastAgainMs)
@@ -97,7 +102,22 @@ export function openMirror({ dir, store, log, copiesAtOnce = Infinity }: MirrorO
     } finally {
       await appender.close()
     }
+    // The feed may end before the journal, from which the mirror knows what there is.
+    await until(host, run, signal, (found) => isTerminal(found.state))
+    await copyArtifacts({ store, host, run, dir: outputDir(host, run), caller, signal })
     await closeOutputGap(store, host, run)
+  }
+
+  /** Resolves once the copy has this run, and it is so. */
+  async function until(host: string, run: string, signal: AbortSignal, isSo: (found: Run) => boolean): Promise<void> {
+    using bell = bellsOf(host).listen(run)
+    for (;;) {
+      signal.throwIfAborted()
+      const seen = bell.rings
+      const found = await getRun(store, host, run)
+      if (found && isSo(found)) return
+      await bell.after(seen, signal)
+    }
   }
 
   return {
@@ -119,15 +139,7 @@ export function openMirror({ dir, store, log, copiesAtOnce = Infinity }: MirrorO
         (error) => log.error({ host, error: asMusterError(error).toValue() }, 'the unfinished copies could not be found'),
       )
     },
-    async holds(host, run, signal) {
-      using bell = bellsOf(host).listen(run)
-      for (;;) {
-        signal.throwIfAborted()
-        const seen = bell.rings
-        if (await getRun(store, host, run)) return
-        await bell.after(seen, signal)
-      }
-    },
+    holds: (host, run, signal) => until(host, run, signal, () => true),
     note(host, run, caller, signal) {
       bellsOf(host).ring(run)
       if (run.state === 'running' || isTerminal(run.state)) copy(host, run.id, caller, signal)

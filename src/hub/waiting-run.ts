@@ -1,6 +1,7 @@
 // A run whose job has not reached its host: answered from the job, since its host knows nothing of it.
 // Readers that follow wait here until it has begun, others find nothing yet; a job that ended in the queue has two events and no output.
 
+import { listArtifacts, readArtifact } from '../contract/artifact.ts'
 import { failure } from '../contract/errors.ts'
 import { followEvents, type RunEvent } from '../contract/event.ts'
 import { type Bound, type Implementation, implement, implementation } from '../contract/implementation.ts'
@@ -17,6 +18,8 @@ export interface AboutOneRun {
   readonly follow?: boolean
 }
 
+const asksOnce = new Set<Operation>([getRun, pauseRun, resumeRun, listArtifacts, readArtifact])
+
 /** What answers for a run that is still the queue's, or that ended there. Undefined when its host is the one to ask. */
 export async function waitingRunOperations(
   { host, queue }: { host: FleetHost; queue: Queue },
@@ -30,8 +33,7 @@ export async function waitingRunOperations(
     const cancelled = await queue.cancelWaiting(run)
     if (cancelled) return implementation(implement(cancelRun, async () => runOfJob(host, cancelled)))
   }
-  const asksOnce = operation === getRun || operation === pauseRun || operation === resumeRun || follow === false
-  const job = asksOnce ? found : await queue.begun(run, signal)
+  const job = follow === false || asksOnce.has(operation) ? found : await queue.begun(run, signal)
   if (!job || hasReachedHost(job)) return undefined
   return implementation(...answersFromJob(host, job))
 }
@@ -62,6 +64,11 @@ function answersFromJob(host: FleetHost, job: Job): Bound[] {
     implement(readOutput, async function* () {}),
     implement(followLog, async function* () {}),
     implement(feedOutput, async function* () {}),
+    implement(listArtifacts, async () => ({ artifacts: [], refused: [] })),
+    // biome-ignore lint/correctness/useYield: it has nothing to give, and says so.
+    implement(readArtifact, async function* ({ run, name }) {
+      throw failure('artifact.unknown', { run, name })
+    }),
   ]
 }
 

@@ -8,6 +8,7 @@ import { followEvents, followJournal } from '../contract/event.ts'
 import { type Bound, implement } from '../contract/implementation.ts'
 import { feedOutput, followLog, type LogChunk, readOutput } from '../contract/output.ts'
 import { getRun as getRunOperation, isTerminal, listRuns as listRunsOperation, type Run } from '../contract/run.ts'
+import { artifactReadings } from './artifact-readings.ts'
 import { outputSizes } from './output/files.ts'
 import { type OutputProgress, readBytes, readChunks } from './output/read.ts'
 import { type Chunk, encodeRecord } from './output/record.ts'
@@ -53,6 +54,7 @@ export function readingOperations(readings: Readings): Bound[] {
         yield chunk.bytes
       }
     }),
+    ...artifactReadings(readings),
   ]
 }
 

@@ -230,7 +230,7 @@ export async function readJournal(store: Store, host: string, after: number, lim
   return rows.map((row) => ({ position: row.position, run: row.run, event: toEvent(row) }))
 }
 
-/** The runs of a mirrored host whose output has not been copied whole, oldest first. */
+/** The runs of a mirrored host whose output and artifacts have not been copied whole, oldest first. */
 export async function outputGaps(store: Store, host: string): Promise<string[]> {
   const rows = await store.db
     .selectFrom('run')
@@ -244,7 +244,7 @@ export async function outputGaps(store: Store, host: string): Promise<string[]> 
   return rows.map(({ id }) => id)
 }
 
-/** Notes that a mirrored run's output is here whole. The bytes are on disk before this is called. */
+/** Notes that a mirrored run's output and artifacts are here whole. The bytes are on disk before this is called. */
 export async function closeOutputGap(store: Store, host: string, id: string): Promise<void> {
   await store.write((db) =>
     db.updateTable('run').set({ output_whole: 1 }).where('host', '=', host).where('id', '=', id).execute(),

@@ -34,7 +34,7 @@ export interface RunTable {
   stdout: number
   stderr: number
   last_event: number
-  /** Mirrors only: 1 once all of its output has been copied here. */
+  /** Mirrors only: 1 once all of its output, and its artifacts, have been copied here. */
   output_whole: Generated<number>
 }
 

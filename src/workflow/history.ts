@@ -30,7 +30,7 @@ interface StepRecord extends PastStep {
 export function readHistory(events: readonly RunEvent[]): History {
   const steps = new Map<string, StepRecord>()
   for (const event of events) {
-    if (event.type === 'accepted' || event.type === 'state') continue
+    if (!('step' in event)) continue
     const step: StepRecord = steps.get(event.step) ?? { started: new Set(), ended: new Map() }
     steps.set(event.step, step)
     switch (event.type) {

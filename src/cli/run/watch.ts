@@ -61,6 +61,10 @@ function wordsOf(event: RunEvent): (string | number)[] {
       return ['accepted', event.title]
     case 'state':
       return [event.state, ...(event.exit ? [`exit ${event.exit.signal ?? event.exit.code ?? 'unknown'}`] : [])]
+    case 'artifact.kept':
+      return ['artifact', event.name, 'kept']
+    case 'artifact.refused':
+      return ['artifact', event.name, `not kept: ${event.reason}`]
     case 'step.started':
       return ['step', event.step, 'started,', event.units, event.units === 1 ? 'unit' : 'units']
     case 'unit.started':

@@ -1,6 +1,7 @@
 // One run that this worker holds: started on its host, and told of until its end. Begun again after a kill, it goes on where the last
 // segment ended.
 
+import { listArtifacts, readArtifact } from '../../contract/artifact.ts'
 import type { Caller } from '../../contract/caller.ts'
 import { asMusterError } from '../../contract/errors.ts'
 import { followEvents } from '../../contract/event.ts'
@@ -61,5 +62,29 @@ async function tellOutput(claimed: { run: string; fence: number }, host: Caller,
     await news.output(claimed, { after, chunks, bytes })
     after += chunks
   }
+  await tellArtifacts(claimed, host, news, signal)
   news.outputIsWhole(claimed, after)
+}
+
+/** After its end, by which they are kept: a feed goes on until then. Bytes that were told before are passed over. */
+async function tellArtifacts(
+  claimed: { run: string; fence: number },
+  host: Caller,
+  news: News,
+  signal: AbortSignal,
+): Promise<void> {
+  const { run } = claimed
+  const told = news.toldOf(run).artifactBytes
+  let before = 0
+  const { artifacts } = await host.call(listArtifacts, { run }, { signal })
+  for (const { name, sha256, bytes: size } of artifacts) {
+    let offset = Math.min(size, Math.max(0, told - before))
+    if (offset < size) {
+      for await (const bytes of host.bytes(readArtifact, { run, name, offset }, { signal })) {
+        await news.artifact(claimed, { sha256, offset, after: before + offset }, bytes)
+        offset += bytes.byteLength
+      }
+    }
+    before += size
+  }
 }

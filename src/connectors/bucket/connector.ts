@@ -3,6 +3,7 @@
 // Several workers may look into one bucket: to the hub they are one host, and each of its runs is with one of them.
 
 import { createHash } from 'node:crypto'
+import { readArtifact } from '../../contract/artifact.ts'
 import type { Caller, CallOptions } from '../../contract/caller.ts'
 import { deadlineOf } from '../../contract/deadline.ts'
 import { asMusterError, failure, MusterError } from '../../contract/errors.ts'
@@ -182,9 +183,9 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
   async function claimsHeld(
     { objects, inbox }: Pick<Opened, 'objects' | 'inbox'>,
     worker: string,
-    { events, outputs }: SegmentMessage,
+    { events, outputs, artifacts }: SegmentMessage,
   ): Promise<Set<string>> {
-    const spoken = new Map([...events, ...outputs].map(({ run, fence }) => [`${run}~${fence}`, { run, fence }]))
+    const spoken = new Map([...events, ...outputs, ...artifacts].map(({ run, fence }) => [`${run}~${fence}`, { run, fence }]))
     const isHeld = async (run: string, fence: number) => {
       const known = inbox.state.runs[run]
       // Whose this fence is does not change: it is looked up once, and who makes its claim anew is too late.
@@ -331,8 +332,9 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
   }
 
   async function* answerBytes(operation: Operation, input: { run: string; after?: number }, options?: CallOptions) {
-    if (operation.name !== feedOutput.name) refuse(operation)
     const { inbox } = await open()
+    if (operation.name === readArtifact.name) return yield* inbox.artifact(readArtifact.input.parse(input))
+    if (operation.name !== feedOutput.name) refuse(operation)
     yield* inbox.feed({ ...input, after: input.after ?? 0 }, streamSignal(options))
   }
 

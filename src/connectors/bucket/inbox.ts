@@ -62,6 +62,7 @@ export interface Inbox {
     input: { run: string; after: number; stdout?: number | undefined; stderr?: number | undefined },
     signal: AbortSignal,
   ): AsyncIterable<Uint8Array>
+  artifact(input: { run: string; name: string; offset: number }): AsyncIterable<Uint8Array>
   /** The journal's reader has all. */
   readonly isRead: boolean
   /** A run that its host refused, and that nobody may begin any more anyway. */
@@ -120,6 +121,7 @@ export async function openInbox(dir: string, host: string): Promise<Inbox> {
     return known
   }
 
+  const artifactFile = (run: string, sha256: string) => join(outputDir, `${state.runs[run]?.output.file}~${sha256}`)
   const isOver = (run: string) => isTerminal(state.runs[run]?.run?.state ?? 'queued')
   const isOf = (run: string, worker: string, fence: number) =>
     state.runs[run]?.worker === worker && state.runs[run]?.fence === fence
@@ -144,11 +146,13 @@ export async function openInbox(dir: string, host: string): Promise<Inbox> {
     return fresh
   }
 
-  async function* readOutput(known: KnownRun, from: number): AsyncGenerator<Buffer> {
-    const file = await open(join(outputDir, known.output.file))
+  const readOutput = ({ output }: KnownRun, from: number) => readUpTo(join(outputDir, output.file), from, output.bytes)
+
+  async function* readUpTo(path: string, from: number, end: number): AsyncGenerator<Buffer> {
+    const file = await open(path)
     try {
-      for (let at = from; at < known.output.bytes; ) {
-        const length = Math.min(readBytes, known.output.bytes - at)
+      for (let at = from; at < end; ) {
+        const length = Math.min(readBytes, end - at)
         const { bytesRead, buffer } = await file.read(Buffer.alloc(length), 0, length, at)
         if (bytesRead === 0) return
         yield buffer.subarray(0, bytesRead)
@@ -188,7 +192,14 @@ export async function openInbox(dir: string, host: string): Promise<Inbox> {
     },
     async takeIn(worker, segment, body, counts) {
       const fresh = foldEvents(worker, segment, counts)
-      let at = 0
+      let at = segment.outputs.reduce((sum, { bytes }) => sum + bytes, 0)
+      // They lie behind the output, which may say that it is whole: then they are.
+      for (const { run, fence, bytes, sha256, offset } of segment.artifacts) {
+        const piece = body.subarray(at, at + bytes)
+        at += bytes
+        if (isOf(run, worker, fence) && counts(run, fence)) await writeAt(artifactFile(run, sha256), offset, piece)
+      }
+      at = 0
       for (const { run, fence, bytes, whole } of segment.outputs) {
         const piece = body.subarray(at, at + bytes)
         at += bytes
@@ -241,6 +252,14 @@ export async function openInbox(dir: string, host: string): Promise<Inbox> {
         if (whole && at >= known.output.bytes) return
         if (at >= known.output.bytes) await untilAborted(more, signal)
       }
+    },
+    async *artifact({ run, name, offset }) {
+      const told = entries.findLast(
+        (entry) => entry.run === run && entry.event.type === 'artifact.kept' && entry.event.name === name,
+      )
+      if (told?.event.type !== 'artifact.kept') throw failure('artifact.unknown', { run, name })
+      const { sha256, bytes } = told.event
+      if (bytes > offset) yield* readUpTo(artifactFile(run, sha256), offset, bytes)
     },
     get isRead() {
       return readTo >= (entries.at(-1)?.position ?? 0)

@@ -1,6 +1,7 @@
 // What the signed objects say. Their keys are in keys.ts, their signatures in envelope.ts.
 
 import { z } from 'zod'
+import { Artifact } from '../../contract/artifact.ts'
 import { RunEvent } from '../../contract/event.ts'
 import { HostInfo } from '../../contract/host.ts'
 import { RunId } from '../../contract/names.ts'
@@ -54,18 +55,22 @@ export const BeatMessage = z.object({
 })
 export type BeatMessage = z.output<typeof BeatMessage>
 
+/** Where a piece of an artifact goes: its SHA-256, and the offset in it; `after` is how much of all artifacts comes before. */
+const ArtifactPiece = { ...Artifact.pick({ sha256: true }).shape, offset: Artifact.shape.bytes, after: Count }
+
 const Claimed = { run: RunId, fence: z.int().positive() }
 
-/** How far a run has been told of: its last event, its last chunk of output. */
-const Told = z.object({ seq: Count, chunks: Count })
+/** How far a run has been told of: its last event, its last chunk of output, the bytes of its artifacts one after the other. */
+const Told = z.object({ seq: Count, chunks: Count, artifactBytes: Count.default(0) })
 export type Told = z.output<typeof Told>
 
-/** What has happened since the segment before. The body is the chunk records of `outputs`, one after the other. */
+/** What has happened since the segment before. The body is the chunk records of `outputs`, then the pieces of `artifacts`. */
 export const SegmentMessage = z.object({
   type: z.literal('segment'),
   number: z.int().positive(),
   events: z.array(z.object({ ...Claimed, event: RunEvent })),
   outputs: z.array(z.object({ ...Claimed, after: Count, chunks: Count, bytes: Count, whole: z.boolean() })),
+  artifacts: z.array(z.object({ ...Claimed, ...ArtifactPiece, bytes: Count })).default([]),
   answers: z.array(z.object({ to: z.string(), value: z.unknown().optional(), error: ErrorValue.optional() })),
   /** For the worker itself: where each unfinished run goes on after this segment. */
   told: z.record(RunId, Told),

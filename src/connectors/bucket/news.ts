@@ -22,6 +22,7 @@ const putAgainAtMostMs = 30_000
 type Claimed = { readonly run: string; readonly fence: number }
 type Answer = SegmentMessage['answers'][number]
 type Output = SegmentMessage['outputs'][number]
+type ArtifactPiece = SegmentMessage['artifacts'][number]
 
 export interface News {
   /** Where a run goes on, by the segments made so far. */
@@ -29,7 +30,8 @@ export interface News {
   /** Resolves when there is room for more, not when it is put; so does `output`. */
   event(claimed: Claimed, event: RunEvent): Promise<void>
   output(claimed: Claimed, piece: { after: number; chunks: number; bytes: Uint8Array }): Promise<void>
-  /** There is no more output. */
+  artifact(claimed: Claimed, piece: Pick<ArtifactPiece, 'sha256' | 'offset' | 'after'>, bytes: Uint8Array): Promise<void>
+  /** There is no more output, and no more of artifacts. */
   outputIsWhole(claimed: Claimed, chunks: number): void
   answer(answer: Answer): void
   /** Drops what is not yet in a segment of a run that is another's now. */
@@ -58,17 +60,18 @@ export function openNews({ objects, home, host, worker, gatherMs, log }: NewsOf)
   const former = home.newest && newest && SegmentMessage.parse(unseal(place(home.newest.number), newest)?.header)
   let number = former?.number ?? 0
   const told = new Map<string, Told>(Object.entries(former?.told ?? {}))
-  const toldOf = (run: string): Told => told.get(run) ?? { seq: 0, chunks: 0 }
+  const toldOf = (run: string): Told => told.get(run) ?? { seq: 0, chunks: 0, artifactBytes: 0 }
 
   // Each thing to tell has a number, so that one can wait until it and all before it are put.
   let events: { at: number; event: SegmentMessage['events'][number] }[] = []
   let outputs: { at: number; output: Output; bytes: Uint8Array }[] = []
+  let artifacts: { at: number; artifact: ArtifactPiece; bytes: Uint8Array }[] = []
   let answers: { at: number; answer: Answer }[] = []
   let last = 0
   /** The lowest number in the segment that is being put. */
   let underway = home.newest ? 0 : Infinity
-  const oldest = () => Math.min(events[0]?.at ?? Infinity, outputs[0]?.at ?? Infinity, answers[0]?.at ?? Infinity)
-  const waitingBytes = () => outputs.reduce((sum, { bytes }) => sum + bytes.byteLength, 0)
+  const oldest = () => Math.min(...[events, outputs, artifacts, answers].map(([first]) => first?.at ?? Infinity))
+  const waitingBytes = () => [...outputs, ...artifacts].reduce((sum, { bytes }) => sum + bytes.byteLength, 0)
 
   async function untilRoom(): Promise<void> {
     come.ring()
@@ -79,22 +82,33 @@ export function openNews({ objects, home, host, worker, gatherMs, log }: NewsOf)
   function gather(): Buffer {
     underway = oldest()
     number++
-    const taken = { events: events.splice(0, mostEvents), answers, outputs: [] as typeof outputs }
-    answers = []
-    for (let size = 0; outputs[0] && size < mostBytes; ) {
-      size += outputs[0].bytes.byteLength
-      taken.outputs.push(outputs[0])
-      outputs = outputs.slice(1)
+    const taken = {
+      events: events.splice(0, mostEvents),
+      answers,
+      outputs: [] as typeof outputs,
+      artifacts: [] as typeof artifacts,
     }
-    for (const { event } of taken.events) told.set(event.run, { chunks: toldOf(event.run).chunks, seq: event.event.seq })
-    for (const { output } of taken.outputs)
-      told.set(output.run, { seq: toldOf(output.run).seq, chunks: output.after + output.chunks })
+    answers = []
+    // In the order in which they came: what says that there is no more must not overtake what there is.
+    for (let size = 0; size < mostBytes; ) {
+      const [output, artifact] = [outputs[0], artifacts[0]]
+      const next = artifact && artifact.at < (output?.at ?? Infinity) ? artifact : output
+      if (!next) break
+      size += next.bytes.byteLength
+      if (next === artifact) taken.artifacts.push(...artifacts.splice(0, 1))
+      else taken.outputs.push(...outputs.splice(0, 1))
+    }
+    for (const { event } of taken.events) told.set(event.run, { ...toldOf(event.run), seq: event.event.seq })
+    for (const { output } of taken.outputs) told.set(output.run, { ...toldOf(output.run), chunks: output.after + output.chunks })
+    for (const { artifact } of taken.artifacts)
+      told.set(artifact.run, { ...toldOf(artifact.run), artifactBytes: artifact.after + artifact.bytes })
     for (const run of [...told.keys()]) if (home.held.get(run)?.ended !== false) told.delete(run)
     const message: SegmentMessage = {
       type: 'segment',
       number,
       events: taken.events.map(({ event }) => event),
       outputs: taken.outputs.map(({ output }) => output),
+      artifacts: taken.artifacts.map(({ artifact }) => artifact),
       answers: taken.answers.map(({ answer }) => answer),
       told: Object.fromEntries(told),
     }
@@ -102,7 +116,7 @@ export function openNews({ objects, home, host, worker, gatherMs, log }: NewsOf)
       place(number),
       worker,
       message,
-      taken.outputs.map(({ bytes }) => bytes),
+      [...taken.outputs, ...taken.artifacts].map(({ bytes }) => bytes),
     )
   }
 
@@ -131,6 +145,10 @@ export function openNews({ objects, home, host, worker, gatherMs, log }: NewsOf)
       outputs.push({ at: ++last, output: { run, fence, after, chunks, bytes: bytes.byteLength, whole: false }, bytes })
       return untilRoom()
     },
+    artifact({ run, fence }, piece, bytes) {
+      artifacts.push({ at: ++last, artifact: { run, fence, ...piece, bytes: bytes.byteLength }, bytes })
+      return untilRoom()
+    },
     outputIsWhole({ run, fence }, chunks) {
       outputs.push({
         at: ++last,
@@ -146,6 +164,7 @@ export function openNews({ objects, home, host, worker, gatherMs, log }: NewsOf)
     drop(run) {
       events = events.filter(({ event }) => event.run !== run)
       outputs = outputs.filter(({ output }) => output.run !== run)
+      artifacts = artifacts.filter(({ artifact }) => artifact.run !== run)
       told.delete(run)
     },
     async settled(signal) {

@@ -2,6 +2,7 @@
 
 import type { CaseGroup } from '../case.ts'
 import { about } from './about.ts'
+import { artifacts, keptOverRestarts } from './artifacts.ts'
 import { away } from './away.ts'
 import { clocks } from './clocks.ts'
 import { crowd } from './crowd.ts'
@@ -28,9 +29,11 @@ export const caseGroups: readonly CaseGroup[] = [
   stdin,
   surroundings,
   crowd,
+  artifacts,
   largeOutput,
   killed,
   pausedRestarts,
+  keptOverRestarts,
   clocks,
   away,
 ]
