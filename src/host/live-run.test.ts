@@ -134,6 +134,38 @@ test('the timeout of a paused run counts on', async () => {
   live.letGo()
 })
 
+test('once its process has ended, a run neither times out nor is held up, and can still be stopped', async () => {
+  const { log, first, states } = memoryLog()
+  const live = followRun(first, spec(1000), undefined, log, silent)
+  await live.began(7)
+  live.onHold(() => Promise.resolve())
+  live.processEnded()
+  await vi.advanceTimersByTimeAsync(5000)
+  await expect(live.pause()).rejects.toMatchObject({ code: 'run.transition' })
+  expect(states()).toEqual(['running'])
+  const giveUp = vi.fn()
+  live.onStop(giveUp)
+  await live.stop('cancel', 100)
+  expect(giveUp).toHaveBeenCalledOnce()
+  live.letGo()
+})
+
+test('what is told with the end comes before it, at its time, and once', async () => {
+  const { log, first, events } = memoryLog()
+  const live = followRun(first, spec(1000), undefined, log, silent)
+  const times = { startedAt: '2026-01-01T00:00:00.000Z', endedAt: '2026-01-01T00:00:01.000Z' }
+  const refused = { type: 'artifact.refused', name: 'a', reason: 'no file matches it' } as const
+  await Promise.all([
+    live.end({ state: 'succeeded', ...seen }, times, [refused]),
+    live.end({ state: 'failed', ...seen }, times, [refused]),
+  ])
+  expect(events.slice(1).map(({ type, at }) => [type, at])).toEqual([
+    ['state', times.startedAt],
+    ['artifact.refused', times.endedAt],
+    ['state', times.endedAt],
+  ])
+})
+
 test('the timeout counts from the start, and is tried again while it cannot be written down', async () => {
   let full = true
   const { log, first, states } = memoryLog({ failing: () => full && Date.now() >= timesOutAt })

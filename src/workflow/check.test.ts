@@ -319,6 +319,15 @@ describe('a good workflow file', () => {
     ])
   })
 
+  it('keeps artifacts of its steps, with templates', () => {
+    const plan = checkWorkflow(
+      'name: x\ninputs: { n: {} }\nsteps:\n  - { id: a, for_each: [1], run: [a], artifacts: ["out/{{ item }}.{tar,log}", "{{ inputs.n }}", 7] }',
+      'f.yaml',
+    )
+    const globs = plan.steps[0]?.artifacts?.map((one) => one.text({ item: 'x', inputs: { n: '*' } }))
+    expect(globs).toEqual(['out/x.{tar,log}', '*', '7'])
+  })
+
   it('may use anchors', () => {
     const plan = checkWorkflow(
       'name: x\nsteps:\n  - { id: a, run: [a], env: &e { A: b } }\n  - { id: b, run: [a], env: *e }',

@@ -168,6 +168,7 @@ function planStep(context: StepContext, step: StepShape, defaults: DefaultsShape
             : hosts.map((_, i) => template(context, ['distribute', 'hosts', i])),
       host: step.host === undefined ? undefined : template(unit, ['host']),
       cwd: step.cwd === undefined ? undefined : template(unit, ['cwd']),
+      artifacts: step.artifacts?.map((_, i) => template(unit, ['artifacts', i])),
       maxParallel: step.max_parallel,
       timeoutMs: timeout,
     }),

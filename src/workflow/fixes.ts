@@ -39,10 +39,12 @@ export const fixes: Readonly<Record<string, string>> = {
   'steps.*.cwd': 'Write a directory as text.',
   'steps.*.env': 'Write variables and their values below it, as in `env: { LEVEL: "3" }`; a name has letters, digits and "_".',
   'steps.*.env.*': 'Write text or a number; the empty text as "".',
+  'steps.*.artifacts': 'Write at most 64 globs as a list, as in `artifacts: ["out/*.tar"]`, from the working directory on.',
+  'steps.*.artifacts.*': 'Write a glob as text, in quotes, as in "out/*.tar".',
   'steps.*.timeout': 'Write seconds, or a number with s, m, h or d: 90, "90s", "10m", "2h"; at most 30 days.',
 }
 
-const listed = new Set(['enum', 'steps', 'run', 'hosts'])
+const listed = new Set(['enum', 'steps', 'run', 'hosts', 'artifacts'])
 const named = new Set(['inputs', 'env'])
 
 /** The fix for a field, by its path. */

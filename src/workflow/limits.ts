@@ -9,6 +9,7 @@ export const limits = {
   inputBytes: 256 * 1024,
   steps: 1000,
   argv: 4096,
+  artifacts: 64,
   hosts: 1000,
   items: 10_000,
   parallel: 1000,

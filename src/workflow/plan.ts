@@ -30,6 +30,7 @@ export interface PlannedStep {
   readonly host?: Template
   readonly cwd?: Template
   readonly env: readonly (readonly [name: string, value: Template])[]
+  readonly artifacts?: readonly Template[]
   readonly maxParallel?: number
   readonly continueOnError: boolean
   readonly timeoutMs?: number

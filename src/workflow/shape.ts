@@ -86,6 +86,11 @@ export const StepShape = z
       .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), Text)
       .meta({ description: 'Variables for the command. Templates allowed in the values.' })
       .optional(),
+    artifacts: z
+      .array(Text)
+      .max(limits.artifacts)
+      .meta({ description: "Files to keep with each unit's run: globs from its working directory on. Templates allowed." })
+      .optional(),
     timeout: Duration.optional(),
   })
   .meta({ oneOf: [{ required: ['run'] }, { required: ['shell'] }] })

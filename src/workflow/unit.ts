@@ -111,7 +111,8 @@ function specOf(step: PlannedStep, scope: Scope, defaultCwd: string | undefined)
     const argv = action.kind === 'shell' ? ['/bin/sh', '-c', action.line] : action.argv.map((part, i) => text(`run[${i}]`, part))
     const env = Object.fromEntries(step.env.map(([name, template]) => [name, text(`env.${name}`, template)]))
     const cwd = step.cwd ? text('cwd', step.cwd) : defaultCwd
-    return { kind: 'command' as const, argv, env, ...(cwd !== undefined && { cwd }) }
+    const artifacts = step.artifacts?.map((part, i) => text(`artifacts[${i}]`, part))
+    return { kind: 'command' as const, argv, env, ...(cwd !== undefined && { cwd }), ...(artifacts && { artifacts }) }
   }
   const spec = { ...renderFor(step, () => field, renderAll), ...(step.timeoutMs !== undefined && { timeoutMs: step.timeoutMs }) }
   const issue = RunSpec.safeParse(spec).error?.issues[0]

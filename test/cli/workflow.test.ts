@@ -120,3 +120,28 @@ test('a unit that waits for a host that is away says so to whoever watches', asy
 test('--detach prints the id', async () => {
   expect((await home.muster(['workflow', 'run', await file('greet.yaml', greet), '--detach'])).stdout).toMatch(/^run_\w+\n$/)
 })
+
+const leaves = `
+name: Leaves
+inputs: { glob: { default: "*.txt" }, dir: {} }
+steps:
+  - id: make
+    for_each: [ann, bob]
+    cwd: "{{ inputs.dir }}"
+    env: { WHO: "{{ item }}" }
+    shell: mkdir -p "$WHO"; echo "$WHO" > "$WHO/$WHO.txt"
+    artifacts: ["{{ item }}/{{ inputs.glob }}"]
+`
+
+test("a step's artifacts are kept with its units, and a glob that leads away fails its unit", async () => {
+  const command = ['workflow', 'run', await file('leaves.yaml', leaves), '--input', `dir=${home.dir}`]
+  const ended = await home.muster([...command, '--json'])
+  expect(ended.code).toBe(0)
+  const { units } = JSON.parse(ended.stdout) as { units: { run: string }[] }
+  const kept = await Promise.all(units.map(({ run }) => home.muster(['run', 'artifacts', run, '--json'])))
+  expect(kept.map(({ stdout }) => JSON.parse(stdout).artifacts[0].name)).toEqual(['ann/ann.txt', 'bob/bob.txt'])
+
+  const away = await home.muster([...command, '--input', 'glob=../../*'])
+  expect(away.code).toBe(1)
+  expect(away.stdout + away.stderr).toContain('it leads out of the working directory by ".."')
+})

@@ -13,6 +13,7 @@ Examples:
   muster exec local -- uname -a
   tar c src | muster exec build-1 --cwd /tmp -- tar x
   muster exec web-1,web-2,db --fold -- uptime
+  muster exec build-1 --cwd src --artifact 'out/*.tar' -- make dist
 `
 
 /** What it answers for Muster's own failures: a code that commands hardly use themselves. */
@@ -28,6 +29,7 @@ export function execCommand(program: Command, perform: Perform): void {
     .addOption(repeated('--env <name[=value]>', "a variable for the command; without a value, the caller's own", variable))
     .addOption(single('--timeout <duration>', 'stop the command after this long, e.g. 10m (default 1d)', duration))
     .option('--shell', 'what follows -- is one line for /bin/sh -c')
+    .addOption(repeated('--artifact <glob>', 'keep these files of its working directory with the run; may be repeated', nonEmpty))
     .option('--queue', 'wait for a host that is offline')
     .option('--fold', 'with several hosts: show equal outputs once, when all have ended')
     .addHelpText('after', notes)

@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander'
 import { declareCommand, declareGroup } from '../declare.ts'
-import { duration, integer, nonEmpty, oneOf, repeated, single } from '../options.ts'
+import { duration, fileName, integer, nonEmpty, oneOf, repeated, single } from '../options.ts'
 import type { Perform } from '../perform.ts'
 
 const kinds = ['command', 'workflow']
@@ -29,6 +29,10 @@ export function runCommands(program: Command, perform: Perform): void {
     )
     .addHelpText('after', '\nWith --json each chunk is one line of JSON, as it comes.\n')
     .action(perform(async () => (await import('../run/logs.ts')).showLogs))
+  declareCommand(group, 'artifacts <run> [artifact]', 'the files that a run has kept: a list, or one of them to stdout')
+    .addOption(single('--into <dir>', 'save all of them, or the one that is named, below this directory', fileName))
+    .option('--force', 'with --into: replace files that are there')
+    .action(perform(async () => (await import('../run/artifacts.ts')).artifacts))
   declareCommand(group, 'cancel <run>', 'ask a run to end: SIGTERM, and SIGKILL after the grace')
     .addOption(single('--grace <duration>', 'how long it may take to end by itself (default 10s)', duration))
     .action(perform(async () => (await import('../run/cancel.ts')).cancel))

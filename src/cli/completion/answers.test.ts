@@ -25,6 +25,10 @@ test('hosts and runs are left to be asked for', () => {
   expect(words('host', 'show', 'a')).toEqual({ ask: 'host' })
   expect(words('run', 'list', '--host', '')).toEqual({ ask: 'host' })
   expect(words('run', 'logs', '-f', '')).toEqual({ ask: 'run' })
+  expect(words('run', 'artifacts', '')).toEqual({ ask: 'run' })
+  expect(words('run', 'artifacts', 'run_1', '--into', 'd', 'o')).toEqual({ ask: 'artifact', of: 'run_1' })
+  expect(words('exec', 'a', '--art')).toEqual(['--artifact'])
+  expect(words('exec', 'a', '--artifact', '')).toEqual([])
 })
 
 test('after -- and after the last argument nothing is offered', () => {

@@ -8,17 +8,18 @@ export interface Answer {
   readonly description: string
 }
 
-export type NameKind = 'host' | 'run'
+export type NameKind = 'host' | 'run' | 'artifact'
 
 /** `words` are those after `muster`, up to the cursor; the last one is being typed and may be empty. */
-export function answersFor(program: Command, words: readonly string[]): { answers: Answer[] } | { ask: NameKind } {
+export function answersFor(program: Command, words: readonly string[]): { answers: Answer[] } | { ask: NameKind; of?: string } {
   const begun = words.at(-1) ?? ''
   const place = walk(program, words.slice(0, -1))
   if (place.command === undefined) return { answers: [] }
   const { command, awaiting, argumentsSeen } = place
   const awaited = awaiting?.name() ?? command.registeredArguments[argumentsSeen]?.name()
-  const kind = kindOf(awaited)
-  if (kind && !begun.startsWith('-')) return { ask: kind }
+  // exec's --artifact takes globs of files that are not there yet.
+  const kind = awaiting?.name() === 'artifact' ? undefined : kindOf(awaited)
+  if (kind && !begun.startsWith('-')) return kind === 'artifact' ? { ask: kind, of: place.lastArgument } : { ask: kind }
   const answers = awaiting
     ? valuesOf(awaiting)
     : begun.startsWith('-')
@@ -33,14 +34,17 @@ interface Place {
   /** The option whose value is being typed. */
   readonly awaiting?: Option
   readonly argumentsSeen: number
+  /** The one before: a run, where its artifact is asked for. */
+  readonly lastArgument: string
 }
 
 function walk(program: Command, words: readonly string[]): Place {
   let command = program
   let argumentsSeen = 0
   let awaiting: Option | undefined
+  let lastArgument = ''
   for (const word of words) {
-    if (word === '--') return { command: undefined, argumentsSeen: 0 }
+    if (word === '--') return { command: undefined, argumentsSeen: 0, lastArgument }
     if (awaiting) {
       awaiting = undefined
     } else if (word.startsWith('-')) {
@@ -49,14 +53,18 @@ function walk(program: Command, words: readonly string[]): Place {
     } else {
       const below = command.commands.find((one) => one.name() === word)
       if (below) command = below
-      else argumentsSeen++
+      else {
+        argumentsSeen++
+        lastArgument = word
+      }
     }
   }
-  return { command, argumentsSeen, ...(awaiting && { awaiting }) }
+  return { command, argumentsSeen, lastArgument, ...(awaiting && { awaiting }) }
 }
 
 function kindOf(name: string | undefined): NameKind | undefined {
   if (name === 'host' || name === 'hosts') return 'host'
+  if (name === 'artifact') return 'artifact'
   return name === 'run' || name === 'parent' ? 'run' : undefined
 }
 

@@ -1,8 +1,10 @@
 // Answers the shell on Tab: commands, options, and the names of hosts and runs where a hub answers quickly.
 
 import type { Command } from 'commander'
-import { listFleetRuns } from '../../contract/fleet.ts'
+import { listArtifacts } from '../../contract/artifact.ts'
+import { findRun, listFleetRuns } from '../../contract/fleet.ts'
 import { listHosts } from '../../contract/host.ts'
+import { showBytes } from '../byte-size.ts'
 import { connect } from '../hub-connection.ts'
 import type { Action } from '../perform.ts'
 import type { Terminal } from '../terminal.ts'
@@ -15,13 +17,19 @@ const deadlineMs = 500
 export function completeFrom(program: Command): Action<unknown, [string[]]> {
   return async (terminal, _options, words) => {
     const found = answersFor(program, words)
-    const answers = 'ask' in found ? await namesAtHub(terminal, found.ask, words.at(-1) ?? '') : found.answers
+    const answers = 'ask' in found ? await namesAtHub(terminal, found, words.at(-1) ?? '') : found.answers
     return { json: { answers }, text: answers.map(({ word, description }) => `${word}\t${description}`).join('\n') }
   }
 }
 
-async function namesAtHub(terminal: Terminal, kind: NameKind, begun: string): Promise<Answer[]> {
-  const names = await (kind === 'host' ? hostNames(terminal) : runIds(terminal)).catch(() => {
+interface Asked {
+  readonly ask: NameKind
+  readonly of?: string
+}
+
+async function namesAtHub(terminal: Terminal, { ask: kind, of = '' }: Asked, begun: string): Promise<Answer[]> {
+  const named = { host: () => hostNames(terminal), run: () => runIds(terminal), artifact: () => artifactNames(terminal, of) }
+  const names = await named[kind]().catch(() => {
     // Nobody who presses Tab wants to read an error.
     return []
   })
@@ -38,6 +46,13 @@ async function hostNames(terminal: Terminal): Promise<Answer[]> {
   using client = connect(terminal)
   const { hosts } = await client.hub.call(listHosts, {}, { timeoutMs: deadlineMs })
   return hosts.map(({ name, status }) => ({ word: name, description: status }))
+}
+
+async function artifactNames(terminal: Terminal, run: string): Promise<Answer[]> {
+  using client = connect(terminal)
+  const { host } = await client.hub.call(findRun, { run }, { timeoutMs: deadlineMs })
+  const { artifacts } = await client.host(host).call(listArtifacts, { run }, { timeoutMs: deadlineMs })
+  return artifacts.map(({ name, bytes }) => ({ word: name, description: showBytes(bytes) }))
 }
 
 async function runIds(terminal: Terminal): Promise<Answer[]> {

@@ -1,7 +1,8 @@
 // `muster exec`: a command on one host, as if it ran here, or on several at once.
 
+import { ArtifactGlob } from '../../contract/artifact.ts'
 import { failure } from '../../contract/errors.ts'
-import { hostRef, uniquePairs } from '../arguments.ts'
+import { check, hostRef, uniquePairs } from '../arguments.ts'
 import { connect } from '../hub-connection.ts'
 import type { Action } from '../perform.ts'
 import type { Terminal } from '../terminal.ts'
@@ -39,12 +40,16 @@ function requestOf({ argv, env }: Terminal, options: ExecOptions, command: strin
         ),
       }),
       ...(options.timeout !== undefined && { timeoutMs: options.timeout }),
+      ...(options.artifact && { artifacts: options.artifact.map(artifactGlob) }),
     },
     key: options.runKey,
     queue: options.queue === true,
     detach: options.detach === true,
   }
 }
+
+const artifactGlob = (glob: string) =>
+  check(ArtifactGlob, glob, 'The glob', "Name files from the working directory on, in quotes: `--artifact 'out/*.tar'`.")
 
 /** The words after `--`. Without it, an option meant for the command would silently become ours. */
 function commandOf(argv: readonly string[], { shell }: ExecOptions, command: string[]): string[] {

@@ -15,6 +15,7 @@ import { capture, runResult } from './capture.ts'
 import { exitOfRun } from './exit.ts'
 import { foldOutputs } from './fold.ts'
 import type { HostResult } from './host-result.ts'
+import { sayWhatWasKept } from './kept-artifacts.ts'
 import type { ExecContext, ExecRequest } from './request.ts'
 import { summarize } from './summary.ts'
 import { tellWaiting } from './waiting.ts'
@@ -57,7 +58,8 @@ export async function execOnMany(context: ExecContext, hosts: readonly string[],
       await shown.stdout?.end()
       await shown.stderr?.end()
       const { code, error } = exitOfRun(ended)
-      return { host: run.host, run: ended, error, code, output: captures }
+      const kept = await sayWhatWasKept(terminal, client.host(run.host), ended, request.spec.artifacts, `${run.host}: `)
+      return { host: run.host, run: ended, error, code, output: captures, kept }
     } catch (thrown) {
       if (thrown instanceof OutputClosed) await endAll(context, started)
       // Our own output, not the host: it would be the same for all of them.
@@ -105,8 +107,8 @@ function detached(terminal: Terminal, submitted: readonly HostResult[]): Outcome
   }
 }
 
-function resultJson({ host, run, error, output }: HostResult): Record<string, unknown> {
-  return run ? { ...runResult(run, output), error } : { host, run: null, state: null, exit: null, error }
+function resultJson({ host, run, error, output, kept }: HostResult): Record<string, unknown> {
+  return run ? { ...runResult(run, output), error, ...kept } : { host, run: null, state: null, exit: null, error }
 }
 
 /** The reader of all their output has gone: each would die of SIGPIPE, were it here. */

@@ -13,6 +13,7 @@ import { copyOutput } from '../run-output.ts'
 import type { Terminal } from '../terminal.ts'
 import { type Capture, capture, runResult } from './capture.ts'
 import { exitOfRun } from './exit.ts'
+import { type Kept, sayWhatWasKept } from './kept-artifacts.ts'
 import type { ExecContext, ExecRequest } from './request.ts'
 import { passStdin } from './stdin.ts'
 import { tellWaiting } from './waiting.ts'
@@ -29,7 +30,8 @@ export async function execOnOne(context: ExecContext, host: string, { spec, key,
     (signal) => attach(context, run, captures, stdin === 'open', signal),
     () => sayHowToFollow(terminal, [run.id]),
   )
-  return outcomeOf(terminal, ended, captures)
+  const kept = await sayWhatWasKept(terminal, client.host(ended.host), ended, spec.artifacts)
+  return outcomeOf(terminal, ended, captures, kept)
 }
 
 /** Where the output goes: through to ours, or, with --json, only into the result; with --output, both. */
@@ -73,12 +75,12 @@ async function endAsAPipeWould(host: Caller, run: string): Promise<void> {
   })
 }
 
-function outcomeOf(terminal: Terminal, run: Run, captures: Captures): Outcome {
+function outcomeOf(terminal: Terminal, run: Run, captures: Captures, kept: Kept | undefined): Outcome {
   const { code, error } = exitOfRun(run)
   if (error) {
     if (code === undefined) throw new MusterError(error)
     tell(terminal, new MusterError(error))
   }
   if (code === undefined) terminal.say(`Run ${run.id} was ${run.state}.`)
-  return { json: { runs: [runResult(run, captures)] }, exit: code ?? 255 }
+  return { json: { runs: [{ ...runResult(run, captures), ...kept }] }, exit: code ?? 255 }
 }

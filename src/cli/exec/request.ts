@@ -14,6 +14,7 @@ export interface ExecOptions {
   /** Milliseconds. */
   readonly timeout?: number
   readonly shell?: true
+  readonly artifact?: string[]
   readonly queue?: true
   readonly fold?: true
 }

@@ -1,9 +1,14 @@
 // `muster run show`.
 
+import { listArtifacts } from '../../contract/artifact.ts'
+import type { Caller } from '../../contract/caller.ts'
+import { asMusterError } from '../../contract/errors.ts'
 import { findRun } from '../../contract/fleet.ts'
 import type { Run } from '../../contract/run.ts'
 import { runId } from '../arguments.ts'
+import { showBytes } from '../byte-size.ts'
 import { showAgo } from '../duration.ts'
+import type { Kept } from '../exec/kept-artifacts.ts'
 import { connect } from '../hub-connection.ts'
 import type { Action } from '../perform.ts'
 import { showFields } from '../table.ts'
@@ -13,10 +18,33 @@ export const showRun: Action<unknown, [string]> = async (terminal, _options, run
   const id = runId(run)
   using client = connect(terminal)
   const found = await client.hub.call(findRun, { run: id })
-  return { json: found, text: describe(found) }
+  const kept = await keptOf(client.host(found.host), found)
+  return { json: { ...found, ...(kept && typeof kept === 'object' && kept) }, text: describe(found, kept) }
 }
 
-function describe(run: Run): string {
+/** Why it is not known, where it is not. A host that knows of no artifacts has none. */
+async function keptOf(host: Caller, { id, kind }: Run): Promise<Kept | string | undefined> {
+  if (kind !== 'command') return undefined
+  try {
+    return await host.call(listArtifacts, { run: id })
+  } catch (thrown) {
+    const { code, message } = asMusterError(thrown)
+    return code === 'host.version' || code === 'operation.unknown' ? undefined : `not known: ${message}`
+  }
+}
+
+const shownArtifacts = 5
+
+function describeKept(kept: Kept | string | undefined): string | null {
+  if (kept === undefined || typeof kept === 'string') return kept ?? null
+  const { artifacts, refused } = kept
+  if (artifacts.length + refused.length === 0) return null
+  const first = artifacts.slice(0, shownArtifacts).map(({ name, bytes }) => `${name} (${showBytes(bytes)})`)
+  const more = artifacts.length > shownArtifacts ? [`and ${artifacts.length - shownArtifacts} more`] : []
+  return [...first, ...more, ...(refused.length > 0 ? [`${refused.length} not kept`] : [])].join(', ')
+}
+
+function describe(run: Run, kept: Kept | string | undefined): string {
   const when = (time: string | null) => (time === null ? null : `${time} (${showAgo(time)})`)
   return showFields({
     run: run.id,
@@ -35,6 +63,7 @@ function describe(run: Run): string {
     error: run.error?.message,
     hint: run.error?.hint,
     output: `${run.output.stdout} bytes on stdout, ${run.output.stderr} on stderr`,
+    artifacts: describeKept(kept),
     unreachable: when(run.unreachableSince),
   })
 }

@@ -5,7 +5,7 @@ import { mkdir } from 'node:fs/promises'
 import { expect } from 'vitest'
 import { listArtifacts, readArtifact } from '../../../../src/contract/artifact.ts'
 import { cancelRun } from '../../../../src/contract/run.ts'
-import type { CaseGroup } from '../case.ts'
+import type { Case, CaseGroup } from '../case.ts'
 import { linesIn, type Subject } from '../subject.ts'
 
 const sha256 = (bytes: string | Buffer) => createHash('sha256').update(bytes).digest('hex')
@@ -230,25 +230,46 @@ const restarts = {
 export const keptOverRestarts: CaseGroup = {
   title: 'artifacts over restarts',
   how: 'in turn',
-  cases: Object.entries(restarts).map(([what, restart]) => ({
-    name: `${what} is killed while they are collected and copied: each is told once, and arrives whole`,
-    async check(subject) {
-      const cwd = await place(subject)
-      const line = 'head -c 67108864 /dev/urandom > noise; echo small > small; sha256sum < noise > sum; echo on > begun'
-      const { id } = await subject.shell(line, { cwd, artifacts: ['noise', 'small', 'sum', 'none'] })
-      await subject.eventually('it is about to end', async () => (await linesIn(`${cwd}/begun`))[0])
-      await restart(subject)
-      await subject.online()
-      expect(await subject.ends(id)).toMatchObject({ state: 'succeeded', exit: { code: 0 } })
-      const { artifacts } = await allHere(subject, id)
-      expect(artifacts.map(({ name }) => name)).toEqual(['noise', 'small', 'sum'])
-      const hash = createHash('sha256')
-        .update(await contentOf(subject, id, 'noise'))
-        .digest('hex')
-      expect(hash).toBe(artifacts[0]?.sha256)
-      expect((await contentOf(subject, id, 'sum')).toString()).toContain(hash)
-      const told = (await subject.events(id)).flatMap((event) => ('name' in event ? [event.name] : []))
-      expect(told).toEqual(['noise', 'small', 'sum', 'none'])
+  cases: [
+    ...Object.entries(restarts).map(
+      ([what, restart]): Case => ({
+        name: `${what} is killed while they are collected and copied: each is told once, and arrives whole`,
+        async check(subject) {
+          const cwd = await place(subject)
+          const line = 'head -c 67108864 /dev/urandom > noise; echo small > small; sha256sum < noise > sum; echo on > begun'
+          const { id } = await subject.shell(line, { cwd, artifacts: ['noise', 'small', 'sum', 'none'] })
+          await subject.eventually('it is about to end', async () => (await linesIn(`${cwd}/begun`))[0])
+          await restart(subject)
+          await subject.online()
+          expect(await subject.ends(id)).toMatchObject({ state: 'succeeded', exit: { code: 0 } })
+          const { artifacts } = await allHere(subject, id)
+          expect(artifacts.map(({ name }) => name)).toEqual(['noise', 'small', 'sum'])
+          const hash = createHash('sha256')
+            .update(await contentOf(subject, id, 'noise'))
+            .digest('hex')
+          expect(hash).toBe(artifacts[0]?.sha256)
+          expect((await contentOf(subject, id, 'sum')).toString()).toContain(hash)
+          const told = (await subject.events(id)).flatMap((event) => ('name' in event ? [event.name] : []))
+          expect(told).toEqual(['noise', 'small', 'sum', 'none'])
+        },
+      }),
+    ),
+    {
+      name: 'they are read while the host is away',
+      needs: ['apart', 'mirrored'],
+      async check(subject) {
+        const cwd = await place(subject)
+        const { run } = await subject.outcome('echo kept > f', { cwd, artifacts: ['f', 'gone'] })
+        const before = await allHere(subject, run.id)
+        await subject.apart().killHost()
+        try {
+          await subject.eventually('it is away', async () => ((await subject.row()).status === 'online' ? undefined : true))
+          expect(await subject.asked.call(listArtifacts, { run: run.id })).toEqual(before)
+          expect((await contentOf(subject, run.id, 'f')).toString()).toBe('kept\n')
+        } finally {
+          subject.apart().startHost()
+        }
+      },
     },
-  })),
+  ],
 }
