@@ -108,7 +108,7 @@ const barWidth = 24
 
 function bar({ name, bytes }: { name: string; bytes: number }, total: number, columns: number): string {
   const part = total === 0 ? 1 : bytes / total
-  const full = Math.round(part * barWidth)
+  const full = Math.floor(part * barWidth)
   const line = `[${'#'.repeat(full)}${'.'.repeat(barWidth - full)}] ${Math.floor(part * 100)}% of ${showBytes(total)}  ${printable(name)}`
   return line.slice(0, columns)
 }
