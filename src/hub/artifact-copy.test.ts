@@ -14,6 +14,7 @@ import { copyArtifacts } from './artifact-copy.ts'
 import { openTestHome } from './test-parts.ts'
 
 const asker: Principal = { kind: 'self', id: 'test', role: 'operator', scopes: new Set(['read']) }
+const never = new AbortController().signal
 const at = new Date().toISOString()
 const good = Buffer.from('0123456789')
 const sha256 = createHash('sha256').update(good).digest('hex')
@@ -46,8 +47,8 @@ async function mirrored(give: (offset: number, asked: number) => AsyncGenerator<
   return {
     asked,
     dir,
-    copy: () =>
-      copyArtifacts({ store: home.store, host: 'host_1', run: 'run_1', dir, caller: host, signal: new AbortController().signal }),
+    copy: (signal = never) =>
+      copyArtifacts({ store: home.store, host: 'host_1', run: 'run_1', dir, caller: host, signal, over: never }),
     async isHere() {
       const { artifacts, refused } = await reader.call(listArtifacts, { run: 'run_1' })
       expect(refused).toEqual([{ name: 'b', reason: 'no file matches it' }])
@@ -77,6 +78,22 @@ test('one that is not here yet says so, and a copy that broke off goes on where 
   expect(await at.read()).toBe(good.toString())
   await at.copy()
   expect(at.asked).toEqual([0, 4])
+})
+
+test('a copy that is interrupted after each byte is whole in the end', async () => {
+  let turn = new AbortController()
+  await using at = await mirrored(async function* (offset) {
+    yield good.subarray(offset, offset + 1)
+    turn.abort()
+    yield good.subarray(offset + 1)
+  })
+  for (let asked = 0; !(await at.isHere()); asked++) {
+    expect(asked).toBeLessThan(20)
+    turn = new AbortController()
+    await at.copy(turn.signal).catch((error) => expect(error).toMatchObject({ code: 'call.cancelled' }))
+  }
+  expect(at.asked.length).toBeGreaterThan(1)
+  expect(await at.read()).toBe(good.toString())
 })
 
 test('bytes that are not those that were told of are copied again', async () => {

@@ -1,7 +1,7 @@
 // Copies the artifacts of a run that has ended from its host, each going on at the byte where it broke off. What does not have the
 // SHA-256 that was told is never shown: it is thrown away and copied again.
 
-import { createHash, type Hash } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { type Artifact, readArtifact } from '../contract/artifact.ts'
 import type { Caller } from '../contract/caller.ts'
@@ -16,7 +16,10 @@ export interface ArtifactCopying {
   /** Where the run's copy is. */
   readonly dir: string
   readonly caller: Caller
+  /** Aborts the asking: what has come by then is gone on with. */
   readonly signal: AbortSignal
+  /** Aborts all. A large file's digest takes longer than a turn, and could else never be taken. */
+  readonly over: AbortSignal
 }
 
 const attempts = 3
@@ -35,13 +38,13 @@ async function copyOne(artifact: Artifact, of: ArtifactCopying): Promise<void> {
 }
 
 /** Whether it is here now, with the digest that was told. What a broken link leaves is gone on with. */
-async function copied(artifact: Artifact, { run, dir, caller, signal }: ArtifactCopying): Promise<boolean> {
+async function copied(artifact: Artifact, { run, dir, caller, signal, over }: ArtifactCopying): Promise<boolean> {
   const file = artifactFile(dir, artifact)
   const part = `${file}.part`
   const target = await open(part, 'a', 0o600)
   try {
     const had = (await target.stat()).size
-    const hash = await hashOf(part, had, signal)
+    const hash = createHash('sha256')
     let bytes = had
     if (bytes < artifact.bytes) {
       const { name } = artifact
@@ -53,7 +56,8 @@ async function copied(artifact: Artifact, { run, dir, caller, signal }: Artifact
       }
     }
     await target.sync()
-    if (bytes === artifact.bytes && hash.digest('hex') === artifact.sha256) {
+    const digest = had === 0 ? hash.digest('hex') : await digestOf(part, bytes, over)
+    if (bytes === artifact.bytes && digest === artifact.sha256) {
       await rename(part, file)
       return true
     }
@@ -64,8 +68,8 @@ async function copied(artifact: Artifact, { run, dir, caller, signal }: Artifact
   }
 }
 
-async function hashOf(file: string, bytes: number, signal: AbortSignal): Promise<Hash> {
+async function digestOf(file: string, bytes: number, signal: AbortSignal): Promise<string> {
   const hash = createHash('sha256')
   for await (const piece of readPart(file, 0, bytes, signal)) hash.update(piece)
-  return hash
+  return hash.digest('hex')
 }

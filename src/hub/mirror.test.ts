@@ -1,13 +1,16 @@
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import pino from 'pino'
 import { expect, test, vi } from 'vitest'
+import { listArtifacts, readArtifact } from '../contract/artifact.ts'
 import { direct } from '../contract/direct.ts'
 import { failure } from '../contract/errors.ts'
 import type { JournalEntry } from '../contract/event.ts'
 import { implement, implementation, type Principal } from '../contract/implementation.ts'
 import { feedOutput, readOutput } from '../contract/output.ts'
+import type { Run } from '../contract/run.ts'
 import { encodeRecord } from '../store/output/record.ts'
-import { mirrorEntries } from '../store/runs.ts'
+import { mirrorEntries, outputGaps } from '../store/runs.ts'
 import { openMirror } from './mirror.ts'
 import { openTestHome } from './test-parts.ts'
 
@@ -98,6 +101,41 @@ test('who waits for the copy to hold a run is told when it does, or leaves when 
   mirror.note('host_1', run, direct(implementation(), asker), link.signal)
   await waiting
   await mirror.holds('host_1', 'run_1', link.signal)
+})
+
+test('artifacts are copied once the end is known, also when the output was whole before, and a run is not done with until then', async () => {
+  await using home = await openTestHome()
+  await using mirror = openMirror({ dir: join(home.dir, 'mirror'), store: home.store, log })
+  using link = endsAtLast()
+  const bytes = Buffer.from('kept')
+  const sha256 = createHash('sha256').update(bytes).digest('hex')
+  const told = { type: 'artifact.kept' as const, name: 'out/a', bytes: bytes.length, sha256, mtime: at, mode: 0o644 }
+  const fed = Promise.withResolvers<void>()
+  const host = direct(
+    implementation(
+      implement(feedOutput, async function* () {
+        yield chunk('hello', 0)
+        fed.resolve()
+      }),
+      implement(readArtifact, async function* ({ name, offset }) {
+        expect(name).toBe('out/a')
+        yield bytes.subarray(offset)
+      }),
+    ),
+    asker,
+  )
+  const reader = direct(mirror.readings('host_1'), asker)
+  const [begun] = await mirrorEntries(home.store, 'host_1', [accepted, running])
+  mirror.note('host_1', begun as Run, host, link.signal)
+  await fed.promise
+  expect(await outputGaps(home.store, 'host_1')).toEqual(['run_1'])
+  const [over] = await mirrorEntries(home.store, 'host_1', [
+    { position: 3, run: 'run_1', event: { ...told, seq: 3, at } },
+    { ...ended, position: 4, event: { ...ended.event, seq: 4 } },
+  ])
+  mirror.note('host_1', over as Run, host, link.signal)
+  await vi.waitUntil(async () => (await outputGaps(home.store, 'host_1')).length === 0, 10_000)
+  expect((await reader.call(listArtifacts, { run: 'run_1' })).artifacts).toMatchObject([{ name: 'out/a', here: true }])
 })
 
 function chunk(text: string, offset: number): Buffer {

@@ -72,7 +72,7 @@ export function openMirror({ dir, store, log, copiesAtOnce = Infinity }: MirrorO
   async function copyWhileLinked(host: string, run: string, caller: Caller, signal: AbortSignal): Promise<void> {
     for (let againMs = firstAgainMs; !signal.aborted; ) {
       try {
-        const copied = await turns.take((over) => copyOutput(host, run, caller, AbortSignal.any([signal, over])), signal)
+        const copied = await turns.take((over) => copyRun(host, run, caller, AbortSignal.any([signal, over]), signal), signal)
         if (copied !== letGo) return
       } catch (error) {
         if (signal.aborted) return
@@ -86,7 +86,7 @@ export function openMirror({ dir, store, log, copiesAtOnce = Infinity }: MirrorO
     }
   }
 
-  async function copyOutput(host: string, run: string, caller: Caller, signal: AbortSignal): Promise<void> {
+  async function copyRun(host: string, run: string, caller: Caller, signal: AbortSignal, over: AbortSignal): Promise<void> {
     const appender = await openAppender(outputDir(host, run))
     try {
       const { chunk: after, stdout, stderr } = appender.position
@@ -104,7 +104,7 @@ export function openMirror({ dir, store, log, copiesAtOnce = Infinity }: MirrorO
     }
     // The feed may end before the journal, from which the mirror knows what there is.
     await until(host, run, signal, (found) => isTerminal(found.state))
-    await copyArtifacts({ store, host, run, dir: outputDir(host, run), caller, signal })
+    await copyArtifacts({ store, host, run, dir: outputDir(host, run), caller, signal, over })
     await closeOutputGap(store, host, run)
   }
 

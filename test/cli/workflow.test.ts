@@ -137,9 +137,11 @@ test("a step's artifacts are kept with its units, and a glob that leads away fai
   const command = ['workflow', 'run', await file('leaves.yaml', leaves), '--input', `dir=${home.dir}`]
   const ended = await home.muster([...command, '--json'])
   expect(ended.code).toBe(0)
-  const { units } = JSON.parse(ended.stdout) as { units: { run: string }[] }
+  const { run, units } = JSON.parse(ended.stdout) as { run: { id: string }; units: { run: string }[] }
   const kept = await Promise.all(units.map(({ run }) => home.muster(['run', 'artifacts', run, '--json'])))
   expect(kept.map(({ stdout }) => JSON.parse(stdout).artifacts[0].name)).toEqual(['ann/ann.txt', 'bob/bob.txt'])
+
+  expect((await home.muster(['run', 'artifacts', run.id])).stdout).toContain(`muster run list --parent ${run.id}`)
 
   const away = await home.muster([...command, '--input', 'glob=../../*'])
   expect(away.code).toBe(1)

@@ -64,10 +64,9 @@ function show(terminal: Terminal, run: Run, { artifacts, refused }: Listed): Out
   return { json: { run: run.id, host: run.host, artifacts, refused }, text: [rows, ...others].join('\n') }
 }
 
-function noneText(run: Run): string {
-  return isTerminal(run.state)
-    ? 'No artifacts.'
-    : `No artifacts yet: ${run.id} is ${run.state}, and they are collected at its end.`
+function noneText({ id, kind, state }: Run): string {
+  if (kind === 'workflow') return `A workflow keeps none; its units may: muster run list --parent ${id}`
+  return isTerminal(state) ? 'No artifacts.' : `No artifacts yet: ${id} is ${state}, and they are collected at its end.`
 }
 
 const columns: readonly Column<Listed['artifacts'][number]>[] = [
