@@ -84,6 +84,18 @@ export const systemParts: readonly SystemPart[] = [
     reason: "sets up the cluster of Ceph's S3 server",
   },
   {
+    program: 'ip',
+    debian: 'iproute2',
+    suite: 'test/chaos/partitions.test.ts',
+    reason: 'gives hub and hosts a network namespace each, and a cable between them',
+  },
+  {
+    program: 'nft',
+    debian: 'nftables',
+    suite: 'test/chaos/partitions.test.ts',
+    reason: 'lets packets vanish on that cable',
+  },
+  {
     program: 'script',
     debian: 'bsdutils',
     suite: 'test/cli/hosts.test.ts',

@@ -27,6 +27,8 @@ export interface LineProxy extends AsyncDisposable {
 }
 
 export interface Line {
+  /** Where it listens. Default: this machine alone. */
+  readonly address?: string
   /** Each connection is cut once so many bytes have come back through it. */
   readonly cutAfterBytes?: number
   /** On each way; the jitter is added at random, and the order stays. */
@@ -67,7 +69,8 @@ export async function openProxy(target: string, line: Line = {}): Promise<LinePr
       void relay(from, to, { isSilent, lane: lanes[way], cutAfterBytes: way === 'back' ? line.cutAfterBytes : undefined })
     }
   })
-  server.listen(0, '127.0.0.1')
+  const { address = '127.0.0.1' } = line
+  server.listen(0, address)
   await once(server, 'listening')
 
   const cut = () => {
@@ -78,7 +81,7 @@ export async function openProxy(target: string, line: Line = {}): Promise<LinePr
     cut()
   }
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://${address}:${(server.address() as AddressInfo).port}`,
     get connections() {
       return connections
     },

@@ -38,6 +38,7 @@ function findSshd(): string | undefined {
 
 interface SshdOptions {
   readonly address?: string
+<<<<<<< HEAD
   /** A line for the shell there, in which "$SSH_ORIGINAL_COMMAND" is what the client asked for. */
   readonly forced?: string
   /** It takes passwords and no keys. */
@@ -45,12 +46,23 @@ interface SshdOptions {
 }
 
 export async function openSshd({ address = '127.0.0.1', forced, passwordOnly }: SshdOptions = {}): Promise<Sshd> {
+=======
+  /** Where the address is none of this machine's, a port that is free there. */
+  readonly port?: number
+  /** A line for the shell there, in which "$SSH_ORIGINAL_COMMAND" is what the client asked for. */
+  readonly forced?: string
+  /** A program that becomes it. */
+  readonly under?: readonly string[]
+}
+
+export async function openSshd({ address = '127.0.0.1', port: given, forced, under = [] }: SshdOptions = {}): Promise<Sshd> {
+>>>>>>> e9a0c82 (test(chaos): hub and host in network namespaces of their own, and the cable between them broken)
   const program = findSshd()
   if (program === undefined) throw new Error('there is no sshd')
   await using opened = new AsyncDisposableStack()
   const dir = await mkdtemp(join(tmpdir(), 'muster-sshd-'))
   opened.defer(() => rm(dir, { recursive: true, force: true }))
-  const port = await freePort(address)
+  const port = given ?? (await freePort(address))
   for (const key of ['host', 'user']) await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(dir, key)])
   // Where the server separates its privileges; Debian makes it as its service starts.
   if (process.getuid?.() === 0) await mkdir('/run/sshd', { recursive: true, mode: 0o755 })
@@ -59,7 +71,8 @@ export async function openSshd({ address = '127.0.0.1', forced, passwordOnly }: 
 
   let server: { pid: number; stop: () => Promise<void> } | undefined
   async function start(): Promise<void> {
-    const child = spawn(program as string, ['-D', '-e', '-f', join(dir, 'sshd_config')], { stdio: ['ignore', 'ignore', 'pipe'] })
+    const [first = '', ...rest] = [...under, program as string, '-D', '-e', '-f', join(dir, 'sshd_config')]
+    const child = spawn(first, rest, { stdio: ['ignore', 'ignore', 'pipe'] })
     let log = ''
     child.stderr.on('data', (piece) => {
       log += String(piece)
