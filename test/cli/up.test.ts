@@ -40,6 +40,19 @@ test('it shows the example on both hosts, is found by a second start, and leaves
   expect(await identify(pid)).toBeUndefined()
 })
 
+test('the second host joins again after somebody has replaced its token', async () => {
+  await using home = await testHome()
+  const first = home.start(['up', '--no-work', ...bind])
+  await served(first)
+  const [, before] = await hosts(home)
+  expect((await home.muster(['host', 'token', 'second'])).code).toBe(0)
+  first.child.kill('SIGTERM')
+  await first.ended
+  await served(home.start(['up', '--no-work', ...bind]))
+  const [, after] = await hosts(home)
+  expect(after).toEqual({ ...after, id: before?.id, status: 'online' })
+})
+
 test('the second host is enrolled once, also after a kill, and what runs goes on', async () => {
   await using home = await testHome()
   const first = home.start(['up', '--no-work', ...bind])

@@ -5,7 +5,7 @@ import { mkdir, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { failure } from '../../contract/errors.ts'
-import { enrollNode, listHosts } from '../../contract/host.ts'
+import { enrollNode, listHosts, replaceHostToken } from '../../contract/host.ts'
 import { identify, isAlive, ProcessIdentity } from '../../host/process-identity.ts'
 import type { HubClient } from '../../sdk/client.ts'
 import type { Home } from '../home.ts'
@@ -55,16 +55,21 @@ interface Enrolment {
   readonly token: string
 }
 
-/** The token of an earlier start as long as the hub knows its host: bound to the node's key, it opens nothing to anybody else. */
+/** For the host of an earlier start, as long as the hub knows it, another token: somebody may have replaced the one that is kept here. */
 async function enrolment({ home, client }: Joining): Promise<Enrolment> {
   const file = join(home.secondDir, 'token')
   const token = await readFile(file, 'utf8').catch(() => undefined)
   const { hosts } = await client.hub.call(listHosts, {})
   const known = hosts.find(({ id }) => token?.includes(id))
-  if (known && token) return { host: known.id, token: token.trim() }
-  const enrolled = await client.hub.call(enrollNode, { name: secondName })
+  const enrolled = known ? await renewed(client, known.id) : await client.hub.call(enrollNode, { name: secondName })
   await writeFileWhole(file, `${enrolled.token}\n`)
   return { host: enrolled.host, token: enrolled.token }
+}
+
+async function renewed(client: HubClient, host: string): Promise<Enrolment> {
+  const { joining } = await client.hub.call(replaceHostToken, { host })
+  if (!joining) throw failure('internal', { problem: `the hub made no token for ${host}, which dials in` })
+  return { host, token: joining.token }
 }
 
 async function spawnNode({ home, hubUrl, env }: Joining, token: string): Promise<ChildProcess> {

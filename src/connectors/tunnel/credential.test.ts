@@ -21,6 +21,20 @@ test('a joined hub is found by its address, past files that are no record of one
   }
 })
 
+test('of two hubs at one address, the second was set up in the place of the first', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'muster-node-'))
+  try {
+    const former = { hubUrl: 'ws://127.0.0.1:7878', hubKey: 'aaa', host: 'host_1', name: 'box', trust: {} }
+    const elsewhere = { ...former, hubUrl: 'ws://127.0.0.1:1', hubKey: 'bbb' }
+    const present = { ...former, hubKey: 'zzz', host: 'host_2' }
+    for (const hub of [former, elsewhere, present]) await saveJoinedHub(dir, hub)
+    expect(await findJoinedHub(dir, former.hubUrl)).toEqual(present)
+    expect(await findJoinedHub(dir, elsewhere.hubUrl)).toEqual(elsewhere)
+  } finally {
+    await rm(dir, { recursive: true })
+  }
+})
+
 test('a node that has joined no hub knows none', async () => {
   expect(await findJoinedHub(join(tmpdir(), 'muster-nowhere'), 'ws://127.0.0.1:7878')).toBeUndefined()
 })

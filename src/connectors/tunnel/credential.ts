@@ -1,7 +1,7 @@
 // What a node keeps of a hub that it has joined: address, key, whom to trust there, and its own host id. No secret: the node's key file is the credential.
 // One file a hub, in $MUSTER_HOME/node/, named by the hub's key, so that a node can belong to several.
 
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { TrustConfig } from '../trust.ts'
@@ -22,19 +22,24 @@ export async function saveJoinedHub(dir: string, hub: JoinedHub): Promise<void> 
   const fresh = `${file}.${process.pid}.new`
   await writeFile(fresh, `${JSON.stringify(hub, null, 2)}\n`, { mode: 0o600, flush: true })
   await rename(fresh, file)
+  // A hub that was set up anew: the former one is at this address no more.
+  for (const former of await joinedAt(dir, hub.hubUrl)) if (former.file !== file) await rm(former.file, { force: true })
 }
 
-/** The hub that was joined at this address, if any. A file that cannot be read as one is not one. */
+/** The hub that was joined at this address, if any. */
 export async function findJoinedHub(dir: string, hubUrl: string): Promise<JoinedHub | undefined> {
+  return (await joinedAt(dir, hubUrl))[0]?.hub
+}
+
+/** A file that cannot be read as a record of one is not one. */
+async function joinedAt(dir: string, hubUrl: string): Promise<{ file: string; hub: JoinedHub }[]> {
   const files = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return []
     throw error
   })
-  for (const file of files.filter((name) => name.endsWith('.json'))) {
-    const joined = parseJoinedHub(await readFile(join(dir, file), 'utf8'))
-    if (joined?.hubUrl === hubUrl) return joined
-  }
-  return undefined
+  const records = files.filter((name) => name.endsWith('.json')).map((name) => join(dir, name))
+  const read = await Promise.all(records.map(async (file) => ({ file, hub: parseJoinedHub(await readFile(file, 'utf8')) })))
+  return read.flatMap(({ file, hub }) => (hub?.hubUrl === hubUrl ? [{ file, hub }] : []))
 }
 
 function parseJoinedHub(text: string): JoinedHub | undefined {
