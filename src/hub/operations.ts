@@ -69,11 +69,15 @@ export function hubOffers({ store, fleet, queue, runs, membership, secrets, info
 
     implement(listHosts, async ({ probe: wanted, deadlineMs }) => {
       const hosts = fleet.all()
-      const probes = await Promise.all(hosts.map((host) => (wanted ? probe(host, store, deadlineMs) : null)))
+      // At the same time: what is read after the slowest host's deadline comes on top of it.
+      const [probes, corrupt] = await Promise.all([
+        Promise.all(hosts.map((host) => (wanted ? probe(host, store, deadlineMs) : null))),
+        membership.troubles(),
+      ])
       const health = await allHealth(store)
       return {
         hosts: hosts.map((host, i) => hostRow(host, health.get(host.id), info().version, probes[i])),
-        corrupt: await membership.troubles(),
+        corrupt,
       }
     }),
 
