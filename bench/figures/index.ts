@@ -7,7 +7,8 @@ import { figure as idleNodes } from './idle-nodes.ts'
 import { figure as jobs } from './jobs.ts'
 import { figure as output } from './output.ts'
 import { figure as roundTrip } from './round-trip.ts'
+import { figure as slowHosts } from './slow-hosts.ts'
 import { figure as sshCalls } from './ssh-calls.ts'
 import { figure as start } from './start.ts'
 
-export const figures: readonly Figure[] = [roundTrip, sshCalls, start, jobs, output, idleNodes, cli, growth]
+export const figures: readonly Figure[] = [roundTrip, sshCalls, start, jobs, output, idleNodes, slowHosts, cli, growth]
