@@ -1,5 +1,6 @@
 // Whom to trust over TLS, as a record or a command names it: the same two words wherever Muster dials another machine.
 
+import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { z } from 'zod'
@@ -28,8 +29,18 @@ export async function readTrust({ caFile, pin }: TrustConfig): Promise<Trust> {
 }
 
 async function readAuthorities(file: string): Promise<string> {
+  const text = await readText(file.replace(/^~(?=\/)/, homedir()), file)
   try {
-    return await readFile(file.replace(/^~(?=\/)/, homedir()), 'utf8')
+    new X509Certificate(text)
+  } catch (cause) {
+    throw failure('file.unreadable', { file, problem: 'it holds no certificate as PEM' }, { cause })
+  }
+  return text
+}
+
+async function readText(path: string, file: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
   } catch (error) {
     throw failure('file.unreadable', { file, problem: describeFileProblem(error) }, { cause: error })
   }

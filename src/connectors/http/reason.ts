@@ -30,6 +30,8 @@ export function offlineReason(error: MusterError, host: string): string {
     case 'operation.unknown':
     case 'http.method':
       return 'version: it does not serve the API that this hub asks by; compare `muster --version` on both'
+    case 'wire.protocol':
+      return `what answers there is no Muster hub, or one of quite another version: ${firstProblem(error.message)}`
     case 'secret.keychain':
       return `${error.message} ${error.hint}`.replace(/\.$/, '')
     case 'hub.loop':
@@ -37,6 +39,11 @@ export function offlineReason(error: MusterError, host: string): string {
     default:
       return error.message.replace(/\.$/, '')
   }
+}
+
+/** Of an answer that is none, all that is wrong with it would be a page. */
+function firstProblem(message: string): string {
+  return (message.replace(/^[^:]*: /, '').split(';')[0] ?? '').replace(/\.$/, '')
 }
 
 export interface Asking {

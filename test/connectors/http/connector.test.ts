@@ -294,11 +294,19 @@ test('its watchers are told of a reason once, however often it is met', async ()
   expect(told).toHaveBeenCalledOnce()
 })
 
-test('what answers and is no hub is not taken for one', async () => {
-  const stranger = createServer((_request, response) => response.end('hi')).listen(0, '127.0.0.1')
+test.each([
+  ['a page', 200, '<html>hi', /not as expected/],
+  ['some other JSON', 200, '{"status":"ok"}', /not as expected: id: [^;]*$/],
+  ['nothing there', 404, '<html>not found', /HTTP 404 without problem details/],
+  ['a login of its own', 401, '<html>log in', /HTTP 401 without problem details/],
+  ['another address', 302, '', /HTTP 302 without problem details/],
+])('what answers with %s is not taken for a hub, and that is said', async (_, status, body, problem) => {
+  const stranger = createServer((_request, response) => response.writeHead(status, { Location: '/login' }).end(body))
+  stranger.listen(0, '127.0.0.1')
   await once(stranger, 'listening')
   await using connector = openHttp({ config: { url: `http://127.0.0.1:${(stranger.address() as AddressInfo).port}` } })
-  await untilAway(connector, /not as expected/)
+  const { reason } = await untilAway(connector, /^what answers there is no Muster hub/)
+  expect(reason).toMatch(problem)
   stranger.closeAllConnections()
   stranger.close()
 })
@@ -340,6 +348,32 @@ describe.skipIf(!hasProgram('openssl'))('over https', () => {
     await untilAway(stranger, /its key is sha256/)
     expect(front.received).toBe(received)
   })
+
+  test.each([
+    ['has expired', 'DNS:localhost', -1, /certificate of .*localhost.* is not trusted: it has expired/],
+    ['is for another name', 'DNS:other.example', 2, /is not trusted: it is for DNS:other\.example, and not for localhost/],
+  ])('a certificate that %s is the reason, and nothing is sent', async (_, names, days, reason) => {
+    await using home = await makeHome()
+    await using authority = await makeAuthority()
+    await using other = await serveOtherHub()
+    await using front = await openTlsFront(other.url, await authority.issue(names, days))
+    const caFile = `${home.path}/ca.pem`
+    await writeFile(caFile, authority.ca)
+    await using connector = openHttp({ config: { url: front.url, caFile } })
+    await untilAway(connector, reason)
+    expect(front.received).toBe(0)
+  })
+
+  test.each(['hello', '-----BEGIN CERTIFICATE-----\nhello\n-----END CERTIFICATE-----\n'])(
+    'a file of authorities with no certificate in it (%j) is named',
+    async (text) => {
+      await using home = await makeHome()
+      const caFile = `${home.path}/ca.pem`
+      await writeFile(caFile, text)
+      await using connector = openHttp({ config: { url: 'https://localhost:1', caFile } })
+      await untilAway(connector, /ca\.pem cannot be read: it holds no certificate as PEM/)
+    },
+  )
 
   test('a file of authorities that is not there is named', async () => {
     await using connector = openHttp({ config: { url: 'https://localhost:1', caFile: '/nowhere/ca.pem' } })
