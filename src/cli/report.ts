@@ -4,8 +4,11 @@
 import { asMusterError, exitCode, type MusterError } from '../contract/errors.ts'
 import { Leaving } from './leaving.ts'
 import { CommandFailed, type GlobalOptions, type Outcome } from './perform.ts'
-import { printable } from './printable.ts'
+import { printable, shorten } from './printable.ts'
 import type { Terminal } from './terminal.ts'
+
+/** Of a sentence with a name in it that fills the screen, this much is shown; JSON has all of it. */
+const longestSentence = 800
 
 /** Shows what a command answered. Throws `file.unwritable`. */
 export async function reportOutcome(terminal: Terminal, outcome: Outcome, options: GlobalOptions): Promise<void> {
@@ -38,8 +41,8 @@ export async function reportFailure(terminal: Terminal, thrown: unknown, options
 
 /** The failure for people: one sentence, then what to do. */
 export function tell(terminal: Terminal, error: MusterError): void {
-  terminal.say(printable(error.message))
-  terminal.say(`hint: ${printable(error.hint)}`)
+  terminal.say(shorten(printable(error.message), longestSentence))
+  terminal.say(`hint: ${shorten(printable(error.hint), longestSentence)}`)
   if (error.exit === exitCode.internal && terminal.env.MUSTER_DEBUG) {
     terminal.say(error.cause instanceof Error ? String(error.cause.stack) : String(error.stack))
   }

@@ -43,7 +43,7 @@ export const listFleetRuns = operation({
     states: listOf(RunState).optional(),
     kind: RunKind.optional(),
     parent: RunId.optional(),
-    before: z.string().optional(),
+    before: z.string().max(512).optional(),
     limit: z.coerce.number().int().min(1).max(1000).default(50),
     deadlineMs: z.coerce.number().int().min(50).max(60_000).default(2_000),
   }),

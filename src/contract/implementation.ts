@@ -87,8 +87,18 @@ function parseInput(operation: Operation, input: unknown): unknown {
   throw failure('input.invalid', { what: operation.name, problem })
 }
 
-/** One schema problem in words: `spec.argv: Too small…`. */
+/** One schema problem in words: `spec.cwd: it has more than 4096 characters`. */
 export function describeIssue(issue: z.core.$ZodIssue): string {
   const where = issue.path.map(String).join('.')
-  return where === '' ? issue.message : `${where}: ${issue.message}`
+  return where === '' ? problemOf(issue) : `${where}: ${problemOf(issue)}`
+}
+
+/** Where a schema has no words of its own, zod's are for programmers. */
+function problemOf(issue: z.core.$ZodIssue): string {
+  const isText = 'origin' in issue && issue.origin === 'string'
+  if (issue.code === 'too_big' && isText && issue.message.startsWith('Too big'))
+    return `it has more than ${issue.maximum} characters`
+  if (issue.code === 'too_small' && isText && issue.minimum === 1 && issue.message.startsWith('Too small')) return 'it is empty'
+  if (issue.code === 'invalid_key') return issue.issues.map(describeIssue).join('; ')
+  return issue.message
 }

@@ -34,7 +34,15 @@ export const Time = z.iso.datetime()
 export const localHost = 'local'
 
 /** Labels select hosts; they grant nothing. */
-export const Labels = z.record(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_./-]{0,62}$/), z.string().max(255))
+export const Labels = z.record(
+  z
+    .string()
+    .regex(
+      /^[A-Za-z0-9][A-Za-z0-9_./-]{0,62}$/,
+      'a label\'s name is 1 to 63 letters, digits, ".", "_", "/" or "-", and begins with a letter or digit',
+    ),
+  z.string().max(255),
+)
 
 /** A boolean that may also come as `true`, `1`, `no`… from a query string. */
 export const Flag = z.boolean().or(z.stringbool())

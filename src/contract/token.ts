@@ -12,6 +12,12 @@ export const roleScopes = {
 } as const satisfies Record<string, readonly Scope[]>
 export type Role = keyof typeof roleScopes
 
+const Name = z
+  .string()
+  .min(1)
+  .max(128)
+  .regex(/^[^\u0000-\u001f\u007f-\u009f]*$/, 'a name has no control characters')
+
 export const TokenRow = z.object({
   id: z.string(),
   name: z.string(),
@@ -26,7 +32,7 @@ export const createToken = operation({
   kind: 'call',
   name: 'token.create',
   summary: 'Mints a token. It is shown this once; the hub keeps its SHA-256.',
-  input: z.strictObject({ name: z.string().min(1).max(128), role: z.enum(['operator', 'viewer']) }),
+  input: z.strictObject({ name: Name, role: z.enum(['operator', 'viewer']) }),
   output: TokenRow.extend({ token: z.string() }),
   errors: [],
   scope: 'admin',
@@ -50,7 +56,7 @@ export const revokeToken = operation({
   kind: 'call',
   name: 'token.revoke',
   summary: 'Revokes a token at once and for good.',
-  input: z.strictObject({ token: z.string().min(1) }),
+  input: z.strictObject({ token: z.string().min(1).max(128) }),
   output: TokenRow,
   errors: ['token.unknown'],
   scope: 'admin',

@@ -4,7 +4,7 @@ import { failure } from '../../contract/errors.ts'
 import { listFleetRuns } from '../../contract/fleet.ts'
 import { type Run, RunState, runStates } from '../../contract/run.ts'
 import { RunKind } from '../../contract/run-kind.ts'
-import { hostRef, runId } from '../arguments.ts'
+import { check, hostRef, runId } from '../arguments.ts'
 import { showAgo, showDuration } from '../duration.ts'
 import { connect } from '../hub-connection.ts'
 import type { Action } from '../perform.ts'
@@ -20,6 +20,9 @@ interface ListOptions {
   readonly before?: string
 }
 
+const Before = listFleetRuns.input.shape.before.unwrap()
+const beforeHint = 'The page before names it on standard error, and as "next" in its JSON.'
+
 export const listRuns: Action<ListOptions, []> = async (terminal, options) => {
   const wanted = {
     ...(options.host !== undefined && { host: hostRef(options.host) }),
@@ -27,7 +30,7 @@ export const listRuns: Action<ListOptions, []> = async (terminal, options) => {
     ...(options.kind !== undefined && { kind: RunKind.parse(options.kind) }),
     ...(options.parent !== undefined && { parent: runId(options.parent) }),
     ...(options.limit !== undefined && { limit: options.limit }),
-    ...(options.before !== undefined && { before: options.before }),
+    ...(options.before !== undefined && { before: check(Before, options.before, 'The page', beforeHint) }),
   }
   using client = connect(terminal)
   const found = await client.hub.call(listFleetRuns, wanted)

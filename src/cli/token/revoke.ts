@@ -4,10 +4,11 @@ import { revokeToken } from '../../contract/token.ts'
 import { check } from '../arguments.ts'
 import { connect } from '../hub-connection.ts'
 import type { Action } from '../perform.ts'
+import { printable } from '../printable.ts'
 
 export const revoke: Action<unknown, [string]> = async (terminal, _options, token) => {
   const id = check(revokeToken.input.shape.token, token, "The token's id", '`muster token list` shows the ids.')
   using client = connect(terminal)
   const row = await client.hub.call(revokeToken, { token: id })
-  return { json: row, text: `revoked: ${row.name} (${row.id})` }
+  return { json: row, text: `revoked: ${printable(row.name)} (${row.id})` }
 }
