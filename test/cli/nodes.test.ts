@@ -139,6 +139,21 @@ test('lists show what ran, by host; logs and events come back', async () => {
   })
 })
 
+test('left with Ctrl-C, those of several hosts that have ended are not said to go on', async () => {
+  const left = home.start(['exec', 'local,box', '-n', '--', 'sh', '-c', 'test "$MUSTER_HOST" = local || exec sleep 60'])
+  const states = async () => {
+    const { runs } = JSON.parse((await home.muster(['run', 'list', '--limit', '2', '--json'])).stdout)
+    return runs.map(({ host, state }: { host: string; state: string }) => `${host} ${state}`).sort()
+  }
+  await vi.waitFor(async () => expect(await states()).toEqual(['box running', 'local succeeded']), 20_000)
+  left.child.kill('SIGINT')
+  const { code, stderr } = await left.ended
+  expect(code).toBe(130)
+  const [, run = ''] = /^Run (run_\w+) goes on\.$/m.exec(stderr) ?? []
+  expect(await home.muster(['run', 'show', run])).toMatchObject({ code: 0, stdout: expect.stringContaining('box') })
+  expect((await home.muster(['run', 'cancel', run])).code).toBe(0)
+})
+
 test('stopped it is offline: a command fails at once, waits with --queue, and the node joins again without its token', async () => {
   node.child.kill('SIGTERM')
   expect((await node.ended).code).toBe(0)
@@ -152,6 +167,8 @@ test('stopped it is offline: a command fails at once, waits with --queue, and th
     const { runs } = JSON.parse((await home.muster(['run', 'list', '--state', 'queued', '--json'])).stdout)
     expect(runs).toHaveLength(1)
   }, 20_000)
+  const run = /box has not taken (run_\w+) yet\.\nIt waits and .*`muster run cancel \1`/
+  await vi.waitFor(() => expect(queued.stderr()).toMatch(run), 20_000)
   node = startNode()
   expect(await queued.ended).toMatchObject({ code: 0, stdout: 'later\n' })
 })

@@ -25,14 +25,11 @@ export async function execOnMany(context: ExecContext, hosts: readonly string[],
   const submitted = await Promise.all(hosts.map((host) => submit(context, host, request)))
   const started = submitted.flatMap(({ run }) => run ?? [])
   if (request.detach) return detached(terminal, submitted)
+  const live = new Set(started.map(({ id }) => id))
   const width = Math.max(...hosts.map((host) => host.length))
   const results = await untilInterrupted(
     (signal) => Promise.all(submitted.map((one, i) => (one.run ? follow(one.run, i, signal) : one))),
-    () =>
-      sayHowToFollow(
-        terminal,
-        started.map(({ id }) => id),
-      ),
+    () => sayHowToFollow(terminal, [...live]),
   )
   if (options.fold && !options.json) await terminal.out(foldOutputs(results))
   if (!options.json) for (const line of summarize(results)) terminal.say(line)
@@ -55,6 +52,7 @@ export async function execOnMany(context: ExecContext, hosts: readonly string[],
         await captures[chunk.stream].sink(bytes)
         await shown[chunk.stream]?.write(bytes)
       })
+      live.delete(run.id)
       await shown.stdout?.end()
       await shown.stderr?.end()
       const { code, error } = exitOfRun(ended)

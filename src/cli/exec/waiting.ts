@@ -1,5 +1,5 @@
-// Says why a run does not begin while its host is there but does not take it (its disk is full, say). A run that begins, as
-// nearly all do, costs one question.
+// Says that a run does not begin, and why: its host is away and it was queued, or is there and does not take it (its disk is
+// full, say). A run that begins, as nearly all do, costs one question.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Caller } from '../../contract/caller.ts'
@@ -25,10 +25,12 @@ export async function tellWaiting({ terminal, host, hostName, run }: Waiting, si
       await sleep(lookAfterMs, undefined, { signal })
       const { state, error } = await host.call(getRun, { run }, { signal })
       if (state !== 'queued' && state !== 'claimed') return
-      if (!error || error.code === told) continue
-      told = error.code
-      terminal.say(printable(`${hostName} does not take ${run} now: ${error.message}`))
-      terminal.say(printable(`It waits and is started when it can be; \`muster run cancel ${run}\` gives it up. ${error.hint}`))
+      const why = error?.code ?? 'not yet'
+      if (why === told) continue
+      told = why
+      terminal.say(printable(`${hostName} ${error ? `does not take ${run} now: ${error.message}` : `has not taken ${run} yet.`}`))
+      const wayOut = `It waits and is started when it can be; \`muster run cancel ${run}\` gives it up.`
+      terminal.say(printable(error ? `${wayOut} ${error.hint}` : wayOut))
     }
   } catch {
     return
