@@ -6,12 +6,12 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { listFleetRuns } from '../../src/contract/fleet.ts'
 import { addHost, listHosts } from '../../src/contract/host.ts'
 import { createToken } from '../../src/contract/token.ts'
+import { freePort } from '../../test/resources/free-port.ts'
 import { joinNode, makeHome, until } from '../../test/resources/muster.ts'
 import { openProxy } from '../../test/resources/proxy.ts'
 import type { Figure, Row } from '../figure.ts'
 import { inTurns, medianOf } from '../measure.ts'
 import { type Muster, startMuster } from '../muster.ts'
-import { freePort } from '../peers/free-port.ts'
 
 const http = { well: 78, hanging: 6, refusing: 6 }
 const others = { well: 2, hanging: 2, refusing: 2 }

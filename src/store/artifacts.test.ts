@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { engines, testStore } from '../../test/resources/stores.ts'
 import type { EventBody } from '../contract/event.ts'
 import { readArtifacts } from './artifacts.ts'
 import { mirrorEntries } from './runs.ts'
-import { engines, testStore } from './test-stores.ts'
 
 const at = '2026-01-01T00:00:00.000Z'
 const kept = { name: 'out/a', bytes: 3, sha256: 'a'.repeat(64), mtime: at, mode: 0o640 }

@@ -38,25 +38,23 @@ function findSshd(): string | undefined {
 
 interface SshdOptions {
   readonly address?: string
-<<<<<<< HEAD
-  /** A line for the shell there, in which "$SSH_ORIGINAL_COMMAND" is what the client asked for. */
-  readonly forced?: string
-  /** It takes passwords and no keys. */
-  readonly passwordOnly?: true
-}
-
-export async function openSshd({ address = '127.0.0.1', forced, passwordOnly }: SshdOptions = {}): Promise<Sshd> {
-=======
   /** Where the address is none of this machine's, a port that is free there. */
   readonly port?: number
   /** A line for the shell there, in which "$SSH_ORIGINAL_COMMAND" is what the client asked for. */
   readonly forced?: string
+  /** It takes passwords and no keys. */
+  readonly passwordOnly?: true
   /** A program that becomes it. */
   readonly under?: readonly string[]
 }
 
-export async function openSshd({ address = '127.0.0.1', port: given, forced, under = [] }: SshdOptions = {}): Promise<Sshd> {
->>>>>>> e9a0c82 (test(chaos): hub and host in network namespaces of their own, and the cable between them broken)
+export async function openSshd({
+  address = '127.0.0.1',
+  port: given,
+  forced,
+  passwordOnly,
+  under = [],
+}: SshdOptions = {}): Promise<Sshd> {
   const program = findSshd()
   if (program === undefined) throw new Error('there is no sshd')
   await using opened = new AsyncDisposableStack()
