@@ -3,9 +3,10 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { RunSpec } from '../src/contract/run.ts'
 import { claimNext } from '../src/store/jobs/claim.ts'
 import { endJob } from '../src/store/jobs/end.ts'
-import type { Job } from '../src/store/jobs/job.ts'
+import type { Job, NewJob } from '../src/store/jobs/job.ts'
 import { submitJob } from '../src/store/jobs/submit.ts'
 import { openStore, type StoreLocation } from '../src/store/store.ts'
 import type { Postgres } from '../test/resources/postgres.ts'
@@ -32,25 +33,30 @@ export async function musterOnPostgres(postgres: Postgres): Promise<JobQueue> {
   return openQueue('Muster, PostgreSQL', postgresSettings, { url: await postgres.create('muster') })
 }
 
+/** A job of nothing to do, submitted now. */
+export function emptyJob(run: string, host: string): NewJob {
+  const now = Date.now()
+  return {
+    run,
+    host,
+    key: null,
+    fingerprint: run,
+    spec: RunSpec.parse({ kind: 'command', argv: ['true'] }),
+    parent: null,
+    title: 'true',
+    queue: true,
+    createdAt: new Date(now).toISOString(),
+    expiresAt: new Date(now + 3_600_000).toISOString(),
+  }
+}
+
 async function openQueue(name: string, durability: string, where: StoreLocation): Promise<JobQueue> {
   const store = await openStore(where)
   let submitted = 0
 
   async function submit(): Promise<void> {
     submitted += 1
-    const now = Date.now()
-    await submitJob(store, {
-      run: `run_${String(submitted).padStart(12, '0')}`,
-      host,
-      key: null,
-      fingerprint: String(submitted),
-      spec: { kind: 'command', argv: ['true'], env: {}, stdin: 'none', timeoutMs: 1_000 },
-      parent: null,
-      title: 'true',
-      queue: true,
-      createdAt: new Date(now).toISOString(),
-      expiresAt: new Date(now + 3_600_000).toISOString(),
-    })
+    await submitJob(store, emptyJob(`run_${String(submitted).padStart(12, '0')}`, host))
   }
 
   const claim = (limit: number) =>

@@ -1,24 +1,22 @@
 // Writes what the conformance suite found for each connector into docs/connectors.md, between its two markers:
 // `npx vitest run --project connectors && node scripts/connector-matrix.ts`.
 
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { connectors } from '../test/connectors/conformance/connectors.ts'
 import { type CaseResult, Results } from '../test/connectors/conformance/results.ts'
 import { root } from './files.ts'
 
 const opening = '<!-- the matrix, written by scripts/connector-matrix.ts -->'
 const closing = '<!-- end of the matrix -->'
 const resultsDir = 'test/connectors/conformance/results'
-/** From the nearest to the farthest; one that is not named here comes last. */
-const order = ['local', 'http', 'ssh', 'tunnel', 'bucket']
 
-/** What the suite last found, connector by connector. */
+/** What the suite last found, connector by connector, in the order of its table. */
 export function readResults(): Results[] {
-  const files = readdirSync(join(root, resultsDir)).filter((file) => file.endsWith('.json'))
-  const place = (file: string) => (order.indexOf(basename(file, '.json')) + order.length + 1) % (order.length + 1)
-  return files
-    .toSorted((a, b) => place(a) - place(b))
-    .map((file) => Results.parse(JSON.parse(readFileSync(join(root, resultsDir, file), 'utf8'))))
+  return connectors.flatMap(({ kind }) => {
+    const file = join(root, resultsDir, `${kind}.json`)
+    return existsSync(file) ? [Results.parse(JSON.parse(readFileSync(file, 'utf8')))] : []
+  })
 }
 
 /** The matrix with its markers, as the document must hold it. */

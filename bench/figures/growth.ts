@@ -4,10 +4,14 @@ import { findRun, listFleetRuns, submitRun } from '../../src/contract/fleet.ts'
 import { enrollNode } from '../../src/contract/host.ts'
 import type { InputOf } from '../../src/contract/operation.ts'
 import { claimNext } from '../../src/store/jobs/claim.ts'
-import { openStore } from '../../src/store/store.ts'
+import { endJob } from '../../src/store/jobs/end.ts'
+import { submitJob } from '../../src/store/jobs/submit.ts'
+import { openStore, type Store } from '../../src/store/store.ts'
 import { makeHome } from '../../test/resources/home.ts'
 import type { Figure, Row, Settings, Unit } from '../figure.ts'
 import { inTurns, medianOf, percentile } from '../measure.ts'
+import { endOf } from '../muster.ts'
+import { emptyJob } from '../muster-queue.ts'
 import { type RestartableHub, restartableHub } from '../restartable-hub.ts'
 import { acceptedAt, type Seed, seededRun, seedRuns } from '../seed-runs.ts'
 
@@ -28,7 +32,7 @@ export const figure: Figure = {
     }
     const rows = [...(await measureQuestions(hubs, settings)), ...(await measureStarts(hubs, settings))]
     for (const { hub } of hubs) await hub.stop()
-    return [...rows, ...(await measureClaims(hubs, settings))]
+    return [...rows, ...(await measureJobs(hubs, settings))]
   },
 }
 
@@ -66,6 +70,10 @@ const questions: Record<string, (hub: GrownHub) => Promise<unknown>> = {
   'show a run': ({ hub, seed }) => hub.client.hub.call(findRun, { run: seededRun(Math.floor(Math.random() * seed.runs)) }),
   'submit to an offline host': ({ hub }) =>
     hub.client.hub.call(submitRun, { host: 'host-3', queue: true, spec: { kind: 'command', argv: ['true'] } }),
+  '`true` on the local host, submitted to its end': async ({ hub }) => {
+    const { id } = await hub.client.hub.call(submitRun, { host: 'local', spec: { kind: 'command', argv: ['true'] } })
+    await endOf(hub.client.host('local'), id)
+  },
 }
 
 function list({ hub }: GrownHub, input: InputOf<typeof listFleetRuns>) {
@@ -112,17 +120,34 @@ async function measureStarts(hubs: readonly GrownHub[], { rounds, say }: Setting
   return againstFewest('hub start, until it listens', samplesOf(taken), 'ms', true)
 }
 
-async function measureClaims(hubs: readonly GrownHub[], { rounds, quick, say }: Settings): Promise<Row[]> {
-  say('claiming from the queue')
+async function measureJobs(hubs: readonly GrownHub[], { rounds, quick, say }: Settings): Promise<Row[]> {
+  say('submitting, claiming and ending jobs in the store')
   await using opened = new AsyncDisposableStack()
-  const claims: Record<string, () => Promise<number>> = {}
+  const jobs: Record<string, () => Promise<number>> = {}
   for (const { size, seed } of hubs) {
     const store = opened.use(await openStore({ file: seed.file }))
-    const claim = () =>
-      claimNext(store, { owner: 'bench', hosts: seed.hosts, now: new Date().toISOString(), leaseMs: 30_000, limit: 1 })
-    claims[size] = async () => percentile(await askedMs(quick ? 3 : 20, claim), 50)
+    const oneJob = jobsOf(store)
+    jobs[size] = async () => percentile(await askedMs(quick ? 3 : 20, oneJob), 50)
   }
-  return againstFewest('claim of a job, p50', samplesOf(await inTurns(rounds, claims, { warmUps: 1 })), 'ms', true)
+  return againstFewest(
+    'a job, submitted, claimed and ended, p50',
+    samplesOf(await inTurns(rounds, jobs, { warmUps: 1 })),
+    'ms',
+    true,
+  )
+}
+
+/** Each time another job of a host that has none yet. */
+function jobsOf(store: Store): () => Promise<void> {
+  const host = 'bench'
+  let submitted = 0
+  return async () => {
+    const { job } = await submitJob(store, emptyJob(`bench-${++submitted}`, host))
+    const now = new Date().toISOString()
+    const [claimed] = await claimNext(store, { owner: 'bench', hosts: [host], now, leaseMs: 30_000, limit: 1 })
+    if (claimed?.run !== job.run) throw new Error(`${claimed?.run} was claimed instead of ${job.run}`)
+    await endJob(store, { run: job.run, runState: 'succeeded', claim: { owner: 'bench', fence: claimed.fence } })
+  }
 }
 
 function bySize<Sample>(hubs: readonly GrownHub[], measure: (hub: GrownHub) => Promise<Sample>) {

@@ -84,6 +84,8 @@ it(`links that flap for ${forMs} ms lose nothing and start nothing twice (seed $
   for (const run of followed) expect(await endOf(steady, run)).toMatchObject({ state: 'succeeded', exit: { code: 0 } })
   expect((await readFile(starts, 'utf8')).trim().split('\n').sort()).toEqual([...accepted.keys()].sort())
   expect(accepted.size).toBeGreaterThan(names.length)
+  // A link is up and down for half a second each at the most.
+  expect(Math.min(...cuts)).toBeGreaterThanOrEqual(Math.floor(forMs / 2_000))
   console.log(
     `cut ${cuts.join(', ')} times in ${forMs} ms, ${lostAnswers} answers lost: ${accepted.size} runs accepted, each started once and ` +
       `ended well; ${followers.length} times ${last} lines whole for four readers (seed ${seed})`,

@@ -53,6 +53,7 @@ it(`${kills} kills under load: every accepted run is started once and succeeds`,
     `hub-killed: seed ${seed}, ${kills} kills (${early} while starting), ${accepted.size} accepted, ${lostAnswers} answers lost, ` +
       `${counts.size} started, ${lost.length} lost, ${doubled.length} doubled, ${Math.round((Date.now() - begunAt) / 1000)} s`,
   )
+  expect(accepted.size).toBeGreaterThanOrEqual(2 * kills)
   expect({ lost, doubled, unknown }).toEqual({ lost: [], doubled: [], unknown: [] })
   expect(runs.filter(({ state }) => state !== 'succeeded')).toEqual([])
   expect(new Set(runs.map(({ id }) => id))).toEqual(new Set(accepted.values()))

@@ -21,6 +21,7 @@ import {
   until,
 } from '../resources/muster.ts'
 import { openSshd, type Sshd } from '../resources/sshd.ts'
+import { tokenIn } from './bucket/fixture.ts'
 
 const bin = fileURLToPath(new URL('../../bin/muster.js', import.meta.url))
 const kinds = { local: 'local', prod: 'http', box: 'ssh', second: 'tunnel', nightly: 'bucket' } as const
@@ -79,7 +80,7 @@ describe.skipIf(!hasProgram('sshd') || !hasProgram('ssh'))('a hub with a host of
     await mkdir(dir)
     const place = ['--bucket', pathToFileURL(dir).href]
     const { command } = await musterJson<{ command: string }>(home.path, ['host', 'add', 'nightly', ...place])
-    const env = { MUSTER_TOKEN: command.split(' ').at(-1) ?? '' }
+    const env = { MUSTER_TOKEN: tokenIn(command) }
     return opened.use(start((await own()).path, ['node', 'pull', ...place, '--allow', 'runs', '--interval', '300ms'], env))
   }
 

@@ -4,6 +4,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { documentTables } from '../../bench/document-tables.ts'
+import { figures } from '../../bench/figures/index.ts'
+import { readResults } from '../../bench/results.ts'
 import { root } from '../../scripts/files.ts'
 
 test.each(Object.entries(documentTables()))(
@@ -12,3 +14,7 @@ test.each(Object.entries(documentTables()))(
     expect(readFileSync(join(root, name), 'utf8')).toContain(block)
   },
 )
+
+test('every figure there is was taken (else: npm run bench -- NAME --save)', () => {
+  expect(readResults().figures.map(({ name }) => name)).toEqual(figures.map(({ name }) => name))
+})

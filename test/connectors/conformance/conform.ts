@@ -3,8 +3,9 @@
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, test } from 'vitest'
-import type { Case, Need } from './case.ts'
+import type { Case } from './case.ts'
 import { caseGroups } from './cases/table.ts'
+import { differenceOf } from './difference.ts'
 import type { Conforming } from './fixture.ts'
 import type { CaseResult, Results } from './results.ts'
 import { openSubject, type Subject } from './subject.ts'
@@ -66,16 +67,6 @@ export function conform(conforming: Conforming): void {
     current = undefined
     await former?.[Symbol.asyncDispose]()
   }
-}
-
-/** The declared difference for which a case makes no sense on this connector. */
-function differenceOf({ needs = [] }: Case, { traits, apart }: Conforming): string | undefined {
-  const lacks: Record<Need, string | undefined> = {
-    interactive: traits.interactive ? undefined : 'not interactive',
-    mirrored: traits.mirrored ? undefined : 'not mirrored',
-    apart: apart ? undefined : "the hub's own process",
-  }
-  return needs.map((need) => lacks[need]).find((reason) => reason !== undefined)
 }
 
 function keyOf(title: string, name: string): string {
