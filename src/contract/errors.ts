@@ -90,7 +90,7 @@ export const catalogue = {
     () => 'On the hub: `muster node enroll NAME` prints the command that joins it again.'),
   'node.token_replaced': entry(401, exitCode.refused, false,
     () => 'The token of this host was replaced at the hub: its key counts again once it has shown the new one.',
-    () => 'Start the node with the token that `muster host token NAME` printed on the hub: `muster node --hub URL --token-stdin < token-file`.'),
+    () => 'Start the node with the token that `muster host token NAME` printed on the hub: `muster node --hub wss://HUB:7878 --token-stdin < token-file`.'),
 
   'ssh.no_client': entry(500, exitCode.environment, false,
     () => 'There is no program `ssh` on the hub\'s machine.',
