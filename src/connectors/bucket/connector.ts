@@ -65,6 +65,7 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
   const read = new Map<string, string>()
   let opening: Promise<Opened> | undefined
   let latest: { readonly info: HostInfo; readonly heardAtMs: number } | undefined
+  let onlineForMs = 0
   let onlineUntilMs = 0
   let trouble = 'no worker has looked into the bucket since the hub started'
 
@@ -144,8 +145,8 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
     await inbox.save()
     latest = { info: beat.info, heardAtMs: Date.now() }
     trouble = beat.leaving ? 'its worker has left' : 'its worker has not been heard of since'
-    const forMs = beat.leaving ? graceMs : beatsMissed * beat.everyMs + 2 * intervalMs
-    onlineUntilMs = Math.max(beat.leaving ? 0 : onlineUntilMs, Date.now() + forMs)
+    onlineForMs = beat.leaving ? graceMs : beatsMissed * beat.everyMs + 2 * intervalMs
+    onlineUntilMs = Math.max(beat.leaving ? 0 : onlineUntilMs, Date.now() + onlineForMs)
     return true
   }
 
@@ -176,6 +177,8 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
     for (const { run } of found.message.events)
       if (inbox.state.runs[run]?.run) settle(jobKey(run), undefined, inbox.state.runs[run]?.run)
     await objects.delete(key)
+    // Who tells lives, also where the beat has to wait.
+    onlineUntilMs = Math.max(onlineUntilMs, Date.now() + onlineForMs)
     return true
   }
 
@@ -344,8 +347,9 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
     throw failure('host.deferred', { host: context.name, operation: operation.name })
   }
 
-  function setState(inbox: Inbox): void {
-    const isOnline = Date.now() < onlineUntilMs
+  /** As it was when the bucket was listed: what took long since was this hub's own reading. */
+  function setState(inbox: Inbox, listedAtMs: number): void {
+    const isOnline = listedAtMs < onlineUntilMs
     const wasOnline = cell.state.status === 'online'
     if (isOnline && !wasOnline) cell.set({ status: 'online', since: new Date().toISOString(), caller })
     if (!isOnline && wasOnline && inbox.isRead)
@@ -364,6 +368,7 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
     while (!closing.signal.aborted) {
       try {
         const opened = await open()
+        const listedAtMs = Date.now()
         const isNews = await readNews(opened)
         await cleanUp(opened)
         if (Date.now() - sweptAtMs > sweepEveryMs) {
@@ -371,7 +376,7 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
           sweptAtMs = Date.now()
         }
         await opened.inbox.forgetOlderThan(keepOverMs)
-        setState(opened.inbox)
+        setState(opened.inbox, listedAtMs)
         tellWhyNeverSeen(undefined)
         // Often after news or a question, then less and less.
         pauseMs = isNews ? soonMs : 1.5 * pauseMs

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { temporaryIdentity } from '../../wire/identity.ts'
-import { seal, sealAgain, unseal } from './envelope.ts'
+import { seal, unseal } from './envelope.ts'
 
 const place = { host: 'host_1', key: 'q/job/run_1' }
 const identity = temporaryIdentity()
@@ -36,14 +36,6 @@ test('an object under another key or for another host is none', () => {
   const sealed = seal(place, { identity }, {})
   expect(unseal({ ...place, key: 'q/job/run_2' }, sealed)).toBeUndefined()
   expect(unseal({ ...place, host: 'host_2' }, sealed)).toBeUndefined()
-})
-
-test('what is sealed again is the same, and is mended where another version had signed it', () => {
-  const sealed = seal(place, { identity }, { type: 'segment' }, [Buffer.from('a\nbody')])
-  expect(sealAgain(place, { identity }, sealed)).toEqual(sealed)
-  const foreign = Buffer.concat([Buffer.from('{"by":"another"}'), sealed.subarray(sealed.indexOf(10))])
-  expect(unseal(place, foreign)).toBeUndefined()
-  expect(sealAgain(place, { identity }, foreign)).toEqual(sealed)
 })
 
 test('anything else is none', () => {

@@ -33,21 +33,13 @@ const Signed = z.strictObject({ by: Base64, introduction: Base64.optional(), sig
 const longestFirstLine = 512
 const newline = 10
 
-interface Signer {
-  readonly identity: Identity
-  readonly introduction?: string
-}
-
-export function seal(place: Place, signer: Signer, header: unknown, body: readonly Uint8Array[] = []): Buffer {
-  return sign(place, signer, Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), ...body]))
-}
-
-/** One's own object, signed once more: the same bytes, unless a Muster of another protocol version had signed it. */
-export function sealAgain(place: Place, signer: Signer, bytes: Buffer): Buffer {
-  return sign(place, signer, bytes.subarray(bytes.indexOf(newline) + 1))
-}
-
-function sign(place: Place, { identity, introduction }: Signer, content: Buffer): Buffer {
+export function seal(
+  place: Place,
+  { identity, introduction }: { identity: Identity; introduction?: string },
+  header: unknown,
+  body: readonly Uint8Array[] = [],
+): Buffer {
+  const content = Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), ...body])
   const signature = Buffer.from(identity.sign(whatIsSigned(place, content))).toString('base64url')
   const first = JSON.stringify({ by: identity.publicKey, ...(introduction !== undefined && { introduction }), signature })
   return Buffer.concat([Buffer.from(`${first}\n`), content])

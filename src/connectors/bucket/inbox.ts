@@ -200,16 +200,24 @@ export async function openInbox(dir: string, host: string): Promise<Inbox> {
         if (isOf(run, worker, fence) && counts(run, fence)) await writeAt(artifactFile(run, sha256), offset, piece)
       }
       at = 0
+      const come = new Map<KnownRun['output'], { parts: Uint8Array[]; whole: boolean }>()
       for (const { run, fence, bytes, whole } of segment.outputs) {
         const piece = body.subarray(at, at + bytes)
         at += bytes
         if ((isOver(run) && !isOf(run, worker, fence)) || !counts(run, fence)) continue
         const { output } = knownRun(run, worker, fence)
-        if (output.whole) continue
-        await writeAt(join(outputDir, output.file), output.bytes, piece)
+        const more = come.get(output) ?? { parts: [], whole: output.whole }
+        if (more.whole) continue
+        come.set(output, { parts: [...more.parts, piece], whole })
+      }
+      // Each file once, and side by side: what takes time is that each is durable.
+      const written = [...come].map(async ([output, { parts, whole }]) => {
+        const piece = Buffer.concat(parts)
+        if (piece.byteLength > 0) await writeAt(join(outputDir, output.file), output.bytes, piece)
         output.bytes += piece.byteLength
         output.whole = whole
-      }
+      })
+      await Promise.all(written)
       const lines = Buffer.from(fresh.map((entry) => `${JSON.stringify(entry)}\n`).join(''))
       if (lines.byteLength > 0) await writeAt(journalFile, state.journalBytes, lines)
       state.journalBytes += lines.byteLength

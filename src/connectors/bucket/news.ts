@@ -2,12 +2,12 @@
 // and is on this machine's disk before: see worker-home.ts.
 
 import type { Logger } from 'pino'
-import { asMusterError } from '../../contract/errors.ts'
+import { asMusterError, failure } from '../../contract/errors.ts'
 import type { RunEvent } from '../../contract/event.ts'
 import { pause } from '../../contract/pause.ts'
 import type { Identity } from '../../wire/identity.ts'
 import { makeBell } from './bell.ts'
-import { seal, sealAgain, unseal } from './envelope.ts'
+import { type Place, seal, unseal } from './envelope.ts'
 import { segmentKey } from './keys.ts'
 import { SegmentMessage, type Told } from './messages.ts'
 import type { Objects } from './objects.ts'
@@ -56,8 +56,7 @@ export function openNews({ objects, home, host, worker, gatherMs, log }: NewsOf)
   const come = makeBell()
   let wasPut = Promise.withResolvers<void>()
   const place = (number: number) => ({ host, key: segmentKey(worker.id, number) })
-  const newest = home.newest && sealAgain(place(home.newest.number), worker, home.newest.bytes)
-  const former = home.newest && newest && SegmentMessage.parse(unseal(place(home.newest.number), newest)?.header)
+  const former = home.newest && readFormer(place(home.newest.number), home.newest.bytes)
   let number = former?.number ?? 0
   const told = new Map<string, Told>(Object.entries(former?.told ?? {}))
   const toldOf = (run: string): Told => told.get(run) ?? { seq: 0, chunks: 0, artifactBytes: 0 }
@@ -174,7 +173,7 @@ export function openNews({ objects, home, host, worker, gatherMs, log }: NewsOf)
     },
     async send(signal) {
       // What was made before a kill may not have been put.
-      if (newest) await put(number, newest, signal)
+      if (home.newest) await put(home.newest.number, home.newest.bytes, signal)
       while (!signal.aborted) {
         if (oldest() === Infinity) await come.wait(2 ** 31 - 1, signal)
         if (waitingBytes() < mostBytes) await pause(gatherMs, signal)
@@ -185,4 +184,11 @@ export function openNews({ objects, home, host, worker, gatherMs, log }: NewsOf)
       }
     },
   }
+}
+
+/** The last segment of this worker's former life. Throws `bucket.version` when it is not of this version. */
+function readFormer(place: Place, bytes: Uint8Array): SegmentMessage {
+  const former = SegmentMessage.safeParse(unseal(place, bytes)?.header).data
+  if (!former) throw failure('bucket.version')
+  return former
 }
