@@ -1,6 +1,19 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
@@ -9,6 +22,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { ArtifactKept, ArtifactRefused, artifactLimits } from '../../contract/artifact.ts'
 import { type Collecting, collectArtifacts } from './collect.ts'
+import { matchGlobs } from './match.ts'
 
 const never = new AbortController().signal
 
@@ -154,6 +168,15 @@ test('ten thousand files cost ten thousand looks, and a thousand copies', { time
   expect(kept).toHaveLength(1000)
   expect(kept.at(-1)?.name).toBe('many/00999')
   expect(refused).toEqual([{ name: 'many/01000', reason: 'a run keeps no more than 1000 files; the same holds for 8999 more' }])
+})
+
+test('a tree is looked through up to a limit, for all globs together', async () => {
+  await using at = await workplace()
+  for (let n = 10; n < 20; n++) await at.file(`d/f${n}`)
+  const signal = never
+  const found = await matchGlobs({ root: await realpath(at.cwd), globs: ['d/*', 'd/f1?', 'd/f10'], signal, mostEntries: 15 })
+  expect(found.names).toHaveLength(10)
+  expect(found.refused).toEqual([{ name: 'd/f1?', reason: 'there are more than 15 files to look through' }])
 })
 
 test('a file that is too large, also one that only says so, is refused without being read', async () => {
