@@ -3,6 +3,7 @@
 import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { eventually } from '../resources/eventually.ts'
 import { type TestHome, testHome } from './muster.ts'
 
 let home: TestHome
@@ -127,6 +128,9 @@ test('they are shown with the run, and in the JSON of exec; a run without any ha
 })
 
 test('their names are completed', async () => {
-  const { stdout } = await home.muster(['complete', '--', 'run', 'artifacts', run, 'out/'])
-  expect(stdout).toBe('out/a\t3 B\nout/b\t2.0 KiB\n')
+  // Whoever presses Tab waits half a second at most, which may be too short for a busy machine.
+  await eventually(async () => {
+    const { stdout } = await home.muster(['complete', '--', 'run', 'artifacts', run, 'out/'])
+    expect(stdout).toBe('out/a\t3 B\nout/b\t2.0 KiB\n')
+  })
 })
