@@ -347,8 +347,8 @@ export const catalogue = {
     (p: { step: string; field: string; problem: string }) => `Step ${p.step}: ${p.field} cannot be evaluated: ${p.problem}.`,
     () => 'See docs/workflows.md, "Values and expressions".'),
   'workflow.step_failed': entry(422, exitCode.workFailed, false,
-    (p: { step: string; reason: string; run: string }) => `Step ${p.step} failed: ${p.reason}.`,
-    (p) => `Read its output with \`muster run logs ${p.run}\`.`),
+    (p: { step: string; reason: string; fix: string }) => `Step ${p.step} failed: ${p.reason}.`,
+    (p) => p.fix),
 
   'token.unknown': entry(404, exitCode.notFound, false,
     (p: { token: string }) => `There is no token ${p.token}.`,

@@ -310,6 +310,12 @@ steps:
     expect(fleet.log.starts).toEqual(['W.a', 'W.c'])
   })
 
+  it('does not send anybody to the output of what never ran', async () => {
+    const { result } = await perform('name: x\nsteps: [{ id: a, host: offline, run: [e] }]', modelFleet())
+    expect(result.error?.message).toContain('it is switched off')
+    expect(result.error?.hint).toContain('`muster host show offline`')
+  })
+
   it('starts nothing new after a failure, lets running units end, and fails', async () => {
     const fleet = modelFleet((argv) => ({ code: argv[1] === '2' ? 7 : 0 }))
     const { result, ended, events } = await perform(
@@ -402,6 +408,7 @@ steps: [{ id: a, ${fields} }]`
     const { result } = await perform(source, modelFleet())
     expect(result).toMatchObject({ state: 'failed', error: { code: 'workflow.step_failed' } })
     expect(result.error?.message).toContain(message)
+    expect(result.error?.hint).toContain('docs/workflows.md')
   })
 
   it('does not let cut output pass for the whole', async () => {

@@ -11,6 +11,8 @@ import { StepProblem, type Unit, unitsOf } from './unit.ts'
 import { type StepValues, skippedValues, stepValues } from './values.ts'
 import { isLetGo, type WorkflowResult, type WorkflowWork } from './work.ts'
 
+const problemFix = 'Mend the workflow: docs/workflows.md, "Values and expressions" and "Limits".'
+
 /** Rejects only with `host.stopped`; any other failure, also of the engine itself, is the result. */
 export async function executeWorkflow(work: WorkflowWork): Promise<WorkflowResult> {
   try {
@@ -66,11 +68,11 @@ async function runStep(work: WorkflowWork, step: PlannedStep, scope: Scope, past
     const failed = step.continueOnError ? undefined : firstFailed(ends)
     if (!failed) return await endWith({ state: 'succeeded' }, { values })
     const reason = reasonOf(step, ends, failed)
-    const error = failure('workflow.step_failed', { step: step.id, reason, run: failed.run })
+    const error = failure('workflow.step_failed', { step: step.id, reason, fix: fixOf(failed) })
     return await endWith({ state: 'failed', reason }, { values, error })
   } catch (thrown) {
     if (!(thrown instanceof StepProblem)) throw thrown
-    const error = failure('workflow.step_failed', { step: step.id, reason: thrown.message, run: work.run })
+    const error = failure('workflow.step_failed', { step: step.id, reason: thrown.message, fix: problemFix })
     return await endWith({ state: 'failed', reason: thrown.message }, { values: {}, error })
   }
 }
@@ -99,6 +101,11 @@ function wasCancelled({ signal }: WorkflowWork, ends: readonly (UnitEnd | undefi
 
 function firstFailed(ends: readonly (UnitEnd | undefined)[]): UnitEnd | undefined {
   return ends.find((end) => end !== undefined && end.state !== 'succeeded')
+}
+
+/** What never ran has no output to read, and an error that says what to do. */
+function fixOf({ error, exit, run }: UnitEnd): string {
+  return error && !exit ? error.hint : `Read its output with \`muster run logs ${run}\`.`
 }
 
 function reasonOf(step: PlannedStep, ends: readonly (UnitEnd | undefined)[], first: UnitEnd): string {
