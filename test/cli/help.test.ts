@@ -4,7 +4,10 @@ import { execFile, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import type { Command } from 'commander'
 import { expect, test } from 'vitest'
+import { buildProgram } from '../../src/cli/program.ts'
+import { exitCode } from '../../src/contract/errors.ts'
 import { script } from './muster.ts'
 
 const run = promisify(execFile)
@@ -50,38 +53,41 @@ test('--version says the version of the package', async () => {
   expect((await run(process.execPath, [script, '--version'])).stdout).toBe(`${version}\n`)
 })
 
-test('every command has a help with a usage line and the global options', async () => {
-  const groups = [
-    'hub serve',
-    'hub start',
-    'hub stop',
-    'hub status',
-    'host list',
-    'host show',
-    'host token',
-    'host remove',
-    'node',
-    'node enroll',
-    'exec',
-    'run list',
-    'run show',
-    'run logs',
-    'run cancel',
-    'run watch',
-    'workflow run',
-    'token create',
-    'token list',
-    'token revoke',
-    'up',
-    'doctor',
-    'completion',
-  ]
-  for (const words of groups) {
+test.each(commandsOf(newProgram()))(
+  'muster %s has a help with a usage line and the global options, and says as JSON what it cannot parse',
+  async (words) => {
     const { stdout } = await run(process.execPath, [script, ...words.split(' '), '--help'])
-    expect(stdout, words).toMatch(new RegExp(`^Usage: muster ${words}`))
-    expect(stdout, words).toMatch(/--json[\s\S]*--output <file>/)
-  }
-})
+    expect(stdout).toMatch(new RegExp(`^Usage: muster ${words}`))
+    expect(stdout).toMatch(/--json[\s\S]*--output <file>/)
+    const refused = spawnSync(process.execPath, [script, ...words.split(' '), '--json', '--xyzzy-quux'], { encoding: 'utf8' })
+    expect(refused.status).toBe(exitCode.usage)
+    expect(JSON.parse(refused.stdout)).toMatchObject({
+      error: {
+        code: 'cli.usage',
+        message: "Unknown option '--xyzzy-quux'.",
+        hint: `\`muster ${words} --help\` shows how to call it.`,
+      },
+    })
+  },
+)
+
+function newProgram(): Command {
+  return buildProgram(
+    () => async () => {},
+    () => {},
+  )
+}
+
+/** The words of each command that does something: `run list`. */
+function commandsOf(command: Command): string[] {
+  const below = command.createHelp().visibleCommands(command)
+  return below
+    .filter((one) => one.name() !== 'help')
+    .flatMap((one) => [
+      ...(one.options.some(({ long }) => long === '--json') ? [one.name()] : []),
+      ...commandsOf(one).map((words) => `${one.name()} ${words}`),
+    ])
+}
 
 test('a Node that is too old is told so in one line, with exit code 8', () => {
   // The file is read by the Node at hand, as one that says it is older.
