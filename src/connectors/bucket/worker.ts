@@ -104,6 +104,8 @@ export async function work(of: WorkerOf): Promise<void> {
       const higher = (found.claims.get(run)?.fence ?? 0) > held.fence
       if (!held.ended && higher && (await currentClaim(objects, trust, run, held.fence + 1)).claim) await lose(run)
       else if (held.ended && !found.jobs.has(run) && !found.claims.has(run)) home.held.delete(run)
+      // Said to be ended behind the hub that had deleted it.
+      else if (held.ended && !found.jobs.has(run) && run in home.done.runs) await claims.drop(run, held)
       else if (!held.ended && !carried.has(run)) await carry(run, held)
     }
   }

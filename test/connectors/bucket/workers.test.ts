@@ -37,8 +37,12 @@ test('a run goes into the bucket and its events and output come out; nothing of 
   await using bucket = await openBucketHub()
   await using box = await makeHome()
   bucket.worker(box.path)
-  const { info } = await untilStatus(bucket, 'online')
-  expect(info?.hostname).toBeTypeOf('string')
+  await untilStatus(bucket, 'online')
+  const hostname = await until('it says what it is', async () => {
+    const { info } = await bucket.hub.own.hub.call(showHost, { host: hostName })
+    return info?.hostname
+  })
+  expect(hostname).not.toBe('')
   const run = await bucket.submit(['/bin/sh', '-c', 'echo told; exit 3'], { queue: false })
   expect(await bucket.endOf(run.id)).toMatchObject({ state: 'failed', exit: { code: 3 }, host: hostName })
   expect(await bucket.output(run.id)).toBe('told\n')
