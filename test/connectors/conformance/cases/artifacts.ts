@@ -236,7 +236,7 @@ export const keptOverRestarts: CaseGroup = {
         name: `${what} is killed while they are collected and copied: each is told once, and arrives whole`,
         async check(subject) {
           const cwd = await place(subject)
-          const line = 'head -c 67108864 /dev/urandom > noise; echo small > small; sha256sum < noise > sum; echo on > begun'
+          const line = 'head -c 33554432 /dev/urandom > noise; echo small > small; sha256sum < noise > sum; echo on > begun'
           const { id } = await subject.shell(line, { cwd, artifacts: ['noise', 'small', 'sum', 'none'] })
           await subject.eventually('it is about to end', async () => (await linesIn(`${cwd}/begun`))[0])
           await restart(subject)
