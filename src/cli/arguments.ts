@@ -9,7 +9,8 @@ import { printable, shorten } from './printable.ts'
 const control = /[\u0000-\u001f\u007f-\u009f]/
 
 export const runId = (text: string): string => check(RunId, text, 'The run id')
-export const hostName = (text: string): string => check(HostName, text, 'The host name')
+export const hostName = (text: string): string =>
+  check(HostName, text, 'The host name', 'Choose another name, such as `build-box`.')
 
 export function hostRef(text: string): string {
   if (control.test(text)) throw invalid('The host', text, "a host's name has no control characters")
