@@ -26,7 +26,7 @@ export const systemParts: readonly SystemPart[] = [
   {
     program: 'faketime',
     debian: 'faketime',
-    suite: 'test/chaos/clock.test.ts',
+    suite: 'test/chaos/clock.test.ts, test/chaos/long-units.test.ts',
     reason: 'sets the clock of a hub and of a node while they run',
   },
   {
@@ -56,7 +56,7 @@ export const systemParts: readonly SystemPart[] = [
   {
     program: 'sshd',
     debian: 'openssh-server',
-    suite: 'test/connectors/ssh.test.ts',
+    suite: 'test/connectors/ssh.test.ts, test/connectors/every-kind.test.ts, test/chaos/long-units.test.ts',
     reason: 'hosts are reached through a real ssh server and client',
   },
   {
