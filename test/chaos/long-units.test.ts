@@ -8,6 +8,7 @@ import { expect, test } from 'vitest'
 import { hasProgram } from '../../scripts/system-parts.ts'
 import type { HostRow } from '../../src/contract/host.ts'
 import type { Run } from '../../src/contract/run.ts'
+import { tokenIn } from '../connectors/bucket/fixture.ts'
 import { joinNode, makeHome, muster, musterJson, serveHub, start, until } from '../resources/muster.ts'
 import { openSshd } from '../resources/sshd.ts'
 import { canFakeTime, fastClock } from './fake-time.ts'
@@ -51,7 +52,7 @@ test.skipIf(!canFakeTime || !hasProgram('sshd'))(
     const place = ['--bucket', pathToFileURL(dir).href]
     const { command } = await add<{ command: string }>('nightly', ...place)
     const worker = ['node', 'pull', ...place, '--allow', 'runs', '--interval', '10s']
-    opened.use(start((await own()).path, worker, { ...env, MUSTER_TOKEN: command.split(' ').at(-1) ?? '' }))
+    opened.use(start((await own()).path, worker, { ...env, MUSTER_TOKEN: tokenIn(command) }))
     await until('all are online', async () => {
       const { hosts: rows } = await musterJson<{ hosts: HostRow[] }>(home.path, ['host', 'list'])
       return rows.every(({ status }) => status === 'online') ? true : undefined
