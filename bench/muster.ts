@@ -24,8 +24,8 @@ export interface Muster extends AsyncDisposable {
   submit(host: string, argv: string[]): Promise<Run>
 }
 
-/** Starts a hub. Disposing ends every process of it and of its nodes, and deletes their homes. */
-export async function startMuster(options: { bind?: string } = {}): Promise<Muster> {
+/** Starts a hub; `bin` is another `muster` than this checkout's, for its nodes too. Disposing ends every process of it and of its nodes, and deletes their homes. */
+export async function startMuster(options: { bind?: string; bin?: string } = {}): Promise<Muster> {
   await using opened = new AsyncDisposableStack()
   const home = opened.use(await makeHome())
   const hub = opened.use(await serveHub(home, options))
@@ -38,7 +38,7 @@ export async function startMuster(options: { bind?: string } = {}): Promise<Must
     hub,
     client,
     async join(name) {
-      const node = closing.use(await joinNode(hub, name, closing.use(await makeHome())))
+      const node = closing.use(await joinNode(hub, name, closing.use(await makeHome()), options))
       return { pid: node.pid }
     },
     enroll: async (name) => (await client.hub.call(enrollNode, { name })).token,

@@ -1,10 +1,12 @@
 // From the submission over HTTP to the command's own first act on a tunnel host: the command tells the time, by the same clock.
+// Of an installed package: in a checkout processes carry the compiler of their sources, and so take longer to make others.
 
 import { readOutput } from '../../src/contract/output.ts'
 import { nowMs, setClock } from '../clock.ts'
 import type { Figure, Row, Settings, Value } from '../figure.ts'
 import { inTurns, medianOf, percentile } from '../measure.ts'
 import { type Muster, startMuster } from '../muster.ts'
+import { makePackageCopy } from '../package-copy.ts'
 import { type Ssh, sshAnewName, sshName, startSsh } from '../peers/ssh.ts'
 
 /** Prints the nanoseconds since 1970 and ends. */
@@ -14,7 +16,8 @@ export const figure: Figure = {
   name: 'start',
   title: 'Start: submitted over HTTP → the process runs on a tunnel host',
   async measure(settings) {
-    await using muster = await startMuster()
+    await using installed = await makePackageCopy()
+    await using muster = await startMuster({ bin: installed.command })
     await muster.join('box')
     await muster.warm('box')
     await using ssh = await startSsh()

@@ -36,7 +36,7 @@ export async function serveFarHub({ underHub }: Network, cables: readonly Cable[
     ['hub', 'serve', '--bind', `0.0.0.0:${port}`, '--no-open', '--token-stdin', ...names],
     {},
     'a-token-of-the-hub',
-    underHub,
+    { under: underHub },
   )
   opened.use(served)
   const client = clientIn(home.path)
@@ -71,7 +71,7 @@ async function reachByTunnel({ name, hub, network, cable, latencyMs, opened }: R
   const url = latencyMs === 0 ? direct : await openRelay(network.underHub, cable.hubAddress, direct, latencyMs, opened)
   const { token } = await hub.client.hub.call(enrollNode, { name })
   const args = ['node', '--hub', url.replace('http', 'ws'), '--allow', 'runs', '--insecure', '--token-stdin']
-  const node = opened.use(start(home.path, args, {}, token, cable.underHost))
+  const node = opened.use(start(home.path, args, {}, token, { under: cable.underHost }))
   return { name, log: node.log }
 }
 
@@ -81,7 +81,7 @@ async function reachByHttp({ name, hub, cable, latencyMs, opened }: Reaching): P
   const args = ['hub', 'serve', '--bind', `${cable.hostAddress}:${port}`, '--no-open', '--token-stdin']
   args.push('--allow-host', cable.hostAddress)
   const secret = 'a-token-of-the-other-hub'
-  const other = opened.use(start(home.path, args, {}, secret, cable.underHost))
+  const other = opened.use(start(home.path, args, {}, secret, { under: cable.underHost }))
   const own = clientIn(home.path)
   opened.defer(() => own.close())
   await answers(own, other)

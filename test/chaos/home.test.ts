@@ -108,7 +108,9 @@ test.runIf(isRoot)('a home that its owner may not write is refused', async () =>
   const home = join(parent.dir, 'home')
   await mkdir(home, { mode: 0o500 })
   await chown(home, 12_345, 12_345)
-  const served = start(home, openers['hub serve'], {}, '', ['setpriv', '--reuid=12345', '--regid=12345', '--clear-groups'])
+  const served = start(home, openers['hub serve'], {}, '', {
+    under: ['setpriv', '--reuid=12345', '--regid=12345', '--clear-groups'],
+  })
   await served.ended
   expect(served.child.exitCode).toBe(8)
   expect(served.log()).toMatch(/cannot be used: it cannot be written: this account may not\.[\s\S]*hint: /)

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import type { Run } from '../../src/contract/run.ts'
 import { type Home, makeHome } from './home.ts'
 
-const bin = fileURLToPath(new URL('../../bin/muster.js', import.meta.url))
+const checkout = fileURLToPath(new URL('../../bin/muster.js', import.meta.url))
 
 export interface Outcome {
   readonly code: number | null
@@ -28,7 +28,7 @@ export async function muster(
     cwd?: string
   } = {},
 ): Promise<Outcome> {
-  const child = spawn(process.execPath, [bin, ...args], {
+  const child = spawn(process.execPath, [checkout, ...args], {
     env: { ...process.env, ...env, MUSTER_HOME: home },
     ...(cwd && { cwd }),
   })
@@ -101,9 +101,9 @@ export interface ServedHub extends Served {
 /** Starts `muster hub serve` and waits until it answers. Disposing kills it; the home stays its owner's. */
 export async function serveHub(
   home: Home,
-  { bind = '127.0.0.1:0', env = {}, under }: { bind?: string; env?: Record<string, string>; under?: readonly string[] } = {},
+  { bind = '127.0.0.1:0', env = {}, ...how }: { bind?: string; env?: Record<string, string> } & How = {},
 ): Promise<ServedHub> {
-  const served = start(home.path, ['hub', 'serve', '--bind', bind, '--no-open'], env, '', under)
+  const served = start(home.path, ['hub', 'serve', '--bind', bind, '--no-open'], env, '', how)
   const status = await until(
     `the hub answers\n${served.log()}`,
     async () => {
@@ -115,11 +115,10 @@ export async function serveHub(
   return { ...served, url: status.urls[0] as string }
 }
 
-interface NodeOptions {
+interface NodeOptions extends How {
   readonly via?: string
   readonly env?: Record<string, string>
   readonly allow?: readonly string[]
-  readonly under?: readonly string[]
 }
 
 /** Starts `muster node` joined to a hub under a name; `via` is another address for the same hub, e.g. a proxy's. */
@@ -144,14 +143,14 @@ export async function rejoinNode(
   hub: ServedHub,
   name: string,
   home: Home,
-  { via = hub.url, env = {}, allow = ['runs'], under, token }: NodeOptions & { token?: string } = {},
+  { via = hub.url, env = {}, allow = ['runs'], token, ...how }: NodeOptions & { token?: string } = {},
 ): Promise<Served> {
   const served = start(
     home.path,
     ['node', '--hub', wsUrl(via), ...allow.flatMap((family) => ['--allow', family]), ...(token ? ['--token-stdin'] : [])],
     env,
     token,
-    under,
+    how,
   )
   await untilOnline(hub, name, served)
   return served
@@ -176,13 +175,20 @@ function wsUrl(url: string): string {
   return url.replace(/^http/, 'ws')
 }
 
-/** Starts `muster ARGS` in a home and waits for nothing; `input` is its standard input, `under` a program that becomes it. */
+interface How {
+  /** A program that becomes it. */
+  readonly under?: readonly string[]
+  /** Another `muster` than this checkout's. */
+  readonly bin?: string
+}
+
+/** Starts `muster ARGS` in a home and waits for nothing; `input` is its standard input. */
 export function start(
   home: string,
   args: readonly string[],
   env: Record<string, string> = {},
   input = '',
-  under: readonly string[] = [],
+  { under = [], bin = checkout }: How = {},
 ): Served & { child: ChildProcess } {
   const [program = '', ...before] = [...under, process.execPath, bin]
   const child = spawn(program, [...before, ...args], { env: { ...process.env, ...env, MUSTER_HOME: home } })
