@@ -2,6 +2,7 @@
 
 import type { Implementation, Principal } from '../contract/implementation.ts'
 import type { Channel } from '../wire/channel.ts'
+import type { TakeTurn } from '../wire/handshake.ts'
 
 export interface HubPort {
   /** Fingerprint of its key: what other hubs know it by. */
@@ -12,8 +13,8 @@ export interface HubPort {
   host(ref: string): Promise<Implementation>
   /** Whose token this is; undefined when it is nobody's. */
   authenticate(token: string): Promise<Principal | undefined>
-  /** Takes a WebSocket that a node has dialled. A promise ends with the handshake, and until then it counts against the door's limit. */
-  acceptTunnel(channel: Channel, remote: { address: string }): void | Promise<void>
+  /** Takes a WebSocket that a node has dialled. A promise ends with the handshake; what that costs the hub is done in turns. */
+  acceptTunnel(channel: Channel, remote: { address: string; takeTurn: TakeTurn }): void | Promise<void>
   /** Rejects while the hub cannot do its work. */
   checkReady(): Promise<void>
   /** The hub's figures as Prometheus text. */

@@ -1,5 +1,5 @@
-// The one WebSocket that the API takes: a node that dials in. It needs no token, for the handshake that follows proves a key;
-// what comes before that proof is bounded in number here and in time by the hub.
+// The one WebSocket that the API takes: a node that dials in. It needs no token, for the handshake that follows proves a key.
+// Who has proven nothing yet is bounded: in number like every connection, in bytes and in what he makes the hub do here, in time by the hub.
 
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
@@ -16,16 +16,27 @@ import type { HubPort } from './port.ts'
 import { problemType, toProblem } from './problem.ts'
 import { makeWaitingLine } from './waiting-line.ts'
 
-/** Handshakes, each of which costs the hub a signature. */
+/** Signatures and look-ups of handshakes. Nobody has a place in this line while the hub waits for him, so that who is silent holds up nobody. */
 const atOnce = 64
 /** As many as may dial within the time in which they can be taken in. */
 const mostWaiting = 2048
-/** Who dialled gives up then. */
-const patienceMs = 10_000
+/** Hello and proof together are a few KiB. */
+const mostUnprovenBytes = 64 * 1024
 
 export interface TunnelDoor {
   readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
   close(reason: MusterError): void
+}
+
+/** Cuts a connection that says too much before its handshake is over; the answer lifts the limit. */
+function limitUnproven(socket: Duplex): () => void {
+  let bytes = 0
+  const count = (chunk: Buffer) => {
+    bytes += chunk.length
+    if (bytes > mostUnprovenBytes) socket.destroy()
+  }
+  socket.on('data', count)
+  return () => void socket.off('data', count)
 }
 
 export function tunnelDoor({
@@ -42,7 +53,6 @@ export function tunnelDoor({
 }): TunnelDoor {
   const webSockets = new WebSocketServer({
     noServer: true,
-    // Nobody has proven anything yet: a frame of the ordinary size is all that is held for them.
     maxPayload: defaultLimits.maxFrame,
     perMessageDeflate: false,
     handleProtocols: (offered) => offered.has(tunnelSubprotocol) && tunnelSubprotocol,
@@ -59,27 +69,14 @@ export function tunnelDoor({
         throw failure('operation.unknown', { operation: `a WebSocket at ${request.url?.slice(0, 200) ?? ''}` })
       }
       if (closing) throw closing
-      const cameAt = performance.now()
-      line.take(async () => {
-        if (performance.now() - cameAt > patienceMs) socket.destroy()
-        else await takeIn(request, socket, head)
-      })
     } catch (error) {
       return refuse(socket, asMusterError(error))
     }
-    // One that breaks while it waits is found broken when its turn comes.
-    socket.on('error', () => socket.destroy())
-  }
-
-  /** Resolves when the handshake is over. */
-  async function takeIn(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    if (closing) return refuse(socket, closing)
     const { remoteAddress = '' } = request.socket
-    let handshake: Promise<void> | undefined
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      handshake = admit(hold(webSocketChannel(webSocket, socket)), remoteAddress)
+      const proven = limitUnproven(socket)
+      void admit(hold(webSocketChannel(webSocket, socket)), remoteAddress).finally(proven)
     })
-    await handshake
   }
 
   /** Apart from the above, or each connection would keep its whole request for as long as it lasts. */
@@ -91,7 +88,7 @@ export function tunnelDoor({
 
   async function admit(channel: Channel, address: string): Promise<void> {
     try {
-      await hub.acceptTunnel(channel, { address })
+      await hub.acceptTunnel(channel, { address, takeTurn: line.take })
     } catch (error) {
       channel.close(asMusterError(error))
     }

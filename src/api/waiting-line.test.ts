@@ -14,7 +14,7 @@ function works() {
 test('what comes beyond its number waits, and begins in its order as others end', async () => {
   const line = makeWaitingLine({ atOnce: 2, mostWaiting: 2 })
   const { begun, work, end } = works()
-  for (const name of ['a', 'b', 'c', 'd']) line.take(work(name))
+  for (const name of ['a', 'b', 'c', 'd']) void line.take(work(name))
   expect(begun).toEqual(['a', 'b'])
   end('b')
   await expect.poll(() => begun).toEqual(['a', 'b', 'c'])
@@ -25,12 +25,22 @@ test('what comes beyond its number waits, and begins in its order as others end'
 test('what finds the queue full is refused, and the next is taken when there is room', async () => {
   const line = makeWaitingLine({ atOnce: 1, mostWaiting: 1 })
   const { begun, work, end } = works()
-  line.take(work('a'))
-  line.take(work('b'))
-  expect(() => line.take(work('c'))).toThrow(expect.objectContaining({ code: 'wire.overloaded' }))
+  void line.take(work('a'))
+  void line.take(work('b'))
+  await expect(line.take(work('c'))).rejects.toMatchObject({ code: 'wire.overloaded' })
   end('a')
   await expect.poll(() => begun).toEqual(['a', 'b'])
-  line.take(work('c'))
+  void line.take(work('c'))
   end('b')
   await expect.poll(() => begun).toEqual(['a', 'b', 'c'])
+})
+
+test('each gets its own answer or failure, and a failure gives its place on', async () => {
+  const line = makeWaitingLine({ atOnce: 1, mostWaiting: 2 })
+  const failed = line.take(async () => {
+    throw new Error('its own')
+  })
+  const answered = line.take(async () => 7)
+  await expect(failed).rejects.toThrow('its own')
+  expect(await answered).toBe(7)
 })

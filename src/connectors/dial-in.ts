@@ -4,7 +4,7 @@
 import { failure } from '../contract/errors.ts'
 import type { Principal } from '../contract/implementation.ts'
 import type { Channel } from '../wire/channel.ts'
-import { acceptHandshake } from '../wire/handshake.ts'
+import { acceptHandshake, type TakeTurn } from '../wire/handshake.ts'
 import type { Identity } from '../wire/identity.ts'
 import type { Connector } from './port.ts'
 
@@ -16,10 +16,21 @@ export interface DialInGate {
 
 const handshakeTimeoutMs = 10_000
 
+export interface Remote {
+  readonly address: string
+  /** For what its handshake costs the hub. */
+  readonly takeTurn?: TakeTurn
+}
+
+/** To a node that may be this host again in a while, and so dials again: `node.unknown` would end it for good. */
+export function unusableNow() {
+  return failure('wire.closed', { reason: 'the record of this host cannot be used at the hub now' })
+}
+
 /** Carries out one handshake; resolves once the channel is in its connector's hands, rejects (channel closed) if it is refused. */
 export async function acceptDialIn(
   channel: Channel,
-  address: string,
+  { address, takeTurn }: Remote,
   hub: { identity: Identity; version: string; gate: DialInGate },
 ): Promise<void> {
   const { principal, limits } = await acceptHandshake(channel, {
@@ -27,13 +38,14 @@ export async function acceptDialIn(
     role: 'hub',
     software: hub.version,
     timeoutMs: handshakeTimeoutMs,
+    ...(takeTurn && { takeTurn }),
     admit: async ({ key, credential }) => {
       const host = await hub.gate.admit({ key, credential, address })
       return { welcome: { host }, principal: nodePrincipal(host.id) }
     },
   })
   const attach = hub.gate.connectorOf(principal.id)?.attach
-  if (!attach) return channel.close(failure('node.unknown'))
+  if (!attach) return channel.close(unusableNow())
   attach(channel, principal, limits)
 }
 

@@ -4,6 +4,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
+import type { Remote } from '../connectors/dial-in.ts'
 import { openLocal } from '../connectors/table.ts'
 import { failure } from '../contract/errors.ts'
 import { families } from '../contract/family.ts'
@@ -49,7 +50,7 @@ export interface Hub extends AsyncDisposable {
   host(ref: string): Promise<Implementation>
   authenticate(token: string): Promise<Principal | undefined>
   /** Takes a channel that a node has dialled; a refusal closes it. Resolves when the handshake is over. */
-  acceptTunnel(channel: Channel, remote: { address: string }): Promise<void>
+  acceptTunnel(channel: Channel, remote: Remote): Promise<void>
   /** Where the API listens, once it does: for hub.info and for the commands that enrolment prints. */
   listening(urls: readonly string[]): void
   /** Rejects while the hub cannot do its work, e.g. `store.unavailable`. */

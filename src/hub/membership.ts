@@ -4,7 +4,7 @@
 import { rm } from 'node:fs/promises'
 import { ulid } from 'ulidx'
 import { ConnectorConfig } from '../connectors/config.ts'
-import { acceptDialIn } from '../connectors/dial-in.ts'
+import { acceptDialIn, type Remote, unusableNow } from '../connectors/dial-in.ts'
 import { dialsIn, hostCommand, tokenOf } from '../connectors/table.ts'
 import { asMusterError, failure } from '../contract/errors.ts'
 import { families } from '../contract/family.ts'
@@ -36,7 +36,7 @@ export interface Membership extends AsyncDisposable {
   /** Forgets what is left of one. */
   forgetUnserved(host: Unserved): Promise<string | null>
   /** Resolves when the handshake is over, however it ended. */
-  acceptTunnel(channel: Channel, remote: { address: string }): Promise<void>
+  acceptTunnel(channel: Channel, remote: Remote): Promise<void>
   /** What is wrong with the records, by file. */
   troubles(): Promise<Trouble[]>
 }
@@ -171,19 +171,20 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
     return leftInKeychain
   }
 
-  function acceptTunnel(channel: Channel, { address }: { address: string }): Promise<void> {
+  function acceptTunnel(channel: Channel, remote: Remote): Promise<void> {
     const before = revocations
     const gate = {
       async admit(node: Parameters<typeof hostOfNode>[1]) {
         const host = fleet.byId(await hostOfNode(store, node, (id) => fleet.byId(id)?.name ?? id))
-        if (!host) throw failure('node.unknown')
+        // A host that was removed has no key here any more: this one's record was put aside, or is torn.
+        if (!host) throw unusableNow()
         return { id: host.id, name: host.name }
       },
       // Who was let in by what has been taken back since is not: it dials again, and is judged anew.
       connectorOf: (id: string) => (before === revocations ? fleet.byId(id)?.connector : undefined),
     }
-    const admitted = acceptDialIn(channel, address, { identity: of.identity, version: of.version, gate })
-      .catch((error) => log.warn({ address, error: asMusterError(error).toValue() }, 'a node was refused'))
+    const admitted = acceptDialIn(channel, remote, { identity: of.identity, version: of.version, gate })
+      .catch((error) => log.warn({ address: remote.address, error: asMusterError(error).toValue() }, 'a node was refused'))
       .finally(() => admitting.delete(admitted))
     admitting.set(admitted, channel)
     return admitted

@@ -3,6 +3,7 @@
 // until the host is removed, for an editor may only have put the file aside.
 
 import type { Logger } from 'pino'
+import { unusableNow } from '../connectors/dial-in.ts'
 import { asMusterError, failure } from '../contract/errors.ts'
 import { describeFileProblem } from '../contract/file-problem.ts'
 import { type Fleet, type FleetHost, isLocal } from './fleet.ts'
@@ -76,7 +77,7 @@ export async function followRecords({ registry, fleet, hosts, door, oneAtATime, 
       { host: name, id },
       'a host record was deleted by hand: the link is closed, the credential is kept until it is removed',
     )
-    await hosts.close(host, failure('node.unknown'))
+    await hosts.close(host, unusableNow())
     door.forget(host, failure('host.unknown', { host: name }))
   }
 

@@ -35,7 +35,12 @@ export interface DialSide extends Side {
   readonly credential?: string
 }
 
+/** Does the work when its turn comes; rejects when it may not even wait. */
+export type TakeTurn = <T>(work: () => Promise<T>) => Promise<T>
+
 export interface AcceptSide extends Side {
+  /** For what a stranger makes this side do: sign, verify, admit. Never held while he is waited for. Without it nobody waits. */
+  readonly takeTurn?: TakeTurn
   /** Decides, with the key proven, who that is; throws to refuse, and the dialer is told what. */
   readonly admit: (dialer: Dialer) => Promise<{ welcome: unknown; principal: Principal }>
 }
@@ -83,17 +88,23 @@ export async function dialHandshake(channel: Channel, side: DialSide): Promise<A
 
 /** The acceptor's part. Rejects, with the channel closed, if either side refuses. */
 export async function acceptHandshake(channel: Channel, side: AcceptSide): Promise<Agreed & { principal: Principal }> {
+  const { takeTurn = (work) => work() } = side
   return shakeHands(channel, side, async (talk) => {
     const limits = { ...defaultLimits, ...side.limits }
     const { hello } = parse(HelloParams, paramsOf(await talk.next(), helloId, '$/hello'))
     const theirs = parseHello(hello)
     const protocol = agreeVersion(side.role, theirs.protocol)
     const ours = makeHello({ ...side, key: side.identity.publicKey, limits })
-    talk.send(encodeResult(helloId, { hello: ours, signature: encode(side.identity.sign(proofBytes('acceptor', hello, ours))) }))
+    const proof = await takeTurn(async () => side.identity.sign(proofBytes('acceptor', hello, ours)))
+    talk.send(encodeResult(helloId, { hello: ours, signature: encode(proof) }))
 
     const { signature, credential } = parse(ProveParams, paramsOf(await talk.next(), proveId, '$/prove'))
-    requireProof(theirs.key, proofBytes('dialer', hello, ours), signature)
-    const { welcome, principal } = await side.admit({ key: theirs.key, role: theirs.role, software: theirs.software, credential })
+    const { welcome, principal } = await takeTurn(async () => {
+      // Who gave up while he waited is nobody any more.
+      talk.requireOpen()
+      requireProof(theirs.key, proofBytes('dialer', hello, ours), signature)
+      return side.admit({ key: theirs.key, role: theirs.role, software: theirs.software, credential })
+    })
     talk.send(encodeResult(proveId, welcome))
     return { ...agreed(theirs, protocol, limits), principal }
   })
@@ -108,12 +119,17 @@ interface Talk {
   send(text: string): void
   /** What follows it stays in the channel, for the next `next` or for the peer. */
   next(): Promise<Message>
+  /** Throws why it is over, if it is. */
+  requireOpen(): void
 }
 
 async function shakeHands<T>(channel: Channel, { timeoutMs }: Side, talkThrough: (talk: Talk) => Promise<T>): Promise<T> {
   const broken = Promise.withResolvers<never>()
+  let over: MusterError | undefined
   // It may break when nobody waits for a message: the next wait then tells.
-  broken.promise.catch(() => {})
+  broken.promise.catch((reason) => {
+    over = reason
+  })
   void channel.closed.then(broken.reject)
   const timer = setTimeout(
     () => broken.reject(failure('call.deadline', { operation: 'the handshake', ms: timeoutMs })),
@@ -135,6 +151,9 @@ async function shakeHands<T>(channel: Channel, { timeoutMs }: Side, talkThrough:
       channel.send({ kind: 'text', text })
     },
     next,
+    requireOpen() {
+      if (over) throw over
+    },
   }
   try {
     return await Promise.race([talkThrough(talk), broken.promise])

@@ -15,6 +15,9 @@ import { followEvents } from '../../src/contract/event.ts'
 import { getHubInfo, submitRun } from '../../src/contract/fleet.ts'
 import { implement } from '../../src/contract/implementation.ts'
 import type { Channel } from '../../src/wire/channel.ts'
+import { dialWebSocket } from '../../src/wire/channels/websocket.ts'
+import { acceptHandshake, dialHandshake } from '../../src/wire/handshake.ts'
+import { temporaryIdentity } from '../../src/wire/identity.ts'
 import { eventually } from '../resources/eventually.ts'
 import { type ApiServer, ask, serveApi } from './api-server.ts'
 
@@ -292,7 +295,9 @@ test("a node's WebSocket reaches the hub, with its address", async () => {
   const accepted = vi.fn<(channel: Channel, remote: { address: string }) => void>()
   await using hub = await serveApi({ acceptTunnel: accepted })
   const socket = (await dial(hub, '/api/v1/tunnel')) as WebSocket
-  await eventually(() => expect(accepted).toHaveBeenCalledWith(expect.anything(), { address: '127.0.0.1' }))
+  await eventually(() =>
+    expect(accepted).toHaveBeenCalledWith(expect.anything(), { address: '127.0.0.1', takeTurn: expect.any(Function) }),
+  )
   const frames: unknown[] = []
   const [channel] = accepted.mock.calls[0] as [Channel, unknown]
   channel.receive((frame) => void frames.push(frame))
@@ -302,18 +307,71 @@ test("a node's WebSocket reaches the hub, with its address", async () => {
   expect((await channel.closed).code).toBe('wire.closed')
 })
 
-test('so many handshakes go on at once, and the next begins when one has ended', async () => {
-  const handshakes: (() => void)[] = []
-  await using hub = await serveApi({ acceptTunnel: () => new Promise<void>((resolve) => handshakes.push(resolve)) })
-  await Promise.all(Array.from({ length: 64 }, () => dial(hub, '/api/v1/tunnel')))
-  const late = Promise.withResolvers<unknown>()
-  void dial(hub, '/api/v1/tunnel').then(late.resolve, late.reject)
-  // Asked after it, and answered: the hub has seen the one that waits.
-  expect(await dial(hub, '/api/v1/nowhere')).toMatchObject({ status: 404 })
-  expect(handshakes).toHaveLength(64)
-  handshakes[0]?.()
-  expect(await late.promise).toBeInstanceOf(WebSocket)
-  expect(handshakes).toHaveLength(65)
+test('the door gives so many turns at once, and the next when one has ended', async () => {
+  const turns: (() => void)[] = []
+  let dialled = 0
+  await using hub = await serveApi({
+    acceptTunnel: (_channel, { takeTurn }) => {
+      dialled++
+      return takeTurn(() => new Promise<void>((resolve) => turns.push(resolve)))
+    },
+  })
+  await Promise.all(Array.from({ length: 65 }, () => dial(hub, '/api/v1/tunnel')))
+  await eventually(() => expect(dialled).toBe(65))
+  expect(turns).toHaveLength(64)
+  turns[0]?.()
+  await eventually(() => expect(turns).toHaveLength(65))
+})
+
+test('who dials and says nothing, or no more than a hello, keeps nobody out', async () => {
+  const identity = temporaryIdentity()
+  const side = { identity, software: '0.0.0-test', timeoutMs: 60_000 }
+  const principal = { kind: 'node', id: 'host_1', role: 'node', scopes: new Set<never>() } as const
+  await using hub = await serveApi({
+    acceptTunnel: async (channel, { takeTurn }) => {
+      const admit = async () => ({ welcome: 'come in', principal })
+      await acceptHandshake(channel, { ...side, role: 'hub', takeTurn, admit })
+    },
+  })
+  const silent = (await Promise.all(Array.from({ length: 140 }, () => dial(hub, '/api/v1/tunnel')))) as WebSocket[]
+  const hello = JSON.stringify(helloOf(temporaryIdentity().publicKey))
+  await Promise.all(
+    silent.slice(0, 70).map(async (socket) => {
+      socket.send(JSON.stringify({ jsonrpc: '2.0', id: 1, method: '$/hello', params: { hello } }))
+      const [answer] = await once(socket, 'message')
+      expect(String(answer)).toContain('signature')
+    }),
+  )
+  const channel = await dialWebSocket(`ws://127.0.0.1:${hub.port}/api/v1/tunnel`, { timeoutMs: 5_000 })
+  const dialler = { ...side, identity: temporaryIdentity(), role: 'node' }
+  expect(await dialHandshake(channel, dialler)).toMatchObject({ welcome: 'come in' })
+}, 20_000)
+
+function helloOf(key: string) {
+  const limits = { maxFrame: 1 << 20, window: 1 << 19 }
+  return { protocol: { min: 1, max: 1 }, software: 'x', role: 'node', key, nonce: 'A'.repeat(43), limits }
+}
+
+test('who says more than a handshake holds before his is over is cut; afterwards a frame may be as large as frames are', async () => {
+  const handshake = Promise.withResolvers<void>()
+  const received: number[] = []
+  await using hub = await serveApi({
+    acceptTunnel: (channel) => {
+      channel.receive((frame) => void received.push(frame.kind === 'text' ? frame.text.length : 0))
+      return handshake.promise
+    },
+  })
+  const large = 'x'.repeat(200 * 1024)
+  const early = (await dial(hub, '/api/v1/tunnel')) as WebSocket
+  const proven = (await dial(hub, '/api/v1/tunnel')) as WebSocket
+  const cut = once(early, 'close')
+  early.send(large)
+  await cut
+  expect(received).toEqual([])
+  handshake.resolve()
+  await handshake.promise
+  proven.send(large)
+  await eventually(() => expect(received).toEqual([large.length]))
 })
 
 test('a refused upgrade is cut, also where the client keeps its half open', async () => {

@@ -1,5 +1,7 @@
 // A host's credential is taken back while its node is connected and at work: the link ends at once, for both sides, and stays ended.
 
+import { rename } from 'node:fs/promises'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 import { asMusterError } from '../../src/contract/errors.ts'
@@ -8,7 +10,7 @@ import { removeHost, replaceHostToken } from '../../src/contract/host.ts'
 import { applyProc, callProc, getProc } from '../../src/contract/proc.ts'
 import { clientOf } from '../chaos/client.ts'
 import { eventually } from '../resources/eventually.ts'
-import { execDetached, joinNode, makeHome, muster, serveHub, until } from '../resources/muster.ts'
+import { execDetached, joinNode, makeHome, muster, serveHub, until, untilOnline } from '../resources/muster.ts'
 import { openProxy } from '../resources/proxy.ts'
 
 const echoProc = fileURLToPath(new URL('../programs/echo-proc.ts', import.meta.url))
@@ -76,6 +78,21 @@ it.each([
   expect(again.code).toBe(3)
   expect(again.stderr).toContain(says)
   expect(proxy.connections).toBe(dialled + 1)
+})
+
+it('a host whose record is put aside for a moment is cut off, and its node is there again once it is back', async () => {
+  await using home = await makeHome()
+  await using nodeHome = await makeHome()
+  await using hub = await serveHub(home)
+  const node = await joinNode(hub, 'second', nodeHome)
+  const record = join(home.path, 'hosts', `${node.host}.toml`)
+  await rename(record, `${record}.aside`)
+  const refused = () => node.log().split('cannot be used at the hub now').length - 1
+  // Cut off, then refused at its next dialling too.
+  await until('it was refused', async () => (refused() >= 2 ? true : undefined), node)
+  await rename(`${record}.aside`, record)
+  await untilOnline(hub, 'second', node)
+  expect(node.log().split('"joined the hub"')).toHaveLength(3)
 })
 
 /** `ended`: with what reading failed. */
