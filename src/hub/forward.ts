@@ -7,7 +7,7 @@ import { direct } from '../contract/direct.ts'
 import { failure, hasCode } from '../contract/errors.ts'
 import { followEvents, followJournal } from '../contract/event.ts'
 import type { Bound, CallContext, Implementation, Principal } from '../contract/implementation.ts'
-import { implementation } from '../contract/implementation.ts'
+import { implementation, requireScope } from '../contract/implementation.ts'
 import type { BytesOperation, CallOperation, ItemsOperation, Operation, UploadOperation } from '../contract/operation.ts'
 import { hostOperations } from '../contract/operations.ts'
 import { feedOutput, followLog, readOutput } from '../contract/output.ts'
@@ -16,7 +16,7 @@ import type { FleetHost } from './fleet.ts'
 import { type LastKnown, lastKnown } from './last-known.ts'
 import type { Mirror } from './mirror.ts'
 import type { Queue } from './queue.ts'
-import { requireTrusted } from './trust.ts'
+import { askedFor, requireTrusted } from './trust.ts'
 import { type AboutOneRun, runOfJob, waitingRunOperations } from './waiting-run.ts'
 
 /** Longer than any operation may take by its own limits; a link that dies ends its calls at once anyway. */
@@ -82,7 +82,9 @@ function forward(operation: Operation, to: Forwarding, copy: Implementation): Bo
   switch (operation.kind) {
     case 'call':
       return bind(operation, async (input, context) => {
-        requireTrusted(to.host, operation)
+        const asked = askedFor(operation, input)
+        requireScope(asked, context.principal)
+        requireTrusted(to.host, asked)
         const answer = await asLastKnown(to, operation, input, async () => {
           const caller = await source(input, context)
           return caller.call(operation as CallOperation, input as never, { ...options(context), timeoutMs: callDeadlineMs })

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
-import { applyProc, listProcs } from '../contract/proc.ts'
+import { shutdownHost } from '../contract/host.ts'
+import { applyProc, callProc, listProcs } from '../contract/proc.ts'
 import { cancelRun, startRun } from '../contract/run.ts'
-import { requireTrusted } from './trust.ts'
+import { askedFor, requireTrusted } from './trust.ts'
 
 const host = { id: 'host_1', name: 'box' }
 
@@ -13,4 +14,21 @@ test('what a host is not trusted with is not begun there, and the record that sa
 
 test('reading and ending need no trust', () => {
   for (const operation of [cancelRun, listProcs]) requireTrusted({ ...host, trust: [] }, operation)
+})
+
+test("what is asked of a host's own proc `service` is judged as what it asks for, however deep it lies", () => {
+  const service = (method: string, params: unknown) => ({ proc: 'service', method, params })
+  const start = service('run.start', { run: 'r' })
+  expect(askedFor(callProc, start)).toBe(startRun)
+  expect(askedFor(callProc, service('proc.call', service('proc.call', start)))).toBe(startRun)
+  expect(askedFor(callProc, service('host.shutdown', {}))).toBe(shutdownHost)
+  expect(askedFor(callProc, service('proc.call', 'no call'))).toBe(callProc)
+  expect(askedFor(callProc, { proc: 'mine', method: 'run.start', params: {} })).toBe(callProc)
+  expect(askedFor(cancelRun, { run: 'r' })).toBe(cancelRun)
+})
+
+test('what this hub does not know it cannot judge, so the service of a newer host is not asked for it', () => {
+  expect(() => askedFor(callProc, { proc: 'service', method: 'session.start', params: {} })).toThrow(
+    expect.objectContaining({ code: 'operation.unknown' }),
+  )
 })
