@@ -162,7 +162,7 @@ export const catalogue = {
     (p: { problem: string }) => `The other side could not prove its key: ${p.problem}.`,
     () => 'Check the address; if the machine was set up anew, enrol it again with `muster node enroll NAME`.'),
   'wire.too_large': entry(413, exitCode.usage, false,
-    (p: { bytes: number; limit: number }) => `A frame of ${p.bytes} bytes is larger than the limit of ${p.limit}.`,
+    (p: { bytes: number; limit: number }) => `A message of ${p.bytes} bytes is larger than the limit of ${p.limit}.`,
     () => 'Send large data as a stream.'),
   'wire.closed': entry(503, exitCode.unavailable, true,
     (p: { reason: string }) => `The connection closed before the answer came: ${p.reason}.`,

@@ -6,6 +6,7 @@ import type { Deadline } from '../contract/deadline.ts'
 import { failure } from '../contract/errors.ts'
 import { Problem } from '../contract/http.ts'
 import type { ItemsOperation, OutputOf } from '../contract/operation.ts'
+import { maxFrameCap } from '../wire/limits.ts'
 import { transportFailure } from './broken.ts'
 import { parseOutput } from './output.ts'
 import { type Reading, requestOf } from './request.ts'
@@ -50,12 +51,25 @@ export function readItems<O extends ItemsOperation>(
 
 async function* eventsOf(response: IncomingMessage, signal: AbortSignal): AsyncGenerator<EventSourceMessage> {
   const arrived: EventSourceMessage[] = []
-  const parser = createParser({ onEvent: (message) => void arrived.push(message) })
+  /** Since the last event. */
+  let bytes = 0
+  let tooLarge = false
+  const parser = createParser({
+    onEvent: (message) => void arrived.push(message),
+    onError: ({ type }) => {
+      tooLarge ||= type === 'max-buffer-size-exceeded'
+    },
+    // No item is larger than a frame can be.
+    maxBufferSize: maxFrameCap,
+  })
   const decoder = new TextDecoder()
   response.setTimeout(silenceMs, () => response.destroy(failure('wire.closed', { reason: `nothing came for ${silenceMs} ms` })))
   try {
     for await (const chunk of response) {
+      bytes += (chunk as Buffer).length
       parser.feed(decoder.decode(chunk as Buffer, { stream: true }))
+      if (tooLarge) throw failure('wire.too_large', { bytes, limit: maxFrameCap })
+      if (arrived.length > 0) bytes = 0
       yield* arrived.splice(0)
     }
   } catch (error) {

@@ -24,11 +24,20 @@ export function problemError({ code, detail, hint, retryable }: Problem): Muster
   return new MusterError({ code, message: detail, hint, retryable })
 }
 
-/** The whole body. Rejects with `wire.closed` when it breaks off. */
+/** More than any answer has; what is larger is a stream. */
+const mostBytes = 16 * 1024 * 1024
+
+/** The whole body. Rejects with `wire.closed` when it breaks off, `wire.too_large` where it is more than an answer can be. */
 export async function readText(response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = []
+  let bytes = 0
   try {
-    for await (const chunk of response) chunks.push(chunk as Buffer)
+    for await (const chunk of response) {
+      bytes += (chunk as Buffer).length
+      // Leaving the loop ends the response.
+      if (bytes > mostBytes) throw failure('wire.too_large', { bytes, limit: mostBytes })
+      chunks.push(chunk as Buffer)
+    }
   } catch (error) {
     throw transportFailure(error, '')
   }

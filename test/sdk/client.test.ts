@@ -449,3 +449,40 @@ test('a call whose connection breaks is not sent again', async () => {
   await asked
   expect(server.reached).toHaveLength(1)
 })
+
+test.each([
+  { what: 'an answer', status: 200, begin: '"', mebi: 16, ask: ({ hub }: HubClient) => hub.call(getHubInfo, {}) },
+  { what: 'an error', status: 500, begin: '"', mebi: 16, ask: ({ hub }: HubClient) => hub.call(getHubInfo, {}) },
+  {
+    what: 'an event',
+    status: 200,
+    begin: 'data: ',
+    mebi: 8,
+    ask: (client: HubClient) => collect(client.host('box').items(followEvents, { run: 'r1', follow: true })),
+  },
+])('$what without an end is given up at its limit, and its connection is cut', async ({ status, begin, mebi, ask }) => {
+  const piece = Buffer.alloc(256 * 1024, 'x')
+  let sent = 0
+  const cut = Promise.withResolvers<void>()
+  const endless = createServer((_request, response) => {
+    response.writeHead(status)
+    response.write(begin)
+    response.once('close', cut.resolve)
+    const pour = () => {
+      while (!response.closed && sent < 1 << 30) {
+        sent += piece.length
+        if (!response.write(piece)) return void response.once('drain', pour)
+      }
+    }
+    pour()
+  })
+  await once(endless.listen(0, '127.0.0.1'), 'listening')
+  try {
+    using client = clientOf({ url: `http://127.0.0.1:${(endless.address() as AddressInfo).port}` })
+    await expect(ask(client)).rejects.toMatchObject({ code: 'wire.too_large' })
+    await cut.promise
+    expect(sent).toBeLessThan((mebi + 32) * 1024 * 1024)
+  } finally {
+    endless.close()
+  }
+})
