@@ -256,7 +256,7 @@ export const catalogue = {
     () => 'Start it again with `muster node` or `muster hub start`.'),
 
   'policy.denied': entry(403, exitCode.refused, false,
-    (p: { host: string; family: string }) => `Host ${p.host} does not allow its hub "${p.family}".`,
+    (p: { family: string }) => `The host does not allow its hub "${p.family}".`,
     (p) => `On that machine, start the node with \`--allow ${p.family}\`; where it is joined by ssh, name ${p.family} in node/policy.toml.`),
 
   'host.untrusted': entry(403, exitCode.refused, false,

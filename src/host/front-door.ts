@@ -10,7 +10,6 @@ import type { ProcTable } from './procs/table.ts'
 import type { Runs } from './runs.ts'
 
 export interface BehindTheDoor {
-  readonly host: string
   readonly policy: HostPolicy
   readonly runs: Runs
   /** The operations that read runs and their output. */
@@ -22,14 +21,14 @@ export interface BehindTheDoor {
   readonly requireUp: () => void
 }
 
-export function openFrontDoor({ host, policy, runs, readings, procs, info, shutDown, requireUp }: BehindTheDoor): Implementation {
+export function openFrontDoor({ policy, runs, readings, procs, info, shutDown, requireUp }: BehindTheDoor): Implementation {
   return implementation(
     implement(getHostInfo, async () => info()),
     implement(shutdownHost, (options) => shutDown(options)),
 
     implement(startRun, async (request) => {
       requireUp()
-      requireAllowed(policy, host, 'runs')
+      requireAllowed(policy, 'runs')
       return runs.start(request)
     }),
     implement(cancelRun, ({ run, graceMs }) => runs.cancel(run, graceMs)),
@@ -40,7 +39,7 @@ export function openFrontDoor({ host, policy, runs, readings, procs, info, shutD
 
     implement(applyProc, async ({ proc, spec }) => {
       requireUp()
-      requireAllowed(policy, host, 'procs')
+      requireAllowed(policy, 'procs')
       return procs.apply(proc, spec)
     }),
     implement(stopProc, ({ proc, graceMs }) => procs.stop(proc, graceMs)),

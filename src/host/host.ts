@@ -93,7 +93,6 @@ export async function openHost({ home: dir, name, policy, executors = {}, local 
   }
 
   offers = openFrontDoor({
-    host: name,
     policy,
     runs,
     procs,
