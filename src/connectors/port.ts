@@ -21,7 +21,7 @@ export interface ConnectorTraits {
 
 /** What the hub gives a connector beside its own part of the registry record. */
 export interface ConnectorContext {
-  /** The host's id, and the name that people call it by. */
+  /** The host's id, and the name that people call it by now: it may be renamed, so ask each time. */
   readonly host: string
   readonly name: string
   /** When this host was last reached, ISO 8601; null when it never was. */

@@ -4,9 +4,9 @@
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { Logger } from 'pino'
-import type { Connector } from '../connectors/port.ts'
+import type { Connector, LinkState } from '../connectors/port.ts'
 import { connectorLabel, openConnector } from '../connectors/table.ts'
-import { failure, type MusterError } from '../contract/errors.ts'
+import { asMusterError, failure, type MusterError } from '../contract/errors.ts'
 import { healthOf } from '../store/health.ts'
 import type { Identity } from '../wire/identity.ts'
 import type { Fleet, FleetHost } from './fleet.ts'
@@ -76,7 +76,12 @@ export function openHosts(of: OpenHostsOf): OpenHosts {
     await host.connector.close(reason)
     await unfollow(host.id)
     linkless.add(host.id)
-    fleet.change(host, await linkOf(record))
+    try {
+      fleet.change(host, await linkOf(record))
+    } catch (error) {
+      fleet.change(host, { connector: noLink(host.connector, asMusterError(error)) })
+      throw error
+    }
     linkless.delete(host.id)
     following.set(host.id, followHost(host, of))
   }
@@ -86,15 +91,14 @@ export function openHosts(of: OpenHostsOf): OpenHosts {
     if (record) await reopen(host, record, reason)
   }
 
-  async function linkOf({
-    id,
-    name,
-    connector: config,
-  }: HostRecord): Promise<{ kind: string; label: string; connector: Connector }> {
+  async function linkOf(record: HostRecord): Promise<{ kind: string; label: string; connector: Connector }> {
+    const { id, connector: config } = record
     const lastSeenAt = (await healthOf(store, id))?.lastSeenAt ?? null
     const connector = openConnector(config, {
       host: id,
-      name,
+      get name() {
+        return fleet.byId(id)?.name ?? record.name
+      },
       lastSeenAt,
       identity: of.identity,
       version: of.version,
@@ -130,4 +134,12 @@ export function openHosts(of: OpenHostsOf): OpenHosts {
       await Promise.all([...following.values()].map((one) => one[Symbol.asyncDispose]()))
     },
   }
+}
+
+/** In the place of a link that cannot be made from its record: says why, since when the former one has been away. */
+function noLink({ traits, state: { since } }: Connector, { message }: MusterError): Connector {
+  const reason = message.replace(/\.$/, '')
+  const state: LinkState = since === null ? { status: 'never_seen', since, reason } : { status: 'offline', since, reason }
+  const close = async () => undefined
+  return { traits, state, onChange: () => () => undefined, close, [Symbol.asyncDispose]: close }
 }

@@ -124,6 +124,26 @@ test('a connector that is edited by hand is opened anew', async () => {
   await hub.caller.call(removeHost, { host: 'moved' })
 })
 
+test('a record that is edited into one that cannot be used says in place of its link why; mended, it is reached again', async () => {
+  const { host } = await add('unusable')
+  await edit(host.id, (text) => text.replace(far.url, 'http://192.0.2.1:7878'))
+  const row = await rowOnce('the edit counts', host.id, ({ status }) => status === 'offline')
+  expect(row.reason).toMatch(/^http:\/\/192\.0\.2\.1:7878 would send .* in the clear[^.]*$/)
+  const { corrupt } = await list()
+  expect(corrupt).toEqual([{ file: fileOf(host.id), problem: row.reason }])
+  await edit(host.id, (text) => text.replace('http://192.0.2.1:7878', far.url))
+  await rowOnce('it is reached again', host.id, ({ status }) => status === 'online')
+  await hub.caller.call(removeHost, { host: 'unusable' })
+})
+
+test('a host that was renamed is called by its new name in what its connector says', async () => {
+  const { host } = await add('former', { secret: 'not-the-token' })
+  expect(host.reason).toContain('muster host token former ')
+  await hub.caller.call(renameHost, { host: 'former', name: 'present' })
+  await rowOnce('its reason has the new name', host.id, ({ reason }) => reason?.includes('muster host token present ') === true)
+  await hub.caller.call(removeHost, { host: 'present' })
+})
+
 test('a record that becomes unreadable is reported, its host is served as before, and mending it counts', async () => {
   const { host } = await add('torn')
   const whole = await readFile(fileOf(host.id), 'utf8')

@@ -29,7 +29,7 @@ const mayBeWeakness = new Set(['call.deadline', 'wire.closed'])
 /** Throws `link.insecure` for plain http:// beyond this machine. */
 export function connectHttp(config: HttpConfig, context: ConnectorContext): Connector {
   refusePlaintext(config)
-  const { host, name, lastSeenAt, identity, version, log } = context
+  const { host, lastSeenAt, identity, version, log } = context
   const cell = linkStateCell(
     lastSeenAt === null
       ? { status: 'never_seen', since: null }
@@ -63,7 +63,7 @@ export function connectHttp(config: HttpConfig, context: ConnectorContext): Conn
     const expected = await known.read()
     if (expected === undefined) await known.keep(hub.id)
     // No proof: whoever has the address and a certificate for it can say any id.
-    else if (expected !== hub.id) throw failure('host.other_hub', { host: name, expected, actual: hub.id })
+    else if (expected !== hub.id) throw failure('host.other_hub', { host: context.name, expected, actual: hub.id })
     theirVersion = info.version
   }
 
@@ -85,7 +85,7 @@ export function connectHttp(config: HttpConfig, context: ConnectorContext): Conn
 
   const caller = guarded(machine, closing.signal, (operation, error) => {
     if (isOfLink(error)) suspect()
-    return explain(error, { host: name, operation: operation.name, theirs: theirVersion, ours: version })
+    return explain(error, { host: context.name, operation: operation.name, theirs: theirVersion, ours: version })
   })
 
   const kept = keepConnected({
@@ -99,7 +99,7 @@ export function connectHttp(config: HttpConfig, context: ConnectorContext): Conn
         { host, url: config.url, error: error.toValue() },
         'the other hub cannot be asked',
       )
-      goOffline(offlineReason(error, name))
+      goOffline(offlineReason(error, context.name))
     },
     maxMs: mostBetweenTriesMs,
     signal: closing.signal,
@@ -108,7 +108,7 @@ export function connectHttp(config: HttpConfig, context: ConnectorContext): Conn
   async function close(reason: MusterError): Promise<void> {
     if (!closing.signal.aborted) {
       closing.abort(reason)
-      goOffline(offlineReason(reason, name))
+      goOffline(offlineReason(reason, context.name))
     }
     await kept
   }

@@ -34,7 +34,7 @@ interface Link {
 }
 
 export function connectSsh(config: SshConfig, context: ConnectorContext): Connector {
-  const { lastSeenAt, log, name } = context
+  const { lastSeenAt, log } = context
   const cell = linkStateCell(
     lastSeenAt === null
       ? { status: 'never_seen', since: null }
@@ -50,12 +50,12 @@ export function connectSsh(config: SshConfig, context: ConnectorContext): Connec
     },
     onConnected({ peer }) {
       last = undefined
-      log.info({ host: name, destination: config.destination }, 'joined by ssh')
+      log.info({ host: context.name, destination: config.destination }, 'joined by ssh')
       cell.set({ status: 'online', since: new Date().toISOString(), caller: peer })
     },
     onDisconnected(reason) {
       if (last?.message !== reason.message)
-        log.warn({ host: name, error: reason.toValue() }, 'not connected by ssh; trying again')
+        log.warn({ host: context.name, error: reason.toValue() }, 'not connected by ssh; trying again')
       last = reason
       away(inWords(reason))
     },
