@@ -78,6 +78,11 @@ const cases: readonly Case[] = [
   { args: ['node', '--hub', 'wss://127.0.0.1:1', '--allow', 'everything'], exit: usage, says: /one of runs, procs/ },
   { args: ['node', '--hub', 'wss://127.0.0.1:1', '--token', 'a', '--token-stdin'], exit: usage, says: /given twice/, stdin: 'a' },
   { args: ['node', '--hub', 'wss://127.0.0.1:1', '--token', 'nonsense'], exit: exitCode.refused, says: /token is malformed/ },
+  {
+    args: ['node', '--hub', 'wss://127.0.0.1:1'],
+    exit: exitCode.refused,
+    says: /has not joined a hub at wss.*, and no token was given\./,
+  },
   { args: ['node', '--hub', 'ws://192.0.2.1:7878'], exit: exitCode.refused, says: /in the clear/ },
   { args: ['node', 'enroll'], exit: usage, says: /Missing required argument 'name'/ },
   { args: ['node', 'enroll', '../etc'], exit: usage, says: /a host name is 1 to 63/ },

@@ -92,7 +92,7 @@ async function knownHub({ token, trust: given, hubUrl, nodeId }: TunnelLink, dir
     }
     return { hubKey: parsed.hubKey, token, trust, hasJoined: joined !== undefined }
   }
-  if (!joined) throw failure('enroll.token_invalid')
+  if (!joined) throw failure('enroll.token_wanted', { hubUrl })
   return { hubKey: joined.hubKey, trust, hasJoined: true }
 }
 
