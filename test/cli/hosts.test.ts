@@ -132,7 +132,7 @@ test.each([
   [['add', 'box', '--url', 'https://a.example', '--label', 'a=1', '--label', 'a=2'], 2, /given twice/],
   [['add', '-x', '--url', 'https://a.example'], 2, /unknown option/i],
   [['add', 'a/b', '--url', 'https://a.example'], 2, /host name/],
-  [['add', 'local', '--url', 'https://a.example'], 5, /exists already/],
+  [['add', 'local', '--ssh', 'a'], 5, /exists already/],
   [['rename', 'nobody', 'x'], 4, /no host nobody/],
   [['rename', 'local', 'x'], 3, /keeps its name/],
   [['rename', 'local', 'a b'], 2, /host name/],

@@ -60,7 +60,13 @@ async function tokenFor(
   if (tokenStdin) return readToken(terminal)
   if (token !== undefined) terminal.say('--token can be seen in the list of processes; --token-stdin cannot.')
   const given = token ?? (terminal.env.MUSTER_HOST_TOKEN || undefined)
-  if (given === undefined || isToken(given)) return given
+  if (given === undefined) {
+    throw wrong(
+      `A host that is reached by ${way} wants a token, and none was given.`,
+      'Make one on that machine (`muster token create NAME --role operator`) and give it by a pipe: `--token-stdin < token-file`.',
+    )
+  }
+  if (isToken(given)) return given
   throw wrong('The token is no token: it must be one line without spaces.', 'Give it by a pipe: `--token-stdin < token-file`.')
 }
 
