@@ -215,7 +215,12 @@ const HubUrl = z
   .meta({ description: "The address the host will dial; default: this hub's own." })
 
 /** What a machine needs to join: shown this once. */
-const Joining = z.object({ token: z.string(), hubUrl: z.string(), command: z.string(), commandStdin: z.string() })
+const Joining = z.object({
+  token: z.string(),
+  hubUrl: z.string(),
+  command: z.string().meta({ description: 'To run there: a shell line with the token in it, which no list of processes shows.' }),
+  commandStdin: z.string().meta({ description: 'The same without the token, which it reads from standard input.' }),
+})
 export type Joining = z.output<typeof Joining>
 
 export const enrollNode = operation({

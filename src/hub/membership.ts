@@ -212,7 +212,9 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
 
 function joiningOf({ host, token, hubUrl }: { host: string; token: string; hubUrl: string }): Joining {
   const command = `muster node --hub ${hubUrl} --node-id ${host} --allow runs`
-  return { token, hubUrl, command: `${command} --token ${token}`, commandStdin: `${command} --token-stdin` }
+  const commandStdin = `${command} --token-stdin`
+  // Not as an option: every account of that machine can read a command line, and `echo` is a word of the shell.
+  return { token, hubUrl, command: `echo ${token} | ${commandStdin}`, commandStdin }
 }
 
 /** Throws `input.invalid` with what each connector wants, `host.dials_in`. */

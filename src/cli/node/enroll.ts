@@ -26,14 +26,6 @@ export const enroll: Action<EnrollOptions, [string]> = async (terminal, options,
   }
 }
 
-export function joiningLines({ commandStdin, token, command }: Joining): string[] {
-  return [
-    '',
-    'Run this on that machine, and give it the token on standard input, where no list of processes shows it:',
-    `  ${commandStdin}`,
-    `  ${token}`,
-    '',
-    'or, in one line:',
-    `  ${command}`,
-  ]
+export function joiningLines({ command }: Joining): string[] {
+  return ['', 'Run this on that machine:', `  ${command}`]
 }
