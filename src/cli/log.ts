@@ -3,8 +3,13 @@
 import { type Logger, pino } from 'pino'
 import { printable } from './printable.ts'
 
+/** Whether people read what is on stderr, and no program. */
+export function isOnScreen(): boolean {
+  return process.stderr.isTTY === true
+}
+
 /** Writes to stderr. MUSTER_LOG sets the level: debug, info (the default), warn, error. */
-export function openLog(env: NodeJS.ProcessEnv, screen = process.stderr.isTTY === true): Logger {
+export function openLog(env: NodeJS.ProcessEnv, screen = isOnScreen()): Logger {
   const readably = { write: (line: string) => void process.stderr.write(readable(line)) }
   return pino(optionsFor(env), screen ? readably : pino.destination({ dest: 2, sync: true }))
 }

@@ -83,7 +83,7 @@ it('a private authority is trusted by its file, and remembered for later starts'
   expect((await muster(hubHome.path, ['exec', name, '--', 'echo', 'through TLS'])).stdout).toBe('through TLS\n')
   await first.kill()
   const later = serveNode(front.url, { home })
-  await until('it has joined again', async () => (later.log().includes('Joined wss://') ? true : undefined), later)
+  await until('it has joined again', async () => (later.log().includes('joined the hub') ? true : undefined), later)
   await untilOnline(hub, name, later)
 })
 
@@ -122,11 +122,11 @@ it('a node that has joined before outlasts a certificate that was not renewed in
   const node = serveNode(front.url, { home: joining.home })
   await until(
     'it says so',
-    async () => (/Not connected: .*it has expired\. Dialling again/.test(node.log()) ? true : undefined),
+    async () => (/it has expired.*"msg":"not connected to the hub; dialling again"/.test(node.log()) ? true : undefined),
     node,
   )
   front.present(await authority.renew(certificate, 'DNS:localhost'))
-  await until('it has joined', async () => (node.log().includes('Joined wss://') ? true : undefined), node)
+  await until('it has joined', async () => (node.log().includes('joined the hub') ? true : undefined), node)
 })
 
 it('whoever ends TLS is not the hub: with a good certificate before another hub, no token is sent', async () => {

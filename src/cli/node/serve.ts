@@ -2,7 +2,7 @@
 
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { linkTunnel, parseEnrolmentToken, serveAttached, TrustConfig } from '../../connectors/links.ts'
+import { linkTunnel, parseEnrolmentToken, serveAttached, TrustConfig, type TunnelState } from '../../connectors/links.ts'
 import { failure } from '../../contract/errors.ts'
 import { describeIssue } from '../../contract/implementation.ts'
 import { openHost } from '../../host/host.ts'
@@ -10,7 +10,7 @@ import { softwareVersion } from '../../wire/protocol.ts'
 import { closeWithin } from '../close-within.ts'
 import { openHome } from '../home.ts'
 import { fileAt } from '../host/connector-options.ts'
-import { openLog } from '../log.ts'
+import { isOnScreen, openLog } from '../log.ts'
 import { warnOfFewDescriptors } from '../low-descriptors.ts'
 import type { Action } from '../perform.ts'
 import { printable } from '../printable.ts'
@@ -41,7 +41,8 @@ export const serveNode: Action<NodeOptions, []> = async (terminal, options) => {
   if (token !== undefined) parseEnrolmentToken(token)
   letHeapGrow()
   const home = await openHome(terminal.env)
-  const log = openLog(terminal.env)
+  const onScreen = isOnScreen()
+  const log = openLog(terminal.env, onScreen)
   warnOfFewDescriptors(log)
   const leaving = new AbortController()
   const stopping = stopRequested().then(() => leaving.abort())
@@ -55,16 +56,16 @@ export const serveNode: Action<NodeOptions, []> = async (terminal, options) => {
       home: home.dir,
       host,
       version: softwareVersion,
-      log,
+      // Each event once: in sentences for people, in lines for programs.
+      log: onScreen ? log.child({}, { level: 'error' }) : log,
       signal: leaving.signal,
       ...(token !== undefined && { token }),
       ...(nodeId !== undefined && { nodeId }),
       ...(insecure && { insecure }),
       ...(trust && { trust }),
       onState: (state) => {
-        if (!state.online) return terminal.say(`Not connected: ${printable(state.reason.message)} Dialling again.`)
-        terminal.say(`Joined ${hubUrl} as ${printable(state.name)} (${state.host}).`)
-        if (allow.length === 0) terminal.say('Without --allow, the hub can look at this host and start nothing.')
+        if (onScreen) terminal.say(sentenceOf(state, hubUrl))
+        if (state.online && allow.length === 0) terminal.say('Without --allow, the hub can look at this host and start nothing.')
       },
     })
     await Promise.race([linked, stopping, host.shutDown])
@@ -73,6 +74,12 @@ export const serveNode: Action<NodeOptions, []> = async (terminal, options) => {
     await closeWithin(host)
   }
   return { json: { stopped: true } }
+}
+
+function sentenceOf(state: TunnelState, hubUrl: string): string {
+  return state.online
+    ? `Joined ${hubUrl} as ${printable(state.name)} (${state.host}).`
+    : `Not connected: ${printable(state.reason.message)} Dialling again.`
 }
 
 /** Undefined where nothing is said of it. */

@@ -38,8 +38,12 @@ export interface TunnelLink {
   readonly insecure?: boolean
   readonly log: Logger
   readonly signal: AbortSignal
-  readonly onState?: (state: { online: true; host: string; name: string } | { online: false; reason: MusterError }) => void
+  readonly onState?: (state: TunnelState) => void
 }
+
+export type TunnelState =
+  | { readonly online: true; readonly host: string; readonly name: string }
+  | { readonly online: false; readonly reason: MusterError }
 
 const Welcome = z.object({ host: z.object({ id: z.string(), name: z.string() }) })
 const dialTimeoutMs = 10_000
