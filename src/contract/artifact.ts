@@ -31,6 +31,8 @@ export const ArtifactName = z
   .refine((name) => !name.split('/').some((part) => part === '' || part === '.' || part === '..'), 'it is no plain relative path')
   .meta({ description: "The file's path from the run's working directory, with `/`." })
 
+const most = { starsInPart: 3, anyDirectories: 3, braces: 4 }
+
 export const ArtifactGlob = z
   .string()
   .min(1, 'it is empty')
@@ -39,6 +41,11 @@ export const ArtifactGlob = z
   .refine((glob) => !/^(\{(.*,)?)?\//.test(glob), "it is an absolute path; name files from the command's working directory on")
   .refine((glob) => !glob.split(/[/{},()|]/).includes('..'), 'it leads out of the working directory by ".."')
   .refine((glob) => !glob.includes('\\'), 'it holds a backslash; put a special character into brackets, as in [*]')
+  // Globs become regular expressions: with these limits none can go back and forth for long.
+  .refine((glob) => !/[@!+?*]\(/.test(glob), 'it has a group such as +(a|b); use {a,b}')
+  .refine((glob) => glob.split('/').every((part) => count(part, '*') <= most.starsInPart), 'a name in it has more than 3 "*"')
+  .refine((glob) => count(glob, '**') <= most.anyDirectories, 'it has more than 3 "**"')
+  .refine((glob) => count(glob, '{') <= most.braces, 'it has more than 4 "{"')
   .meta({
     description: "Files to keep, from the command's working directory on: `out/*.tar`, `**/*.log`. Links are not followed.",
   })
@@ -100,3 +107,7 @@ export const readArtifact = operation({
   deferrable: false,
   http: 'GET /runs/:run/artifact',
 })
+
+function count(text: string, what: string): number {
+  return text.split(what).length - 1
+}

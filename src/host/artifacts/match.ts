@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Refusal } from '../../contract/artifact.ts'
 import { isOutOfDescriptors } from '../../contract/errors.ts'
 import { describeFileProblem } from '../../contract/file-problem.ts'
-import { type Glob, hasWildcard, parseGlob } from './glob.ts'
+import { type Glob, hasWildcard, readGlob } from './glob.ts'
 
 /** What is looked through for all globs of a run, at most. */
 const mostEntries = 200_000
@@ -34,7 +34,7 @@ export async function matchGlobs(of: Matching): Promise<{ names: string[]; refus
   const names = new Set<string>()
   for (const glob of of.globs) {
     const before = refused.length
-    const found = hasWildcard(glob) ? await lookFor(glob, looking) : asItStands(glob, refused)
+    const found = hasWildcard(glob) ? await walkFor(readGlob(glob), looking) : asItStands(glob, refused)
     for (const name of found) names.add(name)
     if (looking.left < 0 && hasWildcard(glob))
       refused.push({ name: glob, reason: `there are more than ${most} files to look through` })
@@ -52,17 +52,6 @@ function asItStands(glob: string, refused: Refusal[]): string[] {
   if (name !== '') return [name]
   refused.push({ name: glob, reason: 'it is the working directory; "**" names the files in it' })
   return []
-}
-
-async function lookFor(text: string, looking: Looking): Promise<string[]> {
-  const globs = parseGlob(text)
-  if (!globs) {
-    looking.refused.push({ name: text, reason: 'its braces stand for more globs than a host reads' })
-    return []
-  }
-  const found: string[] = []
-  for (const glob of globs) found.push(...(await walkFor(glob, looking)))
-  return found
 }
 
 async function walkFor(glob: Glob, looking: Looking): Promise<string[]> {
