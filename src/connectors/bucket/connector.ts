@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { readArtifact } from '../../contract/artifact.ts'
 import type { Caller, CallOptions } from '../../contract/caller.ts'
 import { deadlineOf } from '../../contract/deadline.ts'
-import { asMusterError, failure, MusterError } from '../../contract/errors.ts'
+import { asMusterError, type ErrorValue, failure, MusterError } from '../../contract/errors.ts'
 import { followJournal } from '../../contract/event.ts'
 import { getHostInfo, type HostInfo } from '../../contract/host.ts'
 import type { Operation } from '../../contract/operation.ts'
@@ -62,11 +62,11 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
   const wake = makeBell()
   const waiting = new Map<string, Set<PromiseWithResolvers<unknown>>>()
   /** Objects that were read, as they were, so that none is read twice. */
-  const read = new Map<string, string>()
+  let read = new Map<string, string>()
+  /** By each worker's last sign of life: until when it counts as here, and for how long one more would count. */
+  const alive = new Map<string, { readonly untilMs: number; readonly forMs: number }>()
   let opening: Promise<Opened> | undefined
   let latest: { readonly info: HostInfo; readonly heardAtMs: number } | undefined
-  let onlineForMs = 0
-  let onlineUntilMs = 0
   let trouble = 'no worker has looked into the bucket since the hub started'
 
   const caller: Caller = {
@@ -85,7 +85,7 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
     opening ??= (async () => {
       const objects = await openObjects(config)
       const inbox = await openInbox(context.dir, host)
-      return { objects, inbox, requests: openRequests({ objects, identity, host, inbox }) }
+      return { objects, inbox, requests: openRequests({ objects, identity, host, inbox, signal: closing.signal }) }
     })()
     // The next one tries again.
     opening.catch(() => {
@@ -109,25 +109,25 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
 
   async function readNews(opened: Opened): Promise<boolean> {
     const { objects, inbox } = opened
-    const segments = new Map<string, { least: number; most: number }>()
+    const highest = new Map<string, number>()
+    const there = new Map<string, string>()
     let isNews = false
     for await (const { key, tag, size } of objects.list(newsPrefix)) {
       const named = parseKey(key)
-      if (size > largestObjectBytes || read.get(key) === tag) continue
+      if (size > largestObjectBytes) continue
       if (named?.kind === 'beat') {
-        isNews = (await hearBeat(objects, inbox, named.worker)) || isNews
-        read.set(key, tag)
+        if (read.get(key) !== tag) isNews = (await hearBeat(objects, inbox, named.worker)) || isNews
+        there.set(key, tag)
       }
       if (named?.kind !== 'segment') continue
-      const range = segments.get(named.worker) ?? { least: named.number, most: named.number }
-      segments.set(named.worker, { least: Math.min(range.least, named.number), most: Math.max(range.most, named.number) })
-    }
-    for (const [worker, { least, most }] of segments) {
-      const { next } = inbox.worker(worker)
       // Put again by a worker that was killed, after it had been taken in.
-      for (let number = least; number < next && number <= most; number++) await objects.delete(segmentKey(worker, number))
-      for (let number = next; number <= most; number++) {
-        if (!(await takeIn(opened, worker, number))) break
+      if (named.number < inbox.worker(named.worker).next) await objects.delete(key)
+      else highest.set(named.worker, Math.max(named.number, highest.get(named.worker) ?? 0))
+    }
+    read = there
+    for (const [worker, most] of highest) {
+      for (let { next } = inbox.worker(worker); next <= most; next++) {
+        if (!(await takeIn(opened, worker, next))) break
         isNews = true
       }
     }
@@ -138,15 +138,13 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
     const key = beatKey(worker)
     const bytes = await objects.get(key, largestObjectBytes)
     const beat = bytes && readWorker(key, bytes, worker, BeatMessage)?.message
-    const known = inbox.worker(worker)
     // One that was heard before says nothing, whoever has put it there again.
-    if (!beat || beat.count <= known.beat) return false
-    known.beat = beat.count
-    await inbox.save()
-    latest = { info: beat.info, heardAtMs: Date.now() }
+    if (!beat || beat.count <= inbox.worker(worker).beat) return false
+    await inbox.hearBeat(worker, beat.count)
+    latest = { info: beat.info, heardAtMs: performance.now() }
     trouble = beat.leaving ? 'its worker has left' : 'its worker has not been heard of since'
-    onlineForMs = beat.leaving ? graceMs : beatsMissed * beat.everyMs + 2 * intervalMs
-    onlineUntilMs = Math.max(beat.leaving ? 0 : onlineUntilMs, Date.now() + onlineForMs)
+    const forMs = beat.leaving ? graceMs : beatsMissed * beat.everyMs + 2 * intervalMs
+    alive.set(worker, { forMs, untilMs: performance.now() + forMs })
     return true
   }
 
@@ -161,14 +159,14 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
     }
     const held = await claimsHeld({ objects, inbox }, worker, found.message)
     const answers = []
+    const refused = new Map<string, ErrorValue>()
     for (const answer of found.message.answers) {
       const named = parseKey(answer.to)
       if (!(await mayAnswer({ objects, requests }, worker, named))) continue
       answers.push({ ...answer, named })
-      // Recorded together with the segment.
-      if (answer.error && named?.kind === 'job') inbox.state.refused[named.run] = answer.error
+      if (answer.error && named?.kind === 'job') refused.set(named.run, answer.error)
     }
-    await inbox.takeIn(worker, found.message, found.body, (run, fence) => held.has(`${run}~${fence}`))
+    await inbox.takeIn(worker, found.message, found.body, (run, fence) => held.has(`${run}~${fence}`), refused)
     for (const { to, named, error, value } of answers) {
       // What nobody waits for any more was carried out all the same.
       if (named?.kind === 'ask') await objects.delete(to)
@@ -178,7 +176,8 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
       if (inbox.state.runs[run]?.run) settle(jobKey(run), undefined, inbox.state.runs[run]?.run)
     await objects.delete(key)
     // Who tells lives, also where the beat has to wait.
-    onlineUntilMs = Math.max(onlineUntilMs, Date.now() + onlineForMs)
+    const { forMs } = alive.get(worker) ?? { forMs: 0 }
+    if (forMs > 0) alive.set(worker, { forMs, untilMs: performance.now() + forMs })
     return true
   }
 
@@ -194,7 +193,8 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
       // Whose this fence is does not change: it is looked up once, and who makes its claim anew is too late.
       const isKnown = known?.fence === fence && known.worker === worker
       if (known && !isKnown && fence <= known.fence) return false
-      const { claim } = await currentClaim(objects, trust, run, isKnown ? fence + 1 : fence)
+      // Fences have no gaps: one that a worker has made far above the others is none.
+      const { claim } = await currentClaim(objects, trust, run, isKnown ? fence + 1 : 1)
       return isKnown ? !claim : claim?.worker === worker && claim.fence === fence
     }
     const held = [...spoken].map(async ([address, { run, fence }]) => ((await isHeld(run, fence)) ? address : undefined))
@@ -239,13 +239,14 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
     const { run } = input as { run?: string }
     if (!operation.deferrable || run === undefined) return refuse(operation)
     using deadline = deadlineOf(operation, options)
-    const opened = await untilAborted(open(), deadline.signal)
+    const signal = untilClosing(deadline.signal)
+    const opened = await untilAborted(open(), signal)
     const { inbox, requests } = opened
-    if (operation.name === startRun.name) return await begin({ inbox, requests }, run, input, deadline.signal)
-    if (operation.name === cancelRun.name && (await untilAborted(withdraw(opened, run), deadline.signal)))
+    if (operation.name === startRun.name) return await begin({ inbox, requests }, run, input, signal)
+    if (operation.name === cancelRun.name && (await untilAborted(withdraw(opened, run), signal)))
       throw failure('run.unknown', { run })
-    const id = await untilAborted(requests.putAsk({ run, operation: operation.name, input }), deadline.signal)
-    return operation.output.parse(await answerTo(askKey(id), deadline.signal))
+    const id = await untilAborted(requests.putAsk({ run, operation: operation.name, input }), signal)
+    return operation.output.parse(await answerTo(askKey(id), signal))
   }
 
   /** Standard input, which is written from an offset on, so that its pieces can come one by one. */
@@ -257,12 +258,13 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
   ): Promise<unknown> {
     if (operation.name !== writeStdin.name) refuse(operation)
     using deadline = deadlineOf(operation, options)
-    const { requests } = await untilAborted(open(), deadline.signal)
+    const signal = untilClosing(deadline.signal)
+    const { requests } = await untilAborted(open(), signal)
     const answers: Promise<unknown>[] = []
     for await (const { bytes, isLast } of inPieces(body)) {
       const ask = { run, operation: operation.name, input: { run, offset, end: isLast && end } }
       offset += bytes.byteLength
-      const answer = answerTo(askKey(await untilAborted(requests.putAsk(ask, bytes), deadline.signal)), deadline.signal)
+      const answer = answerTo(askKey(await untilAborted(requests.putAsk(ask, bytes), signal)), signal)
       // Heard of below.
       answer.catch(() => undefined)
       answers.push(answer)
@@ -322,7 +324,7 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
     const { runs } = (await open()).inbox.state
     if (!latest || cell.state.status !== 'online') throw failure('host.offline', { host: context.name, reason: trouble })
     // Its clock has gone on since; how long the beat had lain in the bucket before, nobody knows.
-    const clock = new Date(Date.parse(latest.info.clock) + Date.now() - latest.heardAtMs).toISOString()
+    const clock = new Date(Date.parse(latest.info.clock) + performance.now() - latest.heardAtMs).toISOString()
     // Told sooner than by the next beat, and of all workers.
     const live = Object.values(runs).filter(({ run }) => run && !isTerminal(run.state)).length
     return { ...latest.info, clock, activeRuns: live }
@@ -331,25 +333,28 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
   async function* answerItems(operation: Operation, input: { after?: number; follow?: boolean }, options?: CallOptions) {
     if (operation.name !== followJournal.name) refuse(operation)
     const { inbox } = await open()
-    yield* inbox.journal(input.after ?? 0, input.follow ?? false, streamSignal(options))
+    yield* inbox.journal(input.after ?? 0, input.follow ?? false, untilClosing(options?.signal))
   }
 
   async function* answerBytes(operation: Operation, input: { run: string; after?: number }, options?: CallOptions) {
     const { inbox } = await open()
     if (operation.name === readArtifact.name) return yield* inbox.artifact(readArtifact.input.parse(input))
     if (operation.name !== feedOutput.name) refuse(operation)
-    yield* inbox.feed({ ...input, after: input.after ?? 0 }, streamSignal(options))
+    yield* inbox.feed({ ...input, after: input.after ?? 0 }, untilClosing(options?.signal))
   }
 
-  const streamSignal = ({ signal }: CallOptions = {}) => (signal ? AbortSignal.any([signal, closing.signal]) : closing.signal)
+  const untilClosing = (signal: AbortSignal | undefined) => (signal ? AbortSignal.any([signal, closing.signal]) : closing.signal)
 
   function refuse(operation: Operation): never {
     throw failure('host.deferred', { host: context.name, operation: operation.name })
   }
 
+  const isAnyAlive = (atMs: number) => [...alive.values()].some(({ untilMs }) => atMs < untilMs)
+
   /** As it was when the bucket was listed: what took long since was this hub's own reading. */
   function setState(inbox: Inbox, listedAtMs: number): void {
-    const isOnline = listedAtMs < onlineUntilMs
+    if (closing.signal.aborted) return
+    const isOnline = isAnyAlive(listedAtMs)
     const wasOnline = cell.state.status === 'online'
     if (isOnline && !wasOnline) cell.set({ status: 'online', since: new Date().toISOString(), caller })
     if (!isOnline && wasOnline && inbox.isRead)
@@ -358,22 +363,22 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
 
   /** Before any worker was heard of, what is known is only whether the bucket can be used. */
   function tellWhyNeverSeen(reason: string | undefined): void {
-    if (cell.state.status !== 'never_seen' || cell.state.reason === reason) return
+    if (closing.signal.aborted || cell.state.status !== 'never_seen' || cell.state.reason === reason) return
     cell.set({ status: 'never_seen', since: null, caller, ...(reason !== undefined && { reason }) })
   }
 
   async function look(): Promise<void> {
     let pauseMs = soonMs
-    let sweptAtMs = 0
+    let sweptAtMs = -Infinity
     while (!closing.signal.aborted) {
       try {
         const opened = await open()
-        const listedAtMs = Date.now()
+        const listedAtMs = performance.now()
         const isNews = await readNews(opened)
         await cleanUp(opened)
-        if (Date.now() - sweptAtMs > sweepEveryMs) {
+        if (performance.now() - sweptAtMs > sweepEveryMs) {
           await opened.requests.sweep()
-          sweptAtMs = Date.now()
+          sweptAtMs = performance.now()
         }
         await opened.inbox.forgetOlderThan(keepOverMs)
         setState(opened.inbox, listedAtMs)
@@ -386,7 +391,7 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
         trouble = known.message
         log.warn({ host: context.name, error: known.toValue() }, 'the bucket could not be looked at; trying again')
         pauseMs = intervalMs
-        if (Date.now() >= onlineUntilMs && cell.state.status === 'online') cell.set({ ...offlineNow(), caller })
+        if (!isAnyAlive(performance.now()) && cell.state.status === 'online') cell.set({ ...offlineNow(), caller })
         tellWhyNeverSeen(trouble.replace(/\.$/, ''))
       }
       pauseMs = Math.min(pauseMs, intervalMs)
@@ -402,7 +407,8 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
   async function close(reason: MusterError): Promise<void> {
     closing.abort(reason)
     for (const to of [...waiting.keys()]) settle(to, reason, undefined)
-    cell.set(offline(reason.message))
+    // Where no worker was here, none was seen just now: the state stays what it was.
+    if (cell.state.status === 'online') cell.set(offline(reason.message))
     await looking
   }
 

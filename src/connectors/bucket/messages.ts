@@ -6,6 +6,7 @@ import { RunEvent } from '../../contract/event.ts'
 import { HostInfo } from '../../contract/host.ts'
 import { RunId } from '../../contract/names.ts'
 import { ErrorValue } from '../../contract/run.ts'
+import { byId } from './by-id.ts'
 
 /** Nobody honest writes a larger object: whatever is, is not read. */
 export const largestObjectBytes = 16 * 1024 * 1024
@@ -30,7 +31,7 @@ export const AskMessage = z.object({
 export type AskMessage = z.output<typeof AskMessage>
 
 /** Runs whose jobs are over, each with the time after which its job is not valid anyway. A worker takes no older list than it knows. */
-export const DoneMessage = z.object({ type: z.literal('done'), version: Count, runs: z.record(RunId, Count) })
+export const DoneMessage = z.object({ type: z.literal('done'), version: Count, runs: byId(RunId, Count) })
 
 /** A worker's claim. `asked`: what was asked of the run and is done, so that no worker does it again. `ended`: nobody need take it over. */
 export const ClaimMessage = z.object({

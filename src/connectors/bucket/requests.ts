@@ -4,6 +4,7 @@
 import { decodeTime, monotonicFactory } from 'ulidx'
 import { failure } from '../../contract/errors.ts'
 import type { Identity } from '../../wire/identity.ts'
+import { bare } from './by-id.ts'
 import { seal, unseal } from './envelope.ts'
 import type { Inbox } from './inbox.ts'
 import { askKey, claimKey, doneKey, jobKey, parseKey, queuePrefix } from './keys.ts'
@@ -25,12 +26,21 @@ export interface Requests {
   sweep(): Promise<void>
 }
 
-export function openRequests(of: { objects: Objects; identity: Identity; host: string; inbox: Inbox }): Requests {
-  const { objects, identity, host, inbox } = of
+export interface RequestsOf {
+  readonly objects: Objects
+  readonly identity: Identity
+  readonly host: string
+  readonly inbox: Inbox
+  /** Ends what may take long: the deleting of many objects. */
+  readonly signal: AbortSignal
+}
+
+export function openRequests({ objects, identity, host, inbox, signal }: RequestsOf): Requests {
   const { state } = inbox
   const nextUlid = monotonicFactory()
   const signedAtMs = new Map<string, number>()
   let calling: Promise<void> = Promise.resolve()
+  let gathering: { readonly runs: Set<string>; readonly done: Promise<void> } | undefined
 
   async function put(key: string, message: unknown, body: readonly Uint8Array[] = []): Promise<void> {
     const bytes = seal({ host, key }, { identity }, message, body)
@@ -63,15 +73,28 @@ export function openRequests(of: { objects: Objects; identity: Identity; host: s
   async function deleteJob(run: string, fence: number): Promise<void> {
     // The job first: who then still finds a free claim finds no job under it.
     await objects.delete(jobKey(run))
-    for (let one = 1; one <= fence; one++) await objects.delete(claimKey(run, one))
+    for (let one = 1; one <= fence; one++) {
+      signal.throwIfAborted()
+      await objects.delete(claimKey(run, one))
+    }
     signedAtMs.delete(run)
   }
 
-  /** One list at a time: each holds all before it. */
+  /** One list at a time, which holds all before it: what is called over while one is being put goes into the next together. */
   function callOver(runs: readonly string[]): Promise<void> {
-    const work = () => putDone(runs)
+    gathering ??= gather()
+    for (const run of runs) gathering.runs.add(run)
+    return gathering.done
+  }
+
+  function gather(): NonNullable<typeof gathering> {
+    const runs = new Set<string>()
+    const work = () => {
+      gathering = undefined
+      return putDone([...runs])
+    }
     calling = calling.then(work, work)
-    return calling
+    return { runs, done: calling }
   }
 
   async function putDone(runs: readonly string[]): Promise<void> {
@@ -85,7 +108,7 @@ export function openRequests(of: { objects: Objects; identity: Identity; host: s
     state.doneVersion++
     await inbox.save()
     await put(doneKey, { type: 'done', version: state.doneVersion, runs: next })
-    state.done = next
+    state.done = bare(next)
     for (const run of lapsed) inbox.forgetRefusal(run)
     await inbox.save()
   }

@@ -6,6 +6,7 @@
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { byId } from './by-id.ts'
 import type { Held } from './claims.ts'
 import { BucketPlace } from './config.ts'
 
@@ -34,7 +35,7 @@ const Kept = z.object({
 })
 
 /** The newest list of runs that are over: one that is gone from the bucket is known all the same. */
-const Done = z.object({ version: z.int().nonnegative(), runs: z.record(z.string(), z.int()) })
+const Done = z.object({ version: z.int().nonnegative(), runs: byId(z.string(), z.int()) })
 type Done = z.output<typeof Done>
 
 export interface WorkerHome {
@@ -71,7 +72,7 @@ export async function openWorkerHome(dir: string): Promise<WorkerHome> {
   const made = (await names(segments)).filter((name) => /^\d+$/.test(name)).map(Number)
   const newestNumber = made.length === 0 ? undefined : Math.max(...made)
   const doneFile = join(dir, 'done.json')
-  let done = Done.safeParse(await readJson(doneFile)).data ?? { version: 0, runs: {} }
+  let done = Done.safeParse(await readJson(doneFile)).data ?? Done.parse({ version: 0 })
   let saving: Promise<void> = Promise.resolve()
   const home: WorkerHome = {
     life: kept.life + 1,
