@@ -42,19 +42,21 @@ async function openBucket() {
   const drop = join(dir, 'drop')
   await mkdir(drop)
   const hub = temporaryIdentity()
-  const connector = connectBucket(
-    { kind: 'bucket', bucket: pathToFileURL(drop).href, intervalMs: 100 },
-    {
-      host,
-      name: 'nightly',
-      lastSeenAt: null,
-      identity: hub,
-      version: '1',
-      dir: join(dir, 'hub'),
-      secret: async () => undefined,
-      log: pino({ level: 'silent' }),
-    },
-  )
+  const connect = (own: string) =>
+    connectBucket(
+      { kind: 'bucket', bucket: pathToFileURL(drop).href, intervalMs: 100 },
+      {
+        host,
+        name: 'nightly',
+        lastSeenAt: null,
+        identity: hub,
+        version: '1',
+        dir: join(dir, own),
+        secret: async () => undefined,
+        log: pino({ level: 'silent' }),
+      },
+    )
+  const connector = connect('hub')
   onTestFinished(async () => {
     await connector.close(closing)
     await rm(dir, { recursive: true, force: true })
@@ -69,6 +71,8 @@ async function openBucket() {
   return {
     drop,
     connector,
+    /** As a hub does that starts with nothing on record. */
+    connectAnew: () => connect('anew'),
     states,
     caller: connector.state.caller as Caller,
     put,
@@ -171,13 +175,14 @@ test('a host that nobody has seen is still one when the hub closes, and asking i
 
 test('a look that is under way when the hub closes makes nothing online', async () => {
   const bucket = await openBucket()
-  const worker = bucket.join()
-  await worker.beat()
+  await bucket.join().beat()
   await eventually(() => expect(bucket.connector.state.status).toBe('online'))
-  for (let n = 1; n <= 20; n++) await worker.tellOfWhole(n, `run_${n}`, 1)
+  // Its first look has begun.
+  const anew = bucket.connectAnew()
+  await anew.close(closing)
+  expect(anew.state.status).toBe('never_seen')
   await bucket.connector.close(closing)
   expect(bucket.connector.state.status).toBe('offline')
-  expect(bucket.states.at(-1)).toBe('offline')
 })
 
 test('one worker that leaves takes none of the others along', async () => {
