@@ -7,6 +7,7 @@ export { type Executor, openLocal } from './local/connector.ts'
 
 import { connectBucket } from './bucket/connector.ts'
 import { joinCommand } from './bucket/join-token.ts'
+import { placeText } from './bucket/place.ts'
 import type { ConnectorConfig } from './config.ts'
 import { connectHttp } from './http/connector.ts'
 import type { Connector, ConnectorContext } from './port.ts'
@@ -55,6 +56,18 @@ export function tokenOf(config: ConnectorConfig): 'minted' | 'shown' | 'none' {
     case 'bucket':
     case 'ssh':
       return 'none'
+  }
+}
+
+/** Where no second host may be, as people read it; null where two records of one place do no harm. */
+export function placeOf(config: ConnectorConfig): string | null {
+  switch (config.kind) {
+    case 'bucket':
+      return placeText(config)
+    case 'http':
+    case 'ssh':
+    case 'tunnel':
+      return null
   }
 }
 

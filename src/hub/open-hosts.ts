@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { Logger } from 'pino'
 import type { Connector, LinkState } from '../connectors/port.ts'
-import { connectorLabel, openConnector } from '../connectors/table.ts'
+import { connectorLabel, openConnector, placeOf } from '../connectors/table.ts'
 import { asMusterError, failure, type MusterError } from '../contract/errors.ts'
 import { healthOf } from '../store/health.ts'
 import type { Identity } from '../wire/identity.ts'
@@ -44,6 +44,8 @@ export function openHosts(of: OpenHostsOf): OpenHosts {
   const following = new Map<string, AsyncDisposable>()
   /** Hosts whose record was changed into one that no link can be made from. */
   const linkless = new Set<string>()
+  /** The places that only one host may have, each with its host's id. */
+  const places = new Map<string, string>()
   const dirOf = (id: string) => join(of.connectorsDir, id)
 
   for (const host of fleet.all()) following.set(host.id, followHost(host, of))
@@ -51,11 +53,15 @@ export function openHosts(of: OpenHostsOf): OpenHosts {
   async function apply(record: HostRecord): Promise<Applied> {
     const host = fleet.byId(record.id)
     const former = records.get(record.id)
+    const place = placeOf(record.connector)
+    refuseTaken(place, record.id)
     if (!host || !former) {
       await open(record)
       return 'opened'
     }
     if (!linkless.has(record.id) && isDeepStrictEqual(former, record)) return 'same'
+    leavePlace(record.id)
+    if (place !== null) places.set(place, record.id)
     records.set(record.id, record)
     fleet.change(host, { name: record.name, labels: record.labels, trust: record.trust.allow })
     if (!linkless.has(record.id) && isDeepStrictEqual(former.connector, record.connector)) return 'changed'
@@ -63,10 +69,24 @@ export function openHosts(of: OpenHostsOf): OpenHosts {
     return 'reopened'
   }
 
+  function refuseTaken(place: string | null, id: string): void {
+    const owner = place === null ? undefined : places.get(place)
+    if (place === null || owner === undefined || owner === id) return
+    throw failure('host.place_taken', { place, host: records.get(owner)?.name ?? owner })
+  }
+
+  function leavePlace(id: string): void {
+    const former = records.get(id)
+    const place = former && placeOf(former.connector)
+    if (place != null && places.get(place) === id) places.delete(place)
+  }
+
   async function open(record: HostRecord): Promise<void> {
     const { id, name, labels, trust } = record
     const host: FleetHost = { id, name, labels, trust: trust.allow, ...(await linkOf(record)) }
     records.set(id, record)
+    const place = placeOf(record.connector)
+    if (place !== null) places.set(place, id)
     fleet.add(host)
     following.set(id, followHost(host, of))
   }
@@ -115,6 +135,7 @@ export function openHosts(of: OpenHostsOf): OpenHosts {
   }
 
   async function close(host: FleetHost, reason: MusterError): Promise<void> {
+    leavePlace(host.id)
     records.delete(host.id)
     linkless.delete(host.id)
     fleet.remove(host.id)
