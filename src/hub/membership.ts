@@ -6,11 +6,13 @@ import { ulid } from 'ulidx'
 import { ConnectorConfig } from '../connectors/config.ts'
 import { acceptDialIn, type Remote, unusableNow } from '../connectors/dial-in.ts'
 import { dialsIn, hostCommand, tokenOf } from '../connectors/table.ts'
-import { asMusterError, failure } from '../contract/errors.ts'
+import { asMusterError, failure, hasCode } from '../contract/errors.ts'
 import { families } from '../contract/family.ts'
 import type { addHost, enrollNode, Joining, labelHost, replaceHostToken } from '../contract/host.ts'
 import { describeIssue } from '../contract/implementation.ts'
 import type { OutputOf, ParsedOf } from '../contract/operation.ts'
+import { cancelRun } from '../contract/run.ts'
+import { unfinishedJobs } from '../store/jobs/find.ts'
 import { removeNode } from '../store/nodes.ts'
 import type { Channel } from '../wire/channel.ts'
 import { hostOfNode, mintEnrolment, renewEnrolment } from './enrolment.ts'
@@ -58,6 +60,9 @@ export interface MembershipOf extends OpenHostsOf {
   /** This hub's own address, for the command that enrolment prints. */
   readonly hubUrl: () => string
 }
+
+/** So long a host that is being removed has for taking back what it was asked. */
+const callOffMs = 2_000
 
 export async function openMembership(of: MembershipOf): Promise<Membership> {
   const { registry, secrets, store, fleet, queue, door, log } = of
@@ -150,9 +155,32 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
 
   async function forget(host: FleetHost): Promise<string | null> {
     await removeNode(store, host.id)
+    await callOff(host)
     await hosts.close(host, failure('node.unknown'))
     door.forget(host, failure('host.unknown', { host: host.name }))
     return forgetRest(host)
+  }
+
+  /** What lies ready where a host will look is begun there also when nobody waits for it any more. As much as can be had in a moment. */
+  async function callOff({ id, name, connector }: FleetHost): Promise<void> {
+    const { caller } = connector.state
+    if (!connector.traits.deferred || !caller) return
+    const jobs = (await unfinishedJobs(store)).filter(({ host, fence, state }) => host === id && fence > 0 && state !== 'started')
+    if (jobs.length === 0) return
+    // First, so that to be taken back is not how they end.
+    await queue.abandon(id, failure('host.unknown', { host: name }))
+    const left: string[] = []
+    const cancel = async (run: string) => {
+      try {
+        await caller.call(cancelRun, { run }, { timeoutMs: callOffMs })
+      } catch (error) {
+        // Nobody had taken it, and now nobody will.
+        if (!hasCode(error, 'run.unknown')) left.push(run)
+      }
+    }
+    await Promise.all(jobs.map(({ run }) => cancel(run)))
+    if (left.length > 0)
+      log.warn({ host: name, runs: left }, 'a host was removed that has not said that these runs are cancelled')
   }
 
   async function forgetRest({ id, name }: Pick<FleetHost, 'id' | 'name'>): Promise<string | null> {

@@ -88,6 +88,8 @@ async function giveBack(job: Job, claim: Claim, error: MusterError, { store, clo
     // the run's end.
     if (closing.aborted) await releaseClaim(store, claim)
     else if (error.retryable || error.code === 'host.stopped') await releaseClaim(store, claim, error.toValue())
+    // Taken back where it lay ready for its host: nobody will begin it.
+    else if (error.code === 'run.ended') await endJob(store, { run: job.run, runState: 'cancelled', error: null, claim })
     else await endJob(store, { run: job.run, runState: 'failed', error: error.toValue(), claim })
   } catch (failed) {
     // The lease lapses by itself, and the sweep takes the job back.

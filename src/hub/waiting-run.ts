@@ -2,7 +2,8 @@
 // Readers that follow wait here until it has begun, others find nothing yet; a job that ended in the queue has two events and no output.
 
 import { listArtifacts, readArtifact } from '../contract/artifact.ts'
-import { failure } from '../contract/errors.ts'
+import type { Caller } from '../contract/caller.ts'
+import { failure, hasCode } from '../contract/errors.ts'
 import { followEvents, type RunEvent } from '../contract/event.ts'
 import { type Bound, type Implementation, implement, implementation } from '../contract/implementation.ts'
 import type { Operation } from '../contract/operation.ts'
@@ -32,10 +33,27 @@ export async function waitingRunOperations(
   if (operation === cancelRun) {
     const cancelled = await queue.cancelWaiting(run)
     if (cancelled) return implementation(implement(cancelRun, async () => runOfJob(host, cancelled)))
+    const { traits, state } = host.connector
+    const isLaidReady = traits.deferred && (await queue.look(run))?.state === 'claimed'
+    if (isLaidReady && state.caller) return implementation(cancelLaidReady({ host, queue }, state.caller))
   }
   const job = follow === false || asksOnce.has(operation) ? found : await queue.begun(run, signal)
   if (!job || hasReachedHost(job)) return undefined
   return implementation(...answersFromJob(host, job))
+}
+
+/** A run that lies where its host will look, or that a worker there has taken and not yet told of. Nobody's, it is taken back at once. */
+function cancelLaidReady({ host, queue }: { host: FleetHost; queue: Queue }, caller: Caller): Bound {
+  return implement(cancelRun, async (input, { signal }) => {
+    try {
+      return await caller.call(cancelRun, input, { signal })
+    } catch (error) {
+      if (!hasCode(error, 'run.unknown')) throw error
+    }
+    const job = await queue.ended(input.run, signal)
+    if (!job) throw failure('run.unknown', { run: input.run })
+    return runOfJob(host, job)
+  })
 }
 
 function hasReachedHost(job: Job): boolean {
