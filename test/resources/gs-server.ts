@@ -8,27 +8,47 @@ export interface GsServer extends AsyncDisposable {
   readonly endpoint: string
   /** Each next request is answered with one of these, before it has done anything, until there is none left. */
   readonly failWith: number[]
+  /** What the store says then, as it is sent. */
+  failure: Sent
+  readonly objects: ReadonlyMap<string, Sent>
+  /** What requests have shown to prove who asks; nothing of those that have shown nothing. */
+  readonly shown: ReadonlySet<string>
+  /** As who has the credentials can. */
+  write(key: string, sent: Sent): void
+}
+
+interface Sent {
+  readonly bytes: Buffer
+  /** The Content-Encoding that the object was put with. */
+  readonly encoding?: string
 }
 
 const pageSize = 1000
 
 export async function startGs(): Promise<GsServer> {
-  const stored = new Map<string, { bytes: Buffer; generation: number }>()
+  const stored = new Map<string, Sent & { generation: number }>()
   const failWith: number[] = []
+  const shown = new Set<string>()
+  let told: Sent = { bytes: Buffer.from('busy') }
   let generation = 0
+
+  function send(response: ServerResponse, status: number, { bytes, encoding }: Sent): void {
+    response.writeHead(status, { 'content-length': bytes.length, ...(encoding && { 'content-encoding': encoding }) }).end(bytes)
+  }
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://gs')
+    if (request.headers.authorization) shown.add(request.headers.authorization)
     const parts: Buffer[] = []
     for await (const part of request) parts.push(part as Buffer)
     const key = decodeURIComponent(url.pathname.split('/o/')[1] ?? '')
     const failure = failWith.shift()
-    if (failure !== undefined) response.writeHead(failure).end('busy')
+    const found = stored.get(key)
+    if (failure !== undefined) send(response, failure, told)
     else if (request.method === 'POST') upload(url, Buffer.concat(parts), response)
     else if (request.method === 'DELETE') response.writeHead(stored.delete(key) ? 204 : 404).end()
     else if (key === '') response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(list(url)))
-    else if (stored.has(key))
-      response.writeHead(200, { 'content-length': stored.get(key)?.bytes.length }).end(stored.get(key)?.bytes)
+    else if (found) send(response, 200, found)
     else response.writeHead(404).end('Not Found')
   }
 
@@ -61,6 +81,15 @@ export async function startGs(): Promise<GsServer> {
   return {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     failWith,
+    get failure() {
+      return told
+    },
+    set failure(sent) {
+      told = sent
+    },
+    objects: stored,
+    shown,
+    write: (key, sent) => void stored.set(key, { ...sent, generation: ++generation }),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()
       server.close()

@@ -5,6 +5,7 @@ import { GoogleAuth } from 'google-auth-library'
 import { z } from 'zod'
 import { failure } from '../../contract/errors.ts'
 import { pause } from '../../contract/pause.ts'
+import { largestObjectBytes } from './messages.ts'
 import type { Objects } from './objects.ts'
 
 const google = 'https://storage.googleapis.com'
@@ -12,6 +13,8 @@ const scope = 'https://www.googleapis.com/auth/devstorage.read_write'
 const attempts = 5
 const firstAgainMs = 200
 const requestMs = 60_000
+/** Of what the store says of a failure, so much is told. */
+const problemLetters = 200
 
 const Page = z.object({
   items: z.array(z.object({ name: z.string(), generation: z.string(), size: z.coerce.number() })).default([]),
@@ -40,7 +43,7 @@ export function gsObjects({ bucket, below, endpoint }: { bucket: string; below: 
         const headers = await credentials(url)
         const response = await fetch(url, { method, headers, signal: AbortSignal.timeout(requestMs), ...(body && { body }) })
         if (response.ok || fine.includes(response.status)) return await read(response)
-        const problem = `it answered ${response.status} ${(await response.text()).slice(0, 200)}`
+        const problem = `it answered ${response.status} ${await beginningOf(response)}`.trimEnd()
         if ((response.status < 500 && response.status !== 429) || attempt === attempts) throw unavailable(problem)
       } catch (error) {
         if (!(error instanceof TypeError) || attempt === attempts)
@@ -76,7 +79,7 @@ export function gsObjects({ bucket, below, endpoint }: { bucket: string; below: 
           ...(token && { pageToken: token }),
         })
         const url = `${base}/storage/v1/b/${bucket}/o?${query}`
-        const page = await ask('GET', url, [], async (response) => Page.parse(await response.json()))
+        const page = await ask('GET', url, [], pageOf)
         for (const { name, generation, size } of page.items) yield { key: name.slice(below.length), tag: generation, size }
         token = page.nextPageToken
       }
@@ -94,10 +97,37 @@ async function isDone(response: Response): Promise<boolean> {
 }
 
 async function bytesOf(response: Response, maxBytes: number): Promise<Uint8Array | undefined> {
-  const size = response.headers.get('content-length') ?? response.headers.get('x-goog-stored-content-length') ?? Infinity
-  if (response.ok && Number(size) <= maxBytes) return new Uint8Array(await response.arrayBuffer())
+  if (response.ok && Number(response.headers.get('content-length')) <= maxBytes) return await readUpTo(response, maxBytes)
   await response.body?.cancel()
   return undefined
+}
+
+async function pageOf(response: Response): Promise<z.output<typeof Page>> {
+  const bytes = await readUpTo(response, largestObjectBytes)
+  if (!bytes) throw new Error(`a page of its list is larger than ${largestObjectBytes} bytes`)
+  return Page.parse(JSON.parse(Buffer.from(bytes).toString()))
+}
+
+async function beginningOf(response: Response): Promise<string> {
+  let text = ''
+  for await (const part of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+    text += part
+    if (text.length >= problemLetters) break
+  }
+  return text.slice(0, problemLetters)
+}
+
+/** Undefined when it is more. Counted as it comes: what a header says is the size before fetch unpacks it. */
+async function readUpTo(response: Response, maxBytes: number): Promise<Uint8Array | undefined> {
+  const parts: Uint8Array[] = []
+  let size = 0
+  // Leaving the loop cancels the body.
+  for await (const part of response.body ?? []) {
+    size += part.byteLength
+    if (size > maxBytes) return undefined
+    parts.push(part)
+  }
+  return Buffer.concat(parts)
 }
 
 const never = new AbortController().signal
