@@ -44,10 +44,12 @@ export interface Vacancy {
 export interface Claims {
   /** Undefined while the run is another's. `mark` is how a listing shows the run's highest claim, undefined when it shows none. */
   vacancy(run: string, mark: string | undefined, nowMs: number): Promise<Vacancy | undefined>
-  /** When the first of the watched claims lapses, if it is not renewed. */
-  nextLapseMs(): number
+  /** When the next of the watched claims lapses, if it is not renewed. One that has lapsed waits for something else: for room, or its hub. */
+  nextLapseMs(nowMs: number): number
   /** Stops watching. */
   forget(run: string): void
+  /** Stops watching all but these. */
+  watchOnly(listed: { has(run: string): boolean }): void
   /** Undefined when another was faster. */
   take(run: string, vacancy: Vacancy): Promise<Held | undefined>
   renew(run: string, held: Held): Promise<void>
@@ -97,8 +99,14 @@ export function openClaims({ objects, host, joinKey, identity, introduction, lea
       watched.set(run, { mark, sinceMs: nowMs, seen, leaseMs: lease })
       return undefined
     },
-    nextLapseMs: () => Math.min(Infinity, ...[...watched.values()].map((one) => one.sinceMs + one.leaseMs)),
+    nextLapseMs(nowMs) {
+      const lapses = [...watched.values()].map(({ sinceMs, leaseMs }) => sinceMs + leaseMs)
+      return Math.min(Infinity, ...lapses.filter((lapseMs) => lapseMs > nowMs))
+    },
     forget: (run) => void watched.delete(run),
+    watchOnly(listed) {
+      for (const run of watched.keys()) if (!listed.has(run)) watched.delete(run)
+    },
     async take(run, { fence, former }) {
       if (former?.worker === identity.fingerprint) return former
       const nonce = randomBytes(12).toString('hex')

@@ -119,16 +119,19 @@ export function openNews({ objects, home, host, worker, gatherMs, log }: NewsOf)
     )
   }
 
-  async function put(at: number, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+  /** Also kept, unless it is: a disk may be full for a while as a bucket may be away. */
+  async function put(at: number, bytes: Uint8Array, signal: AbortSignal, isKept = false): Promise<void> {
     for (let againMs = putAgainMs; !signal.aborted; againMs = Math.min(2 * againMs, putAgainAtMostMs)) {
       try {
+        if (!isKept) await home.keepSegment(at, bytes)
+        isKept = true
         await objects.put(segmentKey(worker.id, at), bytes)
         underway = Infinity
         wasPut.resolve()
         wasPut = Promise.withResolvers()
         return
       } catch (error) {
-        log.warn({ error: asMusterError(error).toValue() }, 'a segment could not be put; trying again')
+        log.warn({ error: asMusterError(error).toValue() }, 'a segment could not be kept and put; trying again')
         await pause(againMs, signal)
       }
     }
@@ -173,13 +176,12 @@ export function openNews({ objects, home, host, worker, gatherMs, log }: NewsOf)
     },
     async send(signal) {
       // What was made before a kill may not have been put.
-      if (home.newest) await put(home.newest.number, home.newest.bytes, signal)
+      if (home.newest) await put(home.newest.number, home.newest.bytes, signal, true)
       while (!signal.aborted) {
         if (oldest() === Infinity) await come.wait(2 ** 31 - 1, signal)
         if (waitingBytes() < mostBytes) await pause(gatherMs, signal)
         if (oldest() === Infinity || signal.aborted) continue
         const bytes = gather()
-        await home.keepSegment(number, bytes)
         await put(number, bytes, signal)
       }
     },

@@ -42,6 +42,8 @@ const lastWordsMs = 10_000
 /** A beat for so many looks. */
 const looksPerBeat = 4
 const beatsPerLife = 1_000_000
+/** Between two looks, however soon a claim lapses. */
+const soonestMs = 50
 
 interface Found {
   readonly jobs: Map<string, Listed>
@@ -58,6 +60,8 @@ export async function work(of: WorkerOf): Promise<void> {
   const carrying = new Set<Promise<void>>()
   /** Objects that were looked at and are none of the hub's, or are done: by key, as they were. */
   const passed = new Map<string, string>()
+  /** How often a run was taken over: what was asked of it while it was another's is this worker's to hear now. */
+  let takeovers = 0
   /** Asks that are being read or carried out, and the last of each run. */
   const hearing = new Set<string>()
   const hearingOf = new Map<string, Promise<void>>()
@@ -78,7 +82,9 @@ export async function work(of: WorkerOf): Promise<void> {
 
   async function look(): Promise<Found> {
     const found: Found & { done: Listed | undefined } = { jobs: new Map(), asks: new Map(), claims: new Map(), done: undefined }
+    const there = new Set<string>()
     for await (const listed of objects.list(queuePrefix)) {
+      there.add(listed.key)
       const named = parseKey(listed.key)
       if (listed.key === doneKey) found.done = listed
       if (listed.size > largestObjectBytes || passed.get(listed.key) === listed.tag) continue
@@ -87,6 +93,8 @@ export async function work(of: WorkerOf): Promise<void> {
       if (named?.kind === 'claim' && named.fence > (found.claims.get(named.run)?.fence ?? 0))
         found.claims.set(named.run, { fence: named.fence, mark: `${named.fence}:${listed.tag}` })
     }
+    for (const key of passed.keys()) if (!there.has(key)) passed.delete(key)
+    claims.watchOnly(found.jobs)
     return found
   }
 
@@ -196,6 +204,7 @@ export async function work(of: WorkerOf): Promise<void> {
       const held = await claims.take(run, vacancy)
       if (!held) continue
       claims.forget(run)
+      if (vacancy.former) hearAgain()
       const isKnown = await knows(run)
       const input = isKnown ? undefined : await jobInput(run)
       if (!isKnown && input === undefined) {
@@ -215,6 +224,12 @@ export async function work(of: WorkerOf): Promise<void> {
 
   /** Those of a run in their order, and not waited for: standard input is taken in as its reader likes. */
   function hearAsks(found: Found): void {
+    const takeoversBefore = takeovers
+    const pass = (id: string, listed: Listed): void => {
+      if (takeovers === takeoversBefore) passed.set(listed.key, listed.tag)
+      hearing.delete(id)
+      wake.ring()
+    }
     for (const [id, listed] of [...found.asks].sort(([a], [b]) => (a < b ? -1 : 1))) {
       if (hearing.has(id)) continue
       hearing.add(id)
@@ -242,10 +257,10 @@ export async function work(of: WorkerOf): Promise<void> {
     }
   }
 
-  function pass(id: string, listed: Listed): void {
-    passed.set(listed.key, listed.tag)
-    hearing.delete(id)
-    wake.ring()
+  /** The claim says what of it is done. */
+  function hearAgain(): void {
+    takeovers++
+    for (const key of passed.keys()) if (parseKey(key)?.kind === 'ask') passed.delete(key)
   }
 
   /** Whether it is settled: carried out, or nothing of this worker's. */
@@ -316,8 +331,8 @@ export async function work(of: WorkerOf): Promise<void> {
         logged(error, 'the bucket could not be looked at; trying again')
         of.onState({ looking: false, reason: asMusterError(error).message })
       }
-      const lapseMs = claims.nextLapseMs() - performance.now()
-      if (!more) await wake.wait(Math.max(50, Math.min(of.intervalMs, lapseMs)), signal)
+      const nowMs = performance.now()
+      if (!more) await wake.wait(Math.max(soonestMs, Math.min(of.intervalMs, claims.nextLapseMs(nowMs) - nowMs)), signal)
     }
   }
 

@@ -1,0 +1,76 @@
+// States of a worker that real processes come to by chance alone.
+
+import { join } from 'node:path'
+import { pino } from 'pino'
+import { monotonicFactory } from 'ulidx'
+import { expect, test } from 'vitest'
+import { askKey, jobKey } from '../../../src/connectors/bucket/keys.ts'
+import { openNews } from '../../../src/connectors/bucket/news.ts'
+import { openWorkerHome } from '../../../src/connectors/bucket/worker-home.ts'
+import { eventually } from '../../resources/eventually.ts'
+import { makeHome } from '../../resources/home.ts'
+import { host, loneBucket, memoryObjects } from './lone-worker.ts'
+
+const leaseMs = 400
+const soon = () => Date.now() + 3600_000
+const job = (run: string) => ({
+  type: 'job',
+  run,
+  input: { run, spec: { kind: 'command', argv: ['true'] } },
+  validUntil: soon(),
+})
+
+test('what was asked of a run while its worker was dead is done, once, by the worker that takes it over', async () => {
+  const bucket = loneBucket()
+  const [dead, alive] = [bucket.join(), bucket.join()]
+  await bucket.put(jobKey('r1'), job('r1'))
+  await bucket.claimsOf(dead, leaseMs).take('r1', { fence: 1, former: undefined })
+  const ask = askKey(monotonicFactory()())
+  await bucket.put(ask, { type: 'ask', run: 'r1', operation: 'run.cancel', input: { run: 'r1' }, validUntil: soon() })
+  await using worker = await bucket.worker(alive, leaseMs)
+  await eventually(() => expect(worker.asked).toContain('run.cancel r1'))
+  const looks = bucket.objects.lists()
+  await eventually(() => expect(bucket.objects.lists()).toBeGreaterThan(looks + 5))
+  expect(worker.asked).toEqual(['run.start r1', 'run.cancel r1'])
+})
+
+test('a claim that has lapsed, or is listed no more, is no reason to look again at once', async () => {
+  const bucket = loneBucket()
+  const [one, other] = [bucket.join(), bucket.join()]
+  await bucket.claimsOf(one, leaseMs).take('r1', { fence: 1, former: undefined })
+  const claims = bucket.claimsOf(other, leaseMs)
+  expect(await claims.vacancy('r1', '1:a', 1_000)).toBeUndefined()
+  expect(claims.nextLapseMs(1_000)).toBe(1_000 + leaseMs)
+  expect(claims.nextLapseMs(1_000 + leaseMs)).toBe(Infinity)
+  claims.watchOnly(new Set(['r2']))
+  expect(claims.nextLapseMs(1_000)).toBe(Infinity)
+})
+
+test('a segment for which the disk has no room is kept and put once it has', async () => {
+  await using dir = await makeHome()
+  const objects = memoryObjects()
+  const worker = loneBucket().join()
+  const real = await openWorkerHome(join(dir.path, 'worker'))
+  const kept: number[] = []
+  let isFull = true
+  const home = Object.assign(Object.create(real) as typeof real, {
+    async keepSegment(number: number, bytes: Uint8Array) {
+      if (isFull) {
+        isFull = false
+        throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+      }
+      await real.keepSegment(number, bytes)
+      kept.push(number)
+    },
+  })
+  const news = openNews({ objects, home, host, worker, gatherMs: 10, log: pino({ enabled: false }) })
+  const ending = new AbortController()
+  const sending = news.send(ending.signal)
+  news.answer({ to: jobKey('r1'), value: {} })
+  // Fails with what `sending` fails with.
+  await Promise.race([sending, news.settled(AbortSignal.timeout(12_000))])
+  expect(objects.keys()).toEqual([`up/${worker.id}/000000000001`])
+  expect(kept).toEqual([1])
+  ending.abort()
+  await sending
+})

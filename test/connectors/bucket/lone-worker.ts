@@ -1,0 +1,136 @@
+// A bucket in memory and workers at it in the test's own process, before hosts that only note what they are asked: for what takes a state that
+// real processes come to by chance alone.
+
+import { join } from 'node:path'
+import { pino } from 'pino'
+import { type Claims, openClaims } from '../../../src/connectors/bucket/claims.ts'
+import { seal } from '../../../src/connectors/bucket/envelope.ts'
+import { introduce, joinCommand, joinKeyOf, parseJoinToken } from '../../../src/connectors/bucket/join-token.ts'
+import { openNews } from '../../../src/connectors/bucket/news.ts'
+import type { Objects } from '../../../src/connectors/bucket/objects.ts'
+import { untilAborted } from '../../../src/connectors/bucket/until-aborted.ts'
+import { work } from '../../../src/connectors/bucket/worker.ts'
+import { openWorkerHome } from '../../../src/connectors/bucket/worker-home.ts'
+import type { Caller, CallOptions } from '../../../src/contract/caller.ts'
+import { failure } from '../../../src/contract/errors.ts'
+import { type Identity, temporaryIdentity } from '../../../src/wire/identity.ts'
+import { makeHome } from '../../resources/home.ts'
+import { tokenIn } from './fixture.ts'
+
+export const host = 'host_01ARZ3NDEKTSV4RRFFQ69G5FAV'
+const intervalMs = 50
+
+export interface MemoryObjects extends Objects {
+  readonly keys: () => string[]
+  /** How often it was listed. */
+  readonly lists: () => number
+}
+
+export function memoryObjects(): MemoryObjects {
+  const stored = new Map<string, { bytes: Uint8Array; tag: string }>()
+  let puts = 0
+  let lists = 0
+  const put: Objects['put'] = async (key, bytes) => void stored.set(key, { bytes, tag: String(++puts) })
+  return {
+    keys: () => [...stored.keys()].sort(),
+    lists: () => lists,
+    put,
+    async putIfAbsent(key, bytes) {
+      if (stored.has(key)) return false
+      await put(key, bytes)
+      return true
+    },
+    get: async (key) => stored.get(key)?.bytes,
+    async *list(prefix) {
+      lists++
+      for (const [key, { bytes, tag }] of [...stored]) if (key.startsWith(prefix)) yield { key, tag, size: bytes.byteLength }
+    },
+    delete: async (key) => void stored.delete(key),
+  }
+}
+
+export interface Member {
+  readonly id: string
+  readonly identity: Identity
+  readonly introduction: string
+}
+
+export interface LoneBucket {
+  readonly objects: MemoryObjects
+  readonly hub: Identity
+  /** As the hub does. */
+  put(key: string, message: unknown): Promise<void>
+  /** A worker that has joined. */
+  join(): Member
+  claimsOf(member: Member, leaseMs: number): Claims
+  /** Works until it is disposed of. `asked`: the operations on runs that its host was asked for, but for those that only read. */
+  worker(member: Member, leaseMs: number): Promise<AsyncDisposable & { readonly asked: readonly string[] }>
+}
+
+export function loneBucket(): LoneBucket {
+  const objects = memoryObjects()
+  const hub = temporaryIdentity()
+  const trust = { host, joinKey: joinKeyOf(hub, host), hubKey: hub.publicKey }
+  const token = parseJoinToken(tokenIn(joinCommand({ bucket: 's3://drop' }, { host, identity: hub })))
+  const claimsOf = ({ identity, introduction }: Member, leaseMs: number) =>
+    openClaims({ ...trust, objects, identity, introduction, leaseMs })
+  return {
+    objects,
+    hub,
+    put: (key, message) => objects.put(key, seal({ host, key }, { identity: hub }, message)),
+    join() {
+      const identity = temporaryIdentity()
+      return { id: identity.fingerprint, identity, introduction: introduce(token, identity.publicKey).introduction }
+    },
+    claimsOf,
+    async worker(member, leaseMs) {
+      await using opened = new AsyncDisposableStack()
+      const dir = opened.use(await makeHome())
+      const home = await openWorkerHome(join(dir.path, 'worker'))
+      const log = pino({ enabled: false })
+      const asked: string[] = []
+      const leaving = new AbortController()
+      const working = work({
+        objects,
+        home,
+        trust,
+        worker: member,
+        claims: claimsOf(member, leaseMs),
+        news: openNews({ objects, home, host, worker: member, gatherMs: 10, log }),
+        host: notingHost(asked),
+        intervalMs,
+        leaseMs,
+        concurrency: 4,
+        once: false,
+        log,
+        signal: leaving.signal,
+        onState: () => undefined,
+      })
+      opened.defer(async () => {
+        leaving.abort()
+        await working
+      })
+      const closing = opened.move()
+      return { asked, [Symbol.asyncDispose]: () => closing.disposeAsync() }
+    },
+  }
+}
+
+/** Its runs begin and never end. */
+function notingHost(asked: string[]): Caller {
+  const runs = new Set<string>()
+  async function call({ name }: { name: string }, { run = '' }: { run?: string }) {
+    if (name === 'host.info') return {}
+    if (name === 'run.get') {
+      if (!runs.has(run)) throw failure('run.unknown', { run })
+      return {}
+    }
+    asked.push(`${name} ${run}`)
+    if (name === 'run.start') runs.add(run)
+    return {}
+  }
+  async function* nothing(_operation: unknown, _input: unknown, { signal }: CallOptions = {}): AsyncGenerator<never> {
+    await untilAborted(new Promise(() => undefined), signal ?? new AbortController().signal)
+  }
+  return { call, items: nothing, bytes: nothing, upload: call } as unknown as Caller
+}
