@@ -2,7 +2,7 @@
 // line, which checks what it was given before it asks a hub. A new connector adds its own here; table.ts has what is done with it.
 
 import { z } from 'zod'
-import { BucketConfig } from './bucket/config.ts'
+import { BucketConfig, refusePlaintext as refusePlainEndpoint } from './bucket/config.ts'
 import { HttpConfig, refusePlaintext } from './http/config.ts'
 import { SshConfig } from './ssh/config.ts'
 import { TunnelConfig } from './tunnel/config.ts'
@@ -13,4 +13,5 @@ export type ConnectorConfig = z.output<typeof ConnectorConfig>
 /** Throws what a connector has against its configuration before anything is tried, such as `link.insecure`. */
 export function refuseUnsafe(config: ConnectorConfig): void {
   if (config.kind === 'http') refusePlaintext(config)
+  if (config.kind === 'bucket') refusePlainEndpoint(config)
 }

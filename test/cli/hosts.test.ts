@@ -169,6 +169,7 @@ test.each([
   [['box', '--ssh', 'a', '--label', 'a b=c'], 2, /label is not valid/],
   [['box', '--ssh', 'a', '--trust', 'all'], 2, /It is one of runs, procs/],
   [['box', '--bucket', 's3://abc', '--endpoint', 'nowhere'], 2, /--endpoint "nowhere" is not valid/],
+  [['box', '--bucket', 's3://abc', '--endpoint', 'http://192.0.2.1'], 3, /in the clear/],
   [['box', '--ssh', 'a'], 6, /No hub answers/],
 ])('where no hub runs, muster host add %j is told what is wrong with it all the same', async (args, code, sentence) => {
   await using bare = await testHome()

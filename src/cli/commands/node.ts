@@ -49,6 +49,7 @@ export function nodeCommands(program: Command, perform: Perform): void {
     .addOption(single('--bucket <url>', 's3://NAME, gs://NAME or file:///DIRECTORY', nonEmpty))
     .addOption(single('--prefix <prefix>', 'what the names of its objects begin with', nonEmpty))
     .addOption(single('--endpoint <url>', "the store's address, if not the provider's own", nonEmpty))
+    .option('--insecure', 'permit an http:// endpoint beyond this machine: commands and output can then be read on the way')
     .option('--token-stdin', 'read the token that the hub printed from standard input')
     .addOption(single('--token <token>', 'that token (discouraged: it can be seen in the list of processes)', nonEmpty))
     .addOption(

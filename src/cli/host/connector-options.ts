@@ -24,7 +24,8 @@ export interface Chosen {
 }
 
 export function connectorOptions(): Option[] {
-  return connectorFlags.flatMap(({ way, others }) => [way, ...others]).map(optionOf)
+  const flags = connectorFlags.flatMap(({ way, others }) => [way, ...others])
+  return [...new Map(flags.map((flag) => [flag.flags, flag])).values()].map(optionOf)
 }
 
 /** Throws `cli.usage` unless exactly one way is given, with flags of its own only. `cwd`: where relative files are. */

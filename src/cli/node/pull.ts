@@ -21,6 +21,7 @@ interface PullOptions {
   readonly bucket?: string
   readonly prefix?: string
   readonly endpoint?: string
+  readonly insecure?: true
   readonly tokenStdin?: true
   readonly token?: string
   readonly allow?: string[]
@@ -44,6 +45,8 @@ export const pull: Action<PullOptions, []> = async (terminal, options) => {
   warnOfFewDescriptors(log)
   const leaving = new AbortController()
   const stopping = stopRequested().then(() => leaving.abort())
+  if (place.insecure)
+    terminal.say('With --insecure, whoever is on the way can read commands and output, and can delete what lies in the bucket.')
   const host = await openHost({ home: join(home.dir, 'host'), name: hostname(), policy: { allow }, log })
   const pulling = pullFromBucket({
     place,
@@ -83,13 +86,18 @@ function sayChanges(terminal: Terminal, { bucket }: BucketPlace, allow: readonly
   }
 }
 
-function placeOf({ bucket, prefix, endpoint }: PullOptions): BucketPlace {
+function placeOf({ bucket, prefix, endpoint, insecure }: PullOptions): BucketPlace {
   if (bucket === undefined)
     throw wrong(
       '`muster node pull` needs a bucket.',
       'Give the one of the hub: `muster node pull --bucket s3://NAME --token-stdin`.',
     )
-  const given = { bucket, ...(prefix !== undefined && { prefix }), ...(endpoint !== undefined && { endpoint }) }
+  const given = {
+    bucket,
+    ...(prefix !== undefined && { prefix }),
+    ...(endpoint !== undefined && { endpoint }),
+    ...(insecure && { insecure }),
+  }
   const parsed = BucketPlace.safeParse(given)
   if (parsed.success) return parsed.data
   throw wrong(

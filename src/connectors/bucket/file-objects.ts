@@ -7,6 +7,7 @@ import { type FileHandle, link, mkdir, open, readdir, realpath, rename, rm, stat
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { failure } from '../../contract/errors.ts'
+import { describeFileProblem } from '../../contract/file-problem.ts'
 import type { Listed, Objects } from './objects.ts'
 
 const freshDir = '.fresh'
@@ -27,7 +28,9 @@ export function fileObjects(url: string, prefix: string): Objects {
   async function place(dir: string): Promise<string> {
     const path = join(root, dir)
     // A share that is not mounted must not be filled beneath its mount point.
-    const real = await realpath(bucket)
+    const real = await realpath(bucket).catch((error) => {
+      throw new Error(`${bucket}: ${describeFileProblem(error)}`, { cause: error })
+    })
     await mkdir(path, { recursive: true })
     const expected = join(real, prefix, dir)
     if ((await realpath(path)) !== expected) throw new Error(`${path} is a link`)

@@ -12,6 +12,12 @@ export const bucketFlags: ConnectorFlags = {
   others: [
     { flags: '--prefix <prefix>', field: 'prefix', description: 'bucket: what the names of its objects begin with' },
     { flags: '--endpoint <url>', field: 'endpoint', description: "bucket: the store's address, if not the provider's own" },
+    {
+      flags: '--insecure',
+      field: 'insecure',
+      description: 'url, bucket: permit http:// beyond this machine',
+      warning: 'With --insecure, whoever is on the way can read commands and output, and can delete what lies in the bucket.',
+    },
   ],
   takesToken: false,
 }

@@ -40,6 +40,7 @@ test('the command is one that a shell takes as it is', () => {
   expect(command).toContain(
     `--bucket 'file:///srv/it'\\''s here' --prefix a/b --endpoint https://store:1 --allow runs --token-stdin`,
   )
+  expect(joinCommand({ ...place, insecure: true }, { host, identity: hub })).toContain(' --endpoint https://store:1 --insecure ')
   const [, pulled = ''] = command.split(' | ')
   expect(pulled).not.toContain('mpull_')
 })

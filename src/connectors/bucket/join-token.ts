@@ -29,12 +29,13 @@ function joinTokenOf(hub: Identity, host: string): string {
  * so that no list of processes shows it.
  */
 export function joinCommand(
-  { bucket, prefix, endpoint }: BucketPlace,
+  { bucket, prefix, endpoint, insecure }: BucketPlace,
   { host, identity }: { host: string; identity: Identity },
 ): string {
   const words = ['muster', 'node', 'pull', '--bucket', bucket]
   if (prefix !== undefined) words.push('--prefix', prefix)
   if (endpoint !== undefined) words.push('--endpoint', endpoint)
+  if (insecure) words.push('--insecure')
   words.push('--allow', 'runs', '--token-stdin')
   const quoted = words.map((word) => (/^[\w./:@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
   return `echo ${joinTokenOf(identity, host)} | ${quoted.join(' ')}`

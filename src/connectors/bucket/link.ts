@@ -40,11 +40,11 @@ const looksPerLease = 4
 
 /** Works until `signal` aborts, or with `once` until nothing is left to do. Rejects when the bucket cannot be used at all. */
 export async function pullFromBucket(link: BucketLink): Promise<void> {
+  const objects = await openObjects(link.place)
   const dir = join(link.home, 'node')
   await mkdir(dir, { recursive: true, mode: 0o700 })
   const identity = await loadIdentity(join(dir, 'key'))
   const joined = await joinedBucket(link, join(dir, 'bucket'), identity.publicKey)
-  const objects = await openObjects(link.place)
   await requireConditionalPut(objects, link.place)
   const home = await openWorkerHome(join(dir, 'bucket', joined.host, identity.fingerprint))
   const worker = { id: identity.fingerprint, identity, introduction: joined.introduction }

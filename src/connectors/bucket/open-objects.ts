@@ -2,11 +2,13 @@
 
 import { randomBytes } from 'node:crypto'
 import { failure } from '../../contract/errors.ts'
-import type { BucketPlace } from './config.ts'
+import { type BucketPlace, refusePlaintext } from './config.ts'
 import type { Objects } from './objects.ts'
 
-/** Asks nobody yet. */
-export async function openObjects({ bucket, prefix = '', endpoint }: BucketPlace): Promise<Objects> {
+/** Asks nobody yet. Throws `link.insecure`. */
+export async function openObjects(place: BucketPlace): Promise<Objects> {
+  refusePlaintext(place)
+  const { bucket, prefix = '', endpoint } = place
   const below = prefix === '' ? '' : `${prefix}/`
   if (bucket.startsWith('file:')) return (await import('./file-objects.ts')).fileObjects(bucket, below)
   const where = { bucket: new URL(bucket).hostname, below, ...(endpoint !== undefined && { endpoint }) }

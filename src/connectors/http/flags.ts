@@ -11,7 +11,7 @@ export const httpFlags: ConnectorFlags = {
     {
       flags: '--insecure',
       field: 'insecure',
-      description: 'url: permit http:// beyond this machine',
+      description: 'url, bucket: permit http:// beyond this machine',
       warning: 'With --insecure, whoever is on the way can read the token and do there all that it allows.',
     },
   ],

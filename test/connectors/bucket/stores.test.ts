@@ -5,10 +5,12 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { gzipSync } from 'node:zlib'
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { BucketPlace } from '../../../src/connectors/bucket/config.ts'
+import { BucketPlace } from '../../../src/connectors/bucket/config.ts'
 import { largestObjectBytes } from '../../../src/connectors/bucket/messages.ts'
 import { openObjects, requireConditionalPut } from '../../../src/connectors/bucket/open-objects.ts'
+import { refuseUnsafe } from '../../../src/connectors/config.ts'
 import { startGs } from '../../resources/gs-server.ts'
 import { makeHome } from '../../resources/home.ts'
 import { missingRgw, startRgw } from '../../resources/rgw.ts'
@@ -159,6 +161,29 @@ describe.each(Object.entries(stores))('%s', (_name, { open, missing }) => {
   })
 })
 
+test('an object that unpacks to more than may be read is not read', async () => {
+  Object.assign(process.env, noGoogle)
+  await using server = await startGs()
+  const objects = await openObjects({ bucket: 'gs://drop', endpoint: server.endpoint })
+  const mebibyte = 1024 * 1024
+  server.write('up/w/beat', { bytes: gzipSync(Buffer.alloc(64 * mebibyte)), encoding: 'gzip' })
+  expect(await objects.get('up/w/beat', mebibyte)).toBeUndefined()
+  server.write('up/w/beat', { bytes: gzipSync('told'), encoding: 'gzip' })
+  expect(String(Buffer.from((await objects.get('up/w/beat', mebibyte)) ?? ''))).toBe('told')
+})
+
+test('of what a store says of a failure only its beginning is read and told', async () => {
+  Object.assign(process.env, noGoogle)
+  await using server = await startGs()
+  const objects = await openObjects({ bucket: 'gs://drop', endpoint: server.endpoint })
+  server.failure = { bytes: Buffer.from(`forbidden ${'x'.repeat(1_000)}`) }
+  server.failWith.push(403)
+  await expect(objects.get('q/done', 100)).rejects.toThrow(/it answered 403 forbidden x{190}\.$/)
+  server.failure = { bytes: gzipSync(Buffer.alloc(64 * 1024 * 1024, 'x')), encoding: 'gzip' }
+  server.failWith.push(403)
+  await expect(objects.get('q/done', 100)).rejects.toThrow(/it answered 403 x{200}\.$/)
+})
+
 test('a store that lets an object be made twice is refused', async () => {
   await using store = await openDirectory()
   const objects = await openObjects(store.place)
@@ -169,7 +194,27 @@ test('a store that lets an object be made twice is refused', async () => {
 test('a directory that is not there is not made: a share may not be mounted', async () => {
   await using home = await makeHome()
   const objects = await openObjects({ bucket: pathToFileURL(join(home.path, 'share')).href })
-  await expect(objects.put('q/done', Buffer.from('x'))).rejects.toMatchObject({ code: 'bucket.unavailable' })
+  const refused = { code: 'bucket.unavailable', message: expect.stringContaining('/share: there is no such file or directory') }
+  await expect(objects.put('q/done', Buffer.from('x'))).rejects.toMatchObject(refused)
+  await expect(objects.get('q/done', 100)).rejects.toMatchObject(refused)
+})
+
+test.each([
+  ['file:///srv/drop/', 'file:///srv/drop'],
+  ['file:///srv/drop//', 'file:///srv/drop'],
+  ['file:///', 'file:///'],
+  ['s3://drop', 's3://drop'],
+])('the bucket that is written %s is %s', (written, meant) => {
+  expect(BucketPlace.parse({ bucket: written })).toEqual({ bucket: meant })
+})
+
+test.each(['http://store.example:9000', 'http://192.0.2.1'])('%s is a store beyond this machine: refused', async (endpoint) => {
+  for (const bucket of ['s3://drop', 'gs://drop']) {
+    await expect(openObjects({ bucket, endpoint })).rejects.toMatchObject({ code: 'link.insecure' })
+    expect(() => refuseUnsafe({ kind: 'bucket', bucket, endpoint })).toThrow(expect.objectContaining({ code: 'link.insecure' }))
+    await openObjects({ bucket, endpoint, insecure: true })
+    await openObjects({ bucket, endpoint: endpoint.replace('http:', 'https:') })
+  }
 })
 
 test('links and pipes in a directory are not followed', async () => {
