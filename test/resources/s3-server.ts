@@ -27,6 +27,8 @@ export interface S3Server extends AsyncDisposable {
   /** Requests served, by what they were: `PUT`, `PUT if absent`, `GET`, `LIST`, `DELETE`. */
   readonly counts: Map<string, number>
   readonly objects: ReadonlyMap<string, Buffer>
+  /** The ids of the keys that requests were signed with. */
+  readonly accessKeys: ReadonlySet<string>
   /** As who has the credentials can. */
   write(key: string, bytes: Buffer): void
   remove(key: string): void
@@ -56,6 +58,7 @@ export async function startS3(faults: Partial<Faults> = {}): Promise<S3Server> {
   /** What each change took away, so that listings can show the past. */
   let history: { atMs: number; key: string; before: Stored | undefined }[] = []
   const counts = new Map<string, number>()
+  const accessKeys = new Set<string>()
 
   function change(key: string, next: Stored | undefined): void {
     const now = performance.now()
@@ -106,6 +109,7 @@ export async function startS3(faults: Partial<Faults> = {}): Promise<S3Server> {
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://s3')
     const key = decodeURIComponent(url.pathname).replace(/^\/[^/]+\/?/, '')
+    accessKeys.add(/Credential=([^/]+)/.exec(request.headers.authorization ?? '')?.[1] ?? 'none')
     const ifNoneMatch = request.headers['if-none-match']
     const what = request.method === 'GET' && key === '' ? 'LIST' : `${request.method}${ifNoneMatch ? ' if absent' : ''}`
     counts.set(what, (counts.get(what) ?? 0) + 1)
@@ -141,6 +145,7 @@ export async function startS3(faults: Partial<Faults> = {}): Promise<S3Server> {
     faults: given,
     counts,
     objects: plain,
+    accessKeys,
     write: (key, bytes) => change(key, asStored(bytes)),
     remove: (key) => change(key, undefined),
     async [Symbol.asyncDispose]() {

@@ -41,13 +41,15 @@ export function tokenIn(command: string | null): string {
   return /mpull_\w+/.exec(command ?? '')?.[0] ?? ''
 }
 
-export async function openBucketHub(store: { endpoint?: string } = {}): Promise<BucketHub> {
+/** A directory, or the bucket of a store: on S3, unless it is named. */
+export async function openBucketHub(store: { bucket?: string; endpoint?: string } = {}): Promise<BucketHub> {
   await using opened = new AsyncDisposableStack()
   const hub = opened.use(await openFixtureHub())
   const shared = opened.use(await makeHome())
   const dir = join(shared.path, 'bucket')
   await mkdir(dir)
-  const place = { bucket: store.endpoint === undefined ? pathToFileURL(dir).href : 's3://drop', prefix: 'team/box', ...store }
+  const ofStore = store.endpoint === undefined ? pathToFileURL(dir).href : 's3://drop'
+  const place = { bucket: ofStore, prefix: 'team/box', ...store }
   const connector = { kind: 'bucket', ...place, intervalMs: lookEveryMs }
   const { command, host } = await hub.own.hub.call(addHost, { name: hostName, connector, probe: false })
   const token = tokenIn(command)
