@@ -65,6 +65,8 @@ export async function work(of: WorkerOf): Promise<void> {
   /** Asks that are being read or carried out, and the last of each run. */
   const hearing = new Set<string>()
   const hearingOf = new Map<string, Promise<void>>()
+  /** Runs of which something asked is to be tried again: what was asked later waits for it. */
+  const putOff = new Set<string>()
   let hears: Promise<void> = Promise.resolve()
   let doneTag: string | undefined
   let beats = 0
@@ -111,10 +113,12 @@ export async function work(of: WorkerOf): Promise<void> {
     for (const [run, held] of home.held) {
       const higher = (found.claims.get(run)?.fence ?? 0) > held.fence
       if (!held.ended && higher && (await currentClaim(objects, trust, run, held.fence + 1)).claim) await lose(run)
+      // Until its last renewal is there.
+      else if (carried.has(run)) continue
       else if (held.ended && !found.jobs.has(run) && !found.claims.has(run)) home.held.delete(run)
       // Said to be ended behind the hub that had deleted it.
       else if (held.ended && !found.jobs.has(run) && run in home.done.runs) await claims.drop(run, held)
-      else if (!held.ended && !carried.has(run)) await carry(run, held)
+      else if (!held.ended) await carry(run, held)
     }
   }
 
@@ -224,6 +228,7 @@ export async function work(of: WorkerOf): Promise<void> {
 
   /** Those of a run in their order, and not waited for: standard input is taken in as its reader likes. */
   function hearAsks(found: Found): void {
+    putOff.clear()
     const takeoversBefore = takeovers
     const pass = (id: string, listed: Listed): void => {
       if (takeovers === takeoversBefore) passed.set(listed.key, listed.tag)
@@ -239,9 +244,13 @@ export async function work(of: WorkerOf): Promise<void> {
           if (!ask || !isValid(ask.message.validUntil)) return pass(id, listed)
           const { run } = ask.message
           const heard = (hearingOf.get(run) ?? Promise.resolve())
-            .then(() => hear(id, ask.message, ask.body))
-            .then((isSettled) => (isSettled ? pass(id, listed) : void hearing.delete(id)))
+            .then(async () => {
+              if (!putOff.has(run) && (await hear(id, ask.message, ask.body))) return pass(id, listed)
+              putOff.add(run)
+              hearing.delete(id)
+            })
             .catch((error) => {
+              putOff.add(run)
               hearing.delete(id)
               logged(error, 'what was asked of a run could not be done; trying again')
             })
@@ -268,12 +277,14 @@ export async function work(of: WorkerOf): Promise<void> {
     const held = home.held.get(run)
     if (held?.asked.includes(id)) return true
     if (!(await knows(run))) return await hearOfUnknown(id, run)
-    if (!held && (await currentClaim(objects, trust, run)).claim !== undefined) return true
+    // Its own may lie there after it was let go of: renewed behind the hub's deleting.
+    if (!held && ((await currentClaim(objects, trust, run)).claim?.worker ?? worker.id) !== worker.id) return true
     try {
       news.answer({ to: askKey(id), value: await carryOut(name, input, body) })
     } catch (error) {
       const known = asMusterError(error)
-      if (known.retryable || signal.aborted) return false
+      // A gap is the asker's to fill: nothing that was asked before is still to come.
+      if ((known.retryable && known.code !== 'run.stdin_gap') || signal.aborted) return false
       news.answer({ to: askKey(id), error: known.toValue() })
     }
     held?.asked.push(id)

@@ -12,6 +12,7 @@ import { makeHome } from '../../resources/home.ts'
 import { host, loneBucket, memoryObjects } from './lone-worker.ts'
 
 const leaseMs = 400
+const nextUlid = monotonicFactory()
 const soon = () => Date.now() + 3600_000
 const job = (run: string) => ({
   type: 'job',
@@ -20,18 +21,39 @@ const job = (run: string) => ({
   validUntil: soon(),
 })
 
+const ask = (run: string, operation: string, input: unknown) => ({ type: 'ask', run, operation, input, validUntil: soon() })
+
 test('what was asked of a run while its worker was dead is done, once, by the worker that takes it over', async () => {
   const bucket = loneBucket()
   const [dead, alive] = [bucket.join(), bucket.join()]
   await bucket.put(jobKey('r1'), job('r1'))
   await bucket.claimsOf(dead, leaseMs).take('r1', { fence: 1, former: undefined })
-  const ask = askKey(monotonicFactory()())
-  await bucket.put(ask, { type: 'ask', run: 'r1', operation: 'run.cancel', input: { run: 'r1' }, validUntil: soon() })
+  await bucket.put(askKey(nextUlid()), ask('r1', 'run.cancel', { run: 'r1' }))
   await using worker = await bucket.worker(alive, leaseMs)
   await eventually(() => expect(worker.asked).toContain('run.cancel r1'))
   const looks = bucket.objects.lists()
   await eventually(() => expect(bucket.objects.lists()).toBeGreaterThan(looks + 5))
   expect(worker.asked).toEqual(['run.start r1', 'run.cancel r1'])
+})
+
+test('what is asked of a run whose claim was renewed behind its end is answered all the same', async () => {
+  const bucket = loneBucket()
+  const member = bucket.join()
+  await bucket.claimsOf(member, leaseMs).take('r1', { fence: 1, former: undefined })
+  await bucket.put(askKey(nextUlid()), ask('r1', 'run.cancel', { run: 'r1' }))
+  await using worker = await bucket.worker(member, leaseMs, ['r1'])
+  await eventually(() => expect(worker.asked).toEqual(['run.cancel r1']))
+})
+
+test('pieces of standard input keep their order when the first has to be tried again, and one behind a gap is answered', async () => {
+  const bucket = loneBucket()
+  const member = bucket.join()
+  const piece = (offset: number) => bucket.put(askKey(nextUlid()), ask('r1', 'run.stdin', { run: 'r1', offset, end: false }))
+  for (const offset of [0, 1, 2, 9]) await piece(offset)
+  await using worker = await bucket.worker(member, leaseMs, ['r1'])
+  await eventually(() => expect(worker.asked).toEqual([0, 1, 2].map((offset) => `run.stdin r1 ${offset}`)))
+  await eventually(async () => expect(await bucket.answers(member)).toContainEqual('run.stdin_gap'))
+  expect(await bucket.answers(member)).toEqual([undefined, undefined, undefined, 'run.stdin_gap'])
 })
 
 test('a claim that has lapsed, or is listed no more, is no reason to look again at once', async () => {

@@ -4,8 +4,10 @@
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { type Claims, openClaims } from '../../../src/connectors/bucket/claims.ts'
-import { seal } from '../../../src/connectors/bucket/envelope.ts'
+import { seal, unseal } from '../../../src/connectors/bucket/envelope.ts'
 import { introduce, joinCommand, joinKeyOf, parseJoinToken } from '../../../src/connectors/bucket/join-token.ts'
+import { parseKey } from '../../../src/connectors/bucket/keys.ts'
+import { SegmentMessage } from '../../../src/connectors/bucket/messages.ts'
 import { openNews } from '../../../src/connectors/bucket/news.ts'
 import type { Objects } from '../../../src/connectors/bucket/objects.ts'
 import { untilAborted } from '../../../src/connectors/bucket/until-aborted.ts'
@@ -63,8 +65,14 @@ export interface LoneBucket {
   /** A worker that has joined. */
   join(): Member
   claimsOf(member: Member, leaseMs: number): Claims
-  /** Works until it is disposed of. `asked`: the operations on runs that its host was asked for, but for those that only read. */
-  worker(member: Member, leaseMs: number): Promise<AsyncDisposable & { readonly asked: readonly string[] }>
+  /** The codes of the errors in what a worker has answered, in its order; undefined where it was none. */
+  answers(member: Member): Promise<(string | undefined)[]>
+  /** Works until it is disposed of; its host has the runs `known`. `asked`: the operations on runs that its host was asked for, but for those that only read. */
+  worker(
+    member: Member,
+    leaseMs: number,
+    known?: readonly string[],
+  ): Promise<AsyncDisposable & { readonly asked: readonly string[] }>
 }
 
 export function loneBucket(): LoneBucket {
@@ -83,7 +91,14 @@ export function loneBucket(): LoneBucket {
       return { id: identity.fingerprint, identity, introduction: introduce(token, identity.publicKey).introduction }
     },
     claimsOf,
-    async worker(member, leaseMs) {
+    async answers({ id }) {
+      const keys = objects.keys().filter((key) => parseKey(key)?.kind === 'segment' && key.startsWith(`up/${id}/`))
+      const found = await Promise.all(
+        keys.map(async (key) => unseal({ host, key }, (await objects.get(key, Infinity)) ?? Buffer.of())),
+      )
+      return found.flatMap((sealed) => SegmentMessage.parse(sealed?.header).answers).map(({ error }) => error?.code)
+    },
+    async worker(member, leaseMs, known = []) {
       await using opened = new AsyncDisposableStack()
       const dir = opened.use(await makeHome())
       const home = await openWorkerHome(join(dir.path, 'worker'))
@@ -97,7 +112,7 @@ export function loneBucket(): LoneBucket {
         worker: member,
         claims: claimsOf(member, leaseMs),
         news: openNews({ objects, home, host, worker: member, gatherMs: 10, log }),
-        host: notingHost(asked),
+        host: notingHost(asked, known),
         intervalMs,
         leaseMs,
         concurrency: 4,
@@ -116,9 +131,11 @@ export function loneBucket(): LoneBucket {
   }
 }
 
-/** Its runs begin and never end. */
-function notingHost(asked: string[]): Caller {
-  const runs = new Set<string>()
+/** Its runs begin and never end; the first piece of standard input finds it not ready, and each piece is one byte long. */
+function notingHost(asked: string[], known: readonly string[]): Caller {
+  const runs = new Set(known)
+  const writtenTo = new Map<string, number>()
+  let isNotReady = true
   async function call({ name }: { name: string }, { run = '' }: { run?: string }) {
     if (name === 'host.info') return {}
     if (name === 'run.get') {
@@ -129,8 +146,19 @@ function notingHost(asked: string[]): Caller {
     if (name === 'run.start') runs.add(run)
     return {}
   }
+  async function upload({ name }: { name: string }, { run = '', offset = 0 }: { run?: string; offset?: number }) {
+    const written = writtenTo.get(run) ?? 0
+    if (isNotReady) {
+      isNotReady = false
+      throw failure('host.not_ready')
+    }
+    if (offset > written) throw failure('run.stdin_gap', { expected: written, offset })
+    writtenTo.set(run, offset + 1)
+    asked.push(`${name} ${run} ${offset}`)
+    return { written: offset + 1 }
+  }
   async function* nothing(_operation: unknown, _input: unknown, { signal }: CallOptions = {}): AsyncGenerator<never> {
     await untilAborted(new Promise(() => undefined), signal ?? new AbortController().signal)
   }
-  return { call, items: nothing, bytes: nothing, upload: call } as unknown as Caller
+  return { call, items: nothing, bytes: nothing, upload } as unknown as Caller
 }
