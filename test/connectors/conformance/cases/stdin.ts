@@ -2,7 +2,7 @@
 
 import { createHash, randomBytes } from 'node:crypto'
 import { expect } from 'vitest'
-import { writeStdin } from '../../../../src/contract/run.ts'
+import { cancelRun, writeStdin } from '../../../../src/contract/run.ts'
 import type { CaseGroup } from '../case.ts'
 import type { Subject } from '../subject.ts'
 
@@ -38,7 +38,6 @@ export const stdin: CaseGroup = {
     },
     {
       name: 'what is sent is read, and its end too',
-      needs: ['interactive'],
       async check(subject) {
         const run = await reading(subject)
         expect(await write(subject, run, 'hello\n')).toBe(6)
@@ -47,7 +46,6 @@ export const stdin: CaseGroup = {
     },
     {
       name: 'it may be sent before the command has begun',
-      needs: ['interactive'],
       async check(subject) {
         const { id } = await subject.shell('cat', { stdin: 'open' })
         await write(subject, id, 'early\n')
@@ -56,7 +54,6 @@ export const stdin: CaseGroup = {
     },
     {
       name: 'five megabytes of noise are read as they were sent',
-      needs: ['interactive'],
       async check(subject) {
         const run = await reading(subject, 'sha256sum')
         const noise = randomBytes(5_000_000)
@@ -66,7 +63,6 @@ export const stdin: CaseGroup = {
     },
     {
       name: 'it is sent in parts',
-      needs: ['interactive'],
       async check(subject) {
         const run = await reading(subject)
         expect(await write(subject, run, 'one ', { end: false })).toBe(4)
@@ -76,7 +72,6 @@ export const stdin: CaseGroup = {
     },
     {
       name: 'a part that is sent twice is read once',
-      needs: ['interactive'],
       async check(subject) {
         const run = await reading(subject)
         await write(subject, run, 'abc', { end: false })
@@ -87,7 +82,6 @@ export const stdin: CaseGroup = {
     },
     {
       name: 'a part that leaves a gap is refused, and says where to go on',
-      needs: ['interactive'],
       async check(subject) {
         const run = await reading(subject)
         await subject.refuses('run.stdin_gap', write(subject, run, 'late', { offset: 10 }))
@@ -97,17 +91,16 @@ export const stdin: CaseGroup = {
     },
     {
       name: 'a command that was started without takes none',
-      needs: ['interactive'],
       async check(subject) {
-        const { id } = await subject.submit(['sleep', '1'])
+        const { id } = await subject.submit(['sleep', '600'])
         await subject.reaches(id, 'running')
         await subject.refuses('run.stdin_closed', write(subject, id, 'no'))
+        await subject.asked.call(cancelRun, { run: id, graceMs: 0 })
         await subject.ends(id)
       },
     },
     {
       name: 'a command that has ended takes none',
-      needs: ['interactive'],
       async check(subject) {
         const { run } = await subject.outcome('true', { stdin: 'open' })
         await subject.refuses('run.ended', write(subject, run.id, 'late'))
