@@ -5,9 +5,10 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { root } from '../../scripts/files.ts'
 import { hasProgram } from '../../scripts/system-parts.ts'
+import { pages } from './pages.ts'
 
 const run = promisify(execFile)
 
@@ -83,5 +84,17 @@ test('the installed command runs work on the machine that it is on', async () =>
     expect(await readdir(join(folder, 'home'))).toEqual(expect.arrayContaining(['host', 'hub']))
   } finally {
     await muster('hub', 'stop')
+  }
+})
+
+describe('a new user follows the page of a connector, line by line', () => {
+  // There is a page for each, and what it says is tried.
+  test('no page is left out', async () => {
+    expect(Object.keys(pages).toSorted()).toEqual((await readdir(join(root, 'docs/connectors'))).toSorted())
+  })
+
+  for (const [page, followPage] of Object.entries(pages)) {
+    const wantsSshd = page === 'ssh.md'
+    test.skipIf(wantsSshd && !hasProgram('sshd'))(page, () => followPage(join(folder, 'prefix/bin')))
   }
 })
