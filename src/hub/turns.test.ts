@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { letGo, makeTurns } from './turns.ts'
 
 const never = new AbortController().signal
@@ -26,11 +26,19 @@ test('no more than so many work at once, and each gets its turn', async () => {
 })
 
 test('who has had its time lets go when another waits, and not before', async () => {
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
   const turns = makeTurns(1, 20)
   const ending = new AbortController()
-  const long = turns.take(hold, ending.signal)
-  expect(await Promise.race([long, delay(100, 'still at it')])).toBe('still at it')
-  expect(await turns.take(async () => 'in between', never)).toBe('in between')
+  let over = false
+  const long = turns.take(hold, ending.signal).finally(() => {
+    over = true
+  })
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect(over).toBe(false)
+  const short = turns.take(async () => 'in between', never)
+  await vi.advanceTimersByTimeAsync(20)
+  expect(await short).toBe('in between')
   expect(await long).toBe(letGo)
 })
 

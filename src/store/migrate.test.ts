@@ -35,17 +35,49 @@ function connect(where: StoreLocation): Kysely<Tables> {
   return new Kysely({ dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: where.url }) }) })
 }
 
+/** Tables with their columns, and indexes. */
+async function shapeOf(where: StoreLocation): Promise<unknown> {
+  const db = connect(where)
+  try {
+    const tables = await db.introspection.getTables()
+    const indexes = await sql<{ name: string; sql: string }>`${sql.raw(
+      'file' in where
+        ? "select name, sql from sqlite_schema where type = 'index' and sql is not null"
+        : "select indexname as name, indexdef as sql from pg_indexes where schemaname = 'public'",
+    )} order by 1`.execute(db)
+    return {
+      tables: tables.map(({ name, columns }) => ({
+        name,
+        columns: columns.map((one) => `${one.name} ${one.dataType}`).toSorted(),
+      })),
+      indexes: indexes.rows,
+    }
+  } finally {
+    await db.destroy()
+  }
+}
+
+async function shapeOfNew(engine: (typeof engines)[number]): Promise<unknown> {
+  await using database = await testDatabase(engine)
+  await (await openStore(database.where)).close()
+  return shapeOf(database.where)
+}
+
 const textOf = (where: StoreLocation) => ('file' in where ? ('text' as const) : sql`text collate "C"`)
 
+const releases = Object.keys(migrations('text'))
+
 describe.each(engines)('migrations on %s', (engine) => {
-  test('take a database of the first release, with what is live in it, to the newest', async () => {
+  test.each(releases)('take a database as of %s, with what is live in it, to the newest', async (release) => {
     await using database = await testDatabase(engine)
     const older = connect(database.where)
-    await migrate(older, { '001-initial': migrations(textOf(database.where))['001-initial'] ?? { up: async () => {} } })
+    const known = Object.entries(migrations(textOf(database.where)))
+    await migrate(older, Object.fromEntries(known.slice(0, releases.indexOf(release) + 1)))
     for (const statement of liveRows) await sql.raw(statement).execute(older)
     await older.destroy()
 
     await using store = await openStore(database.where)
+    expect(await shapeOf(database.where)).toEqual(await shapeOfNew(engine))
     expect(await outputGaps(store, 'h')).toEqual(['r1'])
     expect((await readJournal(store, 'h', 0, 10)).map(({ event }) => event.type)).toEqual(['accepted', 'state'])
     const { job, created } = await submitJob(store, {

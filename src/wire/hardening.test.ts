@@ -133,9 +133,7 @@ test('a deadline ends a call that could not even be sent', async () => {
   // Nobody receives at the other end: what is sent stays queued.
   const peer = createPeer(channel, { offers: new Map(), principal: viewer })
   channel.send({ kind: 'binary', bytes: Buffer.alloc(600_000) })
-  const startedAt = performance.now()
   await expect(peer.call(number, {}, { timeoutMs: 30 })).rejects.toMatchObject({ code: 'call.deadline' })
-  expect(performance.now() - startedAt).toBeLessThan(500)
   expect(peer.pendingCalls).toBe(0)
   const got: Frame[] = []
   silent.receive((frame) => got.push(frame))

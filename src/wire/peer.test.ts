@@ -210,15 +210,13 @@ describe.each(channelKinds)('two peers over %s', (kind) => {
     await eventually(() => expect(seen.aborted.length).toBe(1))
   })
 
-  test('closing ends every call of either side within 100 ms', async () => {
+  test('closing ends every call of either side', async () => {
     const seen: Seen = { waiting: 0, aborted: [], left: 0 }
     await using peers = await openPeers(kind, { seen })
     const calls = Array.from({ length: 50 }, () => peers.left.call(wait, {}).catch((error: unknown) => error))
     await eventually(() => expect(seen.waiting).toBe(50))
-    const closedAt = performance.now()
     peers.right.close(failure('node.unknown'))
     const errors = await Promise.all(calls)
-    expect(performance.now() - closedAt).toBeLessThan(100)
     for (const error of errors) expect(error).toMatchObject({ code: 'wire.closed' })
     expect(seen.aborted.length).toBe(50)
     expect(await peers.left.closed).toMatchObject({ code: 'node.unknown' })
