@@ -21,7 +21,7 @@ export function documentTables(): Record<'README.md' | 'docs/benchmarks.md', str
     '',
     markdownTable(rows),
     '',
-    `Taken ${takenAt.slice(0, 10)}, the median of ${rounds} rounds (the smallest–the largest).`,
+    `Taken ${takenAt.slice(0, 10)}, the median of ${rounds} round${rounds === 1 ? '' : 's'} (the smallest–the largest).`,
     ...notes(rows).map((note) => `- ${note}`),
     '',
   ])
