@@ -15,10 +15,12 @@ export interface Cable {
   readonly hostAddress: string
   /** What is sent these ways vanishes: `out` to the hub, `back` to the host. */
   swallow(ways: readonly Way[]): void
-  /** So many of a hundred packets vanish, either way. */
-  lose(percent: number): void
+  /** Of each hundred packets those of these numbers, from 0, vanish, either way. */
+  lose(numbers: readonly number[]): void
   /** Packets of more bytes vanish, either way: a path that carries less than its ends believe, and does not say so. */
   swallowLarger(bytes: number): void
+  /** How many packets have vanished since it was broken, either way. */
+  vanished(): number
   mend(): void
   /** This end has another address from one moment to the next, and the former one leads nowhere. */
   move(end: 'hub' | 'host'): void
@@ -82,8 +84,15 @@ export function openNetwork(): Network {
       hubAddress: ends.hub.address,
       hostAddress: ends.host.address,
       swallow: (ways) => drop(ways, ''),
-      lose: (percent) => drop(['out', 'back'], `numgen random mod 100 < ${percent}`),
+      lose: (numbers) => drop(['out', 'back'], `numgen inc mod 100 { ${numbers.join(', ')} }`),
       swallowLarger: (bytes) => drop(['out', 'back'], `meta length > ${bytes}`),
+      vanished() {
+        const rules = Object.values(ends).map(({ namespace, device }) =>
+          // No table stands at an end that lets everything pass.
+          spawnSync('ip', ['netns', 'exec', namespace, 'nft', 'list', 'table', 'inet', device], { encoding: 'utf8' }),
+        )
+        return rules.reduce((sum, { stdout }) => sum + Number(/counter packets (\d+)/.exec(stdout)?.[1] ?? 0), 0)
+      },
       mend,
       move(end) {
         const { namespace, device, address, next } = ends[end]

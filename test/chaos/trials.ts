@@ -1,19 +1,8 @@
-// How often a chaos test tries, and the randomness it draws from: both are told from outside, so that a failure can be had again.
+// How often a chaos test tries.
 
 /** `full` trials, or the share of them that MUSTER_CHAOS_SHARE asks for; never none. */
 export function trials(full: number): number {
   return Math.max(1, Math.round(full * Number(process.env.MUSTER_CHAOS_SHARE)))
 }
 
-export const seed = Number(process.env.MUSTER_SEED)
-
-/** Numbers in [0, 1), the same everywhere for a seed (mulberry32). */
-export function seededRandom(from: number = seed): () => number {
-  let state = from >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
+export { seed, seededRandom } from '../resources/seeded.ts'
