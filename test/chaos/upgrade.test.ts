@@ -137,14 +137,13 @@ test('a node tells of a hub one protocol version apart with both versions and wh
   }
 })
 
-/** Rewrites a database as the first release would have left it: its schema, and every row that it knows of. */
-async function takeBackToFirstSchema(file: string): Promise<void> {
-  const dir = await mkdtemp(join(tmpdir(), 'muster-first-'))
-  const before = join(dir, 'first.db')
+/** Rewrites a database as a former release would have left it: its schema, and all of every row that it knows of. */
+async function takeBackTo(release: string, file: string): Promise<void> {
+  const dir = await mkdtemp(join(tmpdir(), 'muster-former-'))
+  const before = join(dir, 'former.db')
   const older = kyselyOver(new DatabaseSync(before))
-  const [[name, first] = []] = Object.entries(migrations('text'))
-  if (!name || !first) throw new Error('there is no migration')
-  await migrate(older, { [name]: first })
+  const known = Object.entries(migrations('text'))
+  await migrate(older, Object.fromEntries(known.slice(0, known.findIndex(([name]) => name === release) + 1)))
   await older.destroy()
   const database = new DatabaseSync(before)
   database.exec('pragma journal_mode = wal')
@@ -174,70 +173,75 @@ async function outputOf(client: HubClient, { host, id }: Run): Promise<string> {
   return String(Buffer.concat(parts))
 }
 
-test('databases of the first schema open with the runs that are live in them, and with those that have ended', async () => {
-  await using home = await makeHome()
-  await using nodeHome = await makeHome()
-  const dir = await mkdtemp(join(tmpdir(), 'muster-upgrade-'))
-  await using _dir = { [Symbol.asyncDispose]: () => rm(dir, { recursive: true }) }
-  const go = join(dir, 'go')
-  const bind = { bind: '' }
-  const lasting = ['sh', '-c', `echo begun; while [ ! -e ${go} ]; do sleep 0.1; done; echo over`]
-  const runs: Record<string, Run> = {}
-  {
-    await using hub = await serveHub(home)
-    await using node = await joinNode(hub, 'box', nodeHome)
-    using client = await clientOf(hub)
-    bind.bind = new URL(hub.url).host
-    for (const host of ['local', 'box']) {
-      runs[`${host} ended`] = await endOf(client, (await submit(client, host, ['echo', `from ${host}`])).id)
-      const { id } = await submit(client, host, lasting)
-      runs[`${host} live`] = await until(`${id} runs`, async () => {
-        const run = await client.hub.call(findRun, { run: id })
-        return run.state === 'running' ? run : undefined
-      })
-    }
-    await outputOf(client, runs['box ended'] as Run)
-    await node.kill()
-    runs.waiting = await submit(client, 'box', ['echo', 'waited'], true)
-    await hub.kill()
-  }
-  for (const file of [
-    join(home.path, 'hub', 'hub.db'),
-    join(home.path, 'host', 'host.db'),
-    join(nodeHome.path, 'host', 'host.db'),
-  ]) {
-    await takeBackToFirstSchema(file)
-  }
+const formerReleases = Object.keys(migrations('text')).slice(0, -1)
 
-  await using hub = await serveHub(home, bind)
-  await using _node = await rejoinNode(hub, 'box', nodeHome)
-  using client = await clientOf(hub)
-  for (const host of ['local', 'box']) {
-    const { id, pid } = runs[`${host} live`] as Run
-    expect(await client.hub.call(findRun, { run: id })).toMatchObject({ state: 'running', pid })
-    expect(await client.hub.call(findRun, { run: runs[`${host} ended`]?.id ?? '' })).toEqual(runs[`${host} ended`])
-    expect(await outputOf(client, runs[`${host} ended`] as Run)).toBe(`from ${host}\n`)
-  }
-  expect(await muster(home.path, ['exec', 'local', '--', 'touch', go])).toMatchObject({ code: 0 })
-  for (const host of ['local', 'box']) {
-    const live = runs[`${host} live`] as Run
-    expect(await endOf(client, live.id)).toMatchObject({ state: 'succeeded', error: null })
-    expect(await outputOf(client, live)).toBe('begun\nover\n')
-  }
-  const waited = await endOf(client, runs.waiting?.id ?? '')
-  expect(waited).toMatchObject({ state: 'succeeded', error: null })
-  expect(await outputOf(client, waited)).toBe('waited\n')
-  for (const file of ['hub/hub.db', 'host/host.db']) {
-    const database = new DatabaseSync(join(home.path, file), { readOnly: true })
-    expect(
-      database
-        .prepare('select name from kysely_migration order by name')
-        .all()
-        .map(({ name }) => name),
-    ).toEqual(Object.keys(migrations('text')))
-    database.close()
-  }
-})
+test.each(formerReleases)(
+  'databases as of %s open with the runs that are live in them, and with those that have ended',
+  async (release) => {
+    await using home = await makeHome()
+    await using nodeHome = await makeHome()
+    const dir = await mkdtemp(join(tmpdir(), 'muster-upgrade-'))
+    await using _dir = { [Symbol.asyncDispose]: () => rm(dir, { recursive: true }) }
+    const go = join(dir, 'go')
+    const bind = { bind: '' }
+    const lasting = ['sh', '-c', `echo begun; while [ ! -e ${go} ]; do sleep 0.1; done; echo over`]
+    const runs: Record<string, Run> = {}
+    {
+      await using hub = await serveHub(home)
+      await using node = await joinNode(hub, 'box', nodeHome)
+      using client = await clientOf(hub)
+      bind.bind = new URL(hub.url).host
+      for (const host of ['local', 'box']) {
+        runs[`${host} ended`] = await endOf(client, (await submit(client, host, ['echo', `from ${host}`])).id)
+        const { id } = await submit(client, host, lasting)
+        runs[`${host} live`] = await until(`${id} runs`, async () => {
+          const run = await client.hub.call(findRun, { run: id })
+          return run.state === 'running' ? run : undefined
+        })
+      }
+      await outputOf(client, runs['box ended'] as Run)
+      await node.kill()
+      runs.waiting = await submit(client, 'box', ['echo', 'waited'], true)
+      await hub.kill()
+    }
+    for (const file of [
+      join(home.path, 'hub', 'hub.db'),
+      join(home.path, 'host', 'host.db'),
+      join(nodeHome.path, 'host', 'host.db'),
+    ]) {
+      await takeBackTo(release, file)
+    }
+
+    await using hub = await serveHub(home, bind)
+    await using _node = await rejoinNode(hub, 'box', nodeHome)
+    using client = await clientOf(hub)
+    for (const host of ['local', 'box']) {
+      const { id, pid } = runs[`${host} live`] as Run
+      expect(await client.hub.call(findRun, { run: id })).toMatchObject({ state: 'running', pid })
+      expect(await client.hub.call(findRun, { run: runs[`${host} ended`]?.id ?? '' })).toEqual(runs[`${host} ended`])
+      expect(await outputOf(client, runs[`${host} ended`] as Run)).toBe(`from ${host}\n`)
+    }
+    expect(await muster(home.path, ['exec', 'local', '--', 'touch', go])).toMatchObject({ code: 0 })
+    for (const host of ['local', 'box']) {
+      const live = runs[`${host} live`] as Run
+      expect(await endOf(client, live.id)).toMatchObject({ state: 'succeeded', error: null })
+      expect(await outputOf(client, live)).toBe('begun\nover\n')
+    }
+    const waited = await endOf(client, runs.waiting?.id ?? '')
+    expect(waited).toMatchObject({ state: 'succeeded', error: null })
+    expect(await outputOf(client, waited)).toBe('waited\n')
+    for (const file of ['hub/hub.db', 'host/host.db']) {
+      const database = new DatabaseSync(join(home.path, file), { readOnly: true })
+      expect(
+        database
+          .prepare('select name from kysely_migration order by name')
+          .all()
+          .map(({ name }) => name),
+      ).toEqual(Object.keys(migrations('text')))
+      database.close()
+    }
+  },
+)
 
 /** The sources as of the next protocol version, which still speaks this one. */
 async function nextRelease(dir: string): Promise<string> {
