@@ -51,6 +51,17 @@ test('adding prints the id alone, and on standard error whether the host answers
   expect(await readdir(join(home.dir, 'hub', 'secrets'))).toEqual([])
 })
 
+test('plain http beyond this machine is taken with --insecure, which says what it risks', async () => {
+  const plain = ['host', 'add', 'plain', '--url', 'http://192.0.2.1', '--no-probe', '--token-stdin']
+  expect(await home.muster(plain, { stdin: token })).toMatchObject({ code: 3, stderr: expect.stringMatching(/in the clear/) })
+  const added = await home.muster([...plain, '--insecure'], { stdin: token })
+  expect(added).toMatchObject({ code: 0, stdout: expect.stringMatching(/^host_[0-9A-Z]{26}\n$/) })
+  expect(added.stderr).toMatch(/With --insecure, whoever is on the way can read the token/)
+  expect(added.stderr).not.toContain(token)
+  expect((await addFar('loopback')).stderr).not.toMatch(/insecure/)
+  for (const name of ['plain', 'loopback']) await remove(name)
+})
+
 test('the token may come by the environment, and by the command line with a warning', async () => {
   const byEnvironment = await home.muster(['host', 'add', 'env', '--url', url], { env: { MUSTER_HOST_TOKEN: token } })
   expect(byEnvironment.stderr).toMatch(/env answered/)
