@@ -7,6 +7,7 @@ import { expect, test, vi } from 'vitest'
 import { followEvents } from '../../src/contract/event.ts'
 import { cancelRun, getRun } from '../../src/contract/run.ts'
 import { identify } from '../../src/host/process-identity.ts'
+import { seed, seededRandom } from '../resources/seeded.ts'
 import { makeTestHome, openTestHost, program, type TestHome, type TestHost } from './host-fixture.ts'
 
 const sh = (line: string) => ['/bin/sh', '-c', line]
@@ -109,7 +110,8 @@ test('a keeper killed between its claim and its word: a live process is found ag
   expect(states).toEqual(['running', 'failed'])
 })
 
-test('keepers killed at any instant: every run ends, none starts twice, and none that ran is forgotten', async () => {
+test(`keepers killed at any instant: every run ends, none starts twice, and none that ran is forgotten (seed ${seed})`, async () => {
+  const [toNextKill, toNextRun] = [seededRandom(seed), seededRandom(seed + 1)]
   await using home = await makeTestHome()
   await using box = await openTestHost(home)
   const starts = join(home.dir, 'starts')
@@ -118,7 +120,7 @@ test('keepers killed at any instant: every run ends, none starts twice, and none
   let kills = 0
   const killing = (async () => {
     while (starting) {
-      await delay(Math.random() * 150)
+      await delay(toNextKill() * 150)
       const pid = await home.keeperPid()
       if (pid === undefined) continue
       process.kill(pid, 'SIGKILL')
@@ -127,7 +129,7 @@ test('keepers killed at any instant: every run ends, none starts twice, and none
   })()
   for (const run of ids) {
     await box.start(run, { argv: sh(`echo ${run} >> ${starts}`) })
-    await delay(Math.random() * 50)
+    await delay(toNextRun() * 50)
   }
   starting = false
   await killing

@@ -13,6 +13,7 @@ import { connectHub } from '../../../src/sdk/client.ts'
 import { makeAuthority, openTlsFront } from '../../resources/certificates.ts'
 import { musterJson, muster as runMuster, until } from '../../resources/muster.ts'
 import { flap, openProxy } from '../../resources/proxy.ts'
+import { seed, seededRandom } from '../../resources/seeded.ts'
 import { type FixtureHub, openFixtureHub } from '../conformance/fixtures/hub.ts'
 
 let opened: AsyncDisposableStack
@@ -104,14 +105,14 @@ test('a run outlives the death of the hub that carries it, and of the hub that a
   expect((await runMuster(near.home, ['run', 'logs', id])).stdout).toBe('done\n')
 })
 
-test('through a line that is cut again and again, each of 20 submissions is started once', async () => {
+test(`through a line that is cut again and again, each of 20 submissions is started once (seed ${seed})`, async () => {
   await using line = await openProxy(far.url)
   const { token } = await tokenOf(far)
   // The line's port is not the other hub's own, as behind any proxy.
   await far.restart({ args: ['--allow-host', '127.0.0.1'] })
   await near.own.hub.call(addHost, { name: 'prod', connector: { kind: 'http', url: line.url }, secret: token })
   const file = (n: number) => `${far.home}/started-${n}`
-  const flapping = flap(line, { random: Math.random, atLeastMs: 20, atMostMs: 200, forMs: 4_000 })
+  const flapping = flap(line, { random: seededRandom(), atLeastMs: 20, atMostMs: 200, forMs: 4_000 })
   const runs = await Promise.all(
     Array.from({ length: 20 }, (_, n) =>
       near.own.hub.call(submitRun, { host: 'prod', spec: shell(`echo x >> ${file(n)}`), queue: true }),
