@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFailed, test } from 'vitest'
 import { hasProgram } from '../../scripts/system-parts.ts'
+import { asMusterError } from '../../src/contract/errors.ts'
 import { findRun, submitRun } from '../../src/contract/fleet.ts'
 import { listHosts } from '../../src/contract/host.ts'
 import { readOutput } from '../../src/contract/output.ts'
@@ -52,6 +53,15 @@ async function outputOf(client: HubClient, { host, id }: Run): Promise<string> {
   const parts: Uint8Array[] = []
   for await (const part of client.host(host).bytes(readOutput, { run: id, stream: 'stdout', follow: true })) parts.push(part)
   return String(Buffer.concat(parts))
+}
+
+/** What a reader got, or the code of what it was told instead. */
+async function readingOf(client: HubClient, run: Run): Promise<{ text?: string; code?: string }> {
+  try {
+    return { text: await outputOf(client, run) }
+  } catch (error) {
+    return { code: asMusterError(error).code }
+  }
 }
 
 test.skipIf(!hasProgram('prlimit'))(
@@ -118,7 +128,7 @@ test.skipIf(!hasProgram('prlimit'))(
     for (let n = 0; n < count; n++) {
       runs.push(await submit(client, 'box', ['sh', '-c', `echo run ${n}; read line < ${go}; echo over ${n}`]))
     }
-    const readers = runs.slice(0, 30).map((run) => outputOf(client, run).catch((error: unknown) => String(error)))
+    const readers = runs.slice(0, 30).map((run) => readingOf(client, run))
     for (const { id } of runs) {
       await until(`${id} has begun or ended`, async () => {
         const { state } = await client.hub.call(findRun, { run: id })
@@ -131,13 +141,19 @@ test.skipIf(!hasProgram('prlimit'))(
     const carried = ends.filter(({ state }) => state === 'succeeded')
     const refused = ends.filter(({ state }) => state === 'failed')
     expect(carried.length + refused.length).toBe(count)
+    expect(carried.length).toBeGreaterThan(0)
+    expect(refused.length).toBeGreaterThan(0)
     for (const { error } of refused) {
       expect(error).toMatchObject({ code: 'process.descriptors', hint: expect.stringContaining('ulimit -n') })
     }
     for (const [n, run] of ends.entries()) {
       if (run.state === 'succeeded') expect(await outputOf(client, run)).toBe(`run ${n}\nover ${n}\n`)
     }
-    await Promise.all(readers)
+    for (const [n, reading] of (await Promise.all(readers)).entries()) {
+      const { state } = ends[n] as Run
+      if (reading.code === undefined) expect(reading.text).toBe(state === 'succeeded' ? `run ${n}\nover ${n}\n` : '')
+      else expect(reading.code).toBe('process.descriptors')
+    }
     expect(await outputOf(client, first)).toBe('before\n')
     expect((await muster(home.path, ['exec', 'local,box', '--', 'true'])).code).toBe(0)
     for (const { pid } of [hub, node]) expect(() => process.kill(pid, 0)).not.toThrow()

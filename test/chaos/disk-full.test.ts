@@ -97,8 +97,9 @@ test.skipIf(!canMount)(
     expect(shown.stdout).toMatch(/state: +(?:queued|claimed)[\s\S]*error: .*full[\s\S]*hint: .*df -h/)
     expect((await muster(hub.home, ['host', 'list'])).stdout).toMatch(/box .*online/)
     expect(node.log().match(/cannot write its store/g)).toHaveLength(1)
-    // Until the command has met the full disk itself.
-    await new Promise((resolve) => setTimeout(resolve, 1_500))
+    await until('the command has met the full disk itself', async () =>
+      existsSync(`${aside.file('report')}.refused`) ? true : undefined,
+    )
 
     disk.free()
     for (const { id } of accepted) expect(await endOf(client, id, deadlineMs)).toMatchObject({ state: 'succeeded', error: null })

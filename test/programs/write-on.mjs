@@ -1,5 +1,5 @@
 // Writes lines to standard output, goes on when that fails, and ends when the file STOP is there. Into the file REPORT it writes
-// how many bytes were taken and how many writes failed. Usage: node write-on.mjs STOP REPORT
+// how many bytes were taken and how many writes failed; REPORT.refused is there as soon as one has. Usage: node write-on.mjs STOP REPORT
 
 import { existsSync, writeFileSync, writeSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -14,6 +14,7 @@ while (!existsSync(stop)) {
     taken += writeSync(1, line, taken % line.length)
   } catch {
     failed += 1
+    if (failed === 1) writeFileSync(`${report}.refused`, '')
   }
   await delay(10)
 }
