@@ -22,7 +22,8 @@ const inputOf = (run: string) => ({ run, spec: { kind: 'command', argv: ['true']
 async function openHub({ objects, hub }: LoneBucket) {
   await using opened = new AsyncDisposableStack()
   const dir = opened.use(await makeHome())
-  const requests = openRequests({ objects, identity: hub, host, inbox: await openInbox(dir.path, host) })
+  const { signal } = new AbortController()
+  const requests = openRequests({ objects, identity: hub, host, inbox: await openInbox(dir.path, host), signal })
   const closing = opened.move()
   return { requests, [Symbol.asyncDispose]: () => closing.disposeAsync() }
 }
