@@ -22,6 +22,8 @@ type Submission = Omit<InputOf<typeof submitRun>, 'host' | 'spec'>
 
 export interface Subject {
   readonly fixture: Fixture
+  /** Of connector, as its hosts' rows name it. */
+  readonly kind: string
   /** For cases that need a host apart. */
   apart(): Apart
   readonly host: string
@@ -97,6 +99,7 @@ export async function openSubject(conforming: Conforming): Promise<Subject & Asy
 
   const subject: Subject = {
     fixture,
+    kind: conforming.kind,
     apart() {
       if (!fixture.apart) throw new Error(`${conforming.kind}: a case that needs a host apart must say so`)
       return fixture.apart

@@ -1,12 +1,15 @@
 // What a host says of itself, and how its hub lists it.
 
+import { writeFile } from 'node:fs/promises'
 import { arch, availableParallelism, hostname, platform, totalmem } from 'node:os'
 import { expect } from 'vitest'
 import { getHostInfo, showHost } from '../../../../src/contract/host.ts'
+import { isTerminal, listRuns, RunState } from '../../../../src/contract/run.ts'
 import { protocolVersion, softwareVersion } from '../../../../src/wire/protocol.ts'
 import type { CaseGroup } from '../case.ts'
 
 const minuteMs = 60_000
+const liveStates = RunState.options.filter((state) => !isTerminal(state))
 
 export const about: CaseGroup = {
   title: 'info',
@@ -14,12 +17,13 @@ export const about: CaseGroup = {
   cases: [
     {
       name: 'it is listed by its name, with its connector and how it is reached',
-      async check({ row, host }) {
+      async check({ row, host, kind }) {
         const { name, label, connector, id } = await row()
         expect(name).toBe(host)
-        expect(id).not.toBe('')
-        expect(label).not.toBe('')
-        expect(connector).not.toBe('')
+        expect(id).toMatch(/^(local|host_[0-9A-Z]{26})$/)
+        expect(connector).toBe(kind)
+        // `local`, `https://…`, `ssh:…`
+        expect(label).toMatch(new RegExp(`^${kind}(s?:.|$)`))
       },
     },
     {
@@ -88,11 +92,23 @@ export const about: CaseGroup = {
       name: 'a live run is counted',
       async check({ asked, shell, reaches, ends, eventually, freshPath }) {
         const stop = freshPath('stop')
-        const { id } = await shell(`while [ ! -e ${stop} ]; do sleep 0.05; done`)
-        await reaches(id, 'running')
-        await eventually('it is counted', async () => ((await asked.call(getHostInfo, {})).activeRuns ? true : undefined))
-        await shell(`touch ${stop}`)
-        expect(await ends(id)).toMatchObject({ state: 'succeeded' })
+        const lasting = `while [ ! -e ${stop} ]; do sleep 0.05; done`
+        const ids = [(await shell(lasting)).id, (await shell(lasting)).id]
+        for (const id of ids) await reaches(id, 'running')
+        const live = async () => {
+          const { runs } = await asked.call(listRuns, { states: liveStates, limit: 1_000 })
+          return runs.map(({ id }) => id)
+        }
+        // Other cases begin and end runs meanwhile: asked between two lists that are the same.
+        const counted = async () => {
+          const before = await live()
+          const { activeRuns } = await asked.call(getHostInfo, {})
+          return `${await live()}` === `${before}` && activeRuns === before.length ? before : undefined
+        }
+        expect(await eventually('they are counted', counted)).toEqual(expect.arrayContaining(ids))
+        await writeFile(stop, '')
+        for (const id of ids) expect(await ends(id)).toMatchObject({ state: 'succeeded' })
+        for (const id of ids) expect(await eventually('they are counted no more', counted)).not.toContain(id)
       },
     },
     {

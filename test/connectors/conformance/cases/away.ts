@@ -4,7 +4,7 @@
 import { expect } from 'vitest'
 import { listFleetRuns, submitRun } from '../../../../src/contract/fleet.ts'
 import { getHostInfo, listHosts, showHost } from '../../../../src/contract/host.ts'
-import { cancelRun, startRun } from '../../../../src/contract/run.ts'
+import { cancelRun, pauseRun, startRun } from '../../../../src/contract/run.ts'
 import type { Case, CaseGroup } from '../case.ts'
 import { startCounting, watch } from '../counting.ts'
 import type { Apart } from '../fixture.ts'
@@ -28,6 +28,13 @@ async function goesOffline({ eventually, row, asked }: Subject): Promise<void> {
     await asked.call(getHostInfo, {}, { timeoutMs: 500 }).catch(() => undefined)
     return (await row()).status === 'offline' ? true : undefined
   })
+}
+
+/** Refused by name, and nothing of it comes later. Where the host polls, what is asked waits for it instead. */
+async function cannotBeControlled({ asked, refuses, traits }: Subject, run: string): Promise<void> {
+  if (traits.deferred) return
+  for (const control of [cancelRun, pauseRun])
+    await within(listDeadlineMs + allowanceMs, refuses('host.offline', asked.call(control, { run })))
 }
 
 async function within<T>(deadlineMs: number, work: Promise<T>): Promise<T> {
@@ -66,6 +73,7 @@ const ofEachAbsence: Case[] = Object.entries(absences).flatMap(([what, { begin, 
       const counting = await startCounting(subject)
       await begin(apart())
       await goesOffline(subject)
+      await cannotBeControlled(subject, counting.run)
       await counting.goesOn()
       await end(apart())
       await online()
@@ -202,12 +210,16 @@ export const away: CaseGroup = {
       name: 'frozen, it holds up no list beyond its deadline; thawed, it answers again',
       needs: ['apart'],
       async check(subject) {
-        const { apart, hub, host, online, outcome } = subject
+        const { apart, hub, host, online, outcome, traits } = subject
+        const { run: known } = await outcome('true')
         const { id } = await hub.call(submitRun, { host: 'local', spec: { kind: 'command', argv: ['true'] } })
         await apart().freeze()
         try {
-          const { runs } = await within(listDeadlineMs + allowanceMs, hub.call(listFleetRuns, {}))
+          const { runs, unanswered } = await within(listDeadlineMs + allowanceMs, hub.call(listFleetRuns, {}))
           expect(runs.map((run) => run.id)).toContain(id)
+          // The copy answers for it, or it is named.
+          if (traits.mirrored) expect(runs.map((run) => run.id)).toContain(known.id)
+          else expect(unanswered).toMatchObject([{ host }])
           await within(listDeadlineMs + allowanceMs, hub.call(showHost, { host }))
           await within(listDeadlineMs + allowanceMs, hub.call(listHosts, {}))
         } finally {

@@ -16,12 +16,18 @@ const skews: Case[] = (
 ).flatMap(([way, offByMs]) => [
   {
     name: `an hour ${way}: runs are carried, time out after their own time, and end after they began`,
-    async check({ fixture, online, eventually, asked, outcome, submit, ends }) {
+    async check({ fixture, online, eventually, asked, row, outcome, submit, ends }) {
       await fixture.restartHost(offByMs)
       await online()
       await eventually('it goes by that clock', async () => {
         const { clock } = await asked.call(getHostInfo, {})
         return Math.abs(Date.parse(clock) - Date.now() - offByMs) < minuteMs ? true : undefined
+      })
+      // Where the hub itself is the host, they go by one clock.
+      const fromHubMs = fixture.apart ? offByMs : 0
+      await eventually('its hub says how far off it is', async () => {
+        const { clockOffsetMs } = await row()
+        return clockOffsetMs !== null && Math.abs(clockOffsetMs - fromHubMs) < minuteMs ? true : undefined
       })
       const { run, stdout } = await outcome('echo on time', { timeoutMs: minuteMs })
       expect({ state: run.state, stdout }).toEqual({ state: 'succeeded', stdout: 'on time\n' })

@@ -96,15 +96,22 @@ export const killed: CaseGroup = {
       name: 'the hub is killed while a hundred runs are submitted: each that was taken runs once',
       async check(subject) {
         const starts = subject.freshPath('starts')
-        const submitted = await Promise.allSettled([
-          ...Array.from({ length: 100 }, (_, at) => subject.shell(`echo ${at} >> ${starts}`)),
-          subject.fixture.restartHub(),
-        ])
-        const taken = submitted.slice(0, 100).flatMap((one) => (one.status === 'fulfilled' && one.value ? [one.value.id] : []))
-        await Promise.all(taken.map(subject.ends))
+        const taken = new Map<string, string>()
+        const someTaken = Promise.withResolvers<void>()
+        const submissions = Array.from({ length: 100 }, async (_, at) => {
+          const { id } = await subject.shell(`echo ${at} >> ${starts}`)
+          taken.set(`${at}`, id)
+          if (taken.size === 10) someTaken.resolve()
+        })
+        const answered = Promise.allSettled(submissions)
+        await Promise.race([someTaken.promise, answered])
+        await subject.fixture.restartHub()
+        await answered
+        expect(taken.size).toBeGreaterThanOrEqual(10)
+        for (const id of taken.values()) expect(await subject.ends(id)).toMatchObject({ state: 'succeeded', error: null })
         const started = await linesIn(starts)
         expect(new Set(started).size).toBe(started.length)
-        expect(started.length).toBeGreaterThanOrEqual(taken.length)
+        expect(started).toEqual(expect.arrayContaining([...taken.keys()]))
       },
     },
   ],
