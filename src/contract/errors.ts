@@ -84,7 +84,7 @@ export const catalogue = {
     () => 'On the hub: `muster host token NAME` prints another for a host that is there, `muster node enroll NAME` one for a new host.'),
   'enroll.token_wanted': entry(401, exitCode.refused, false,
     (p: { hubUrl: string }) => `This machine has not joined a hub at ${p.hubUrl}, and no token was given.`,
-    (p) => `On the hub, \`muster node enroll NAME\` prints one; give it here: \`muster node --hub ${p.hubUrl} --token-stdin < token-file\`.`),
+    () => 'On the hub, `muster node enroll NAME` prints one; give it here: `muster node --hub wss://HUB:7878 --token-stdin < token-file`.'),
   'enroll.hub_key': entry(401, exitCode.refused, false,
     (p: { expected: string; actual: string }) => `The hub proved the key ${p.actual}, but ${p.expected} was expected.`,
     () => 'Do not send it a token: check the address, or enrol again if the hub was set up anew.'),
