@@ -297,9 +297,7 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
   async function withdraw({ objects, inbox, requests }: Opened, run: string): Promise<boolean> {
     const { specs, runs, refused } = inbox.state
     if (!(run in specs) || runs[run]?.run || refused[run]) return false
-    await requests.withdraw(run)
-    // A claim that is made from now on finds no job under it.
-    if ((await currentClaim(objects, trust, run)).claim) return false
+    if (!(await requests.withdraw(run, async () => (await currentClaim(objects, trust, run)).claim !== undefined))) return false
     const error = failure('run.ended', { run, state: 'cancelled' })
     refused[run] = error.toValue()
     await inbox.save()

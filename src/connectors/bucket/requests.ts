@@ -20,8 +20,8 @@ export interface Requests {
   runOfAsk(id: string): Promise<string | undefined>
   /** Nobody may begin these any more. What is over whole is deleted as well. */
   end(runs: readonly { run: string; fence: number; whole: boolean }[]): Promise<void>
-  /** Nobody may begin this any more, and who looks for its job finds none. Who has claimed it before may have begun it. */
-  withdraw(run: string): Promise<void>
+  /** Takes a job back that nobody has claimed: nobody may begin it any more. False when somebody has: then it stays as it is. */
+  withdraw(run: string, isClaimed: () => Promise<boolean>): Promise<boolean>
   /** Deletes what is left over, and signs anew what waits. */
   sweep(): Promise<void>
 }
@@ -130,10 +130,18 @@ export function openRequests({ objects, identity, host, inbox, signal }: Request
       await callOver(runs.map(({ run }) => run))
       await Promise.all(runs.filter(({ whole }) => whole).map(({ run, fence }) => deleteJob(run, fence)))
     },
-    async withdraw(run) {
-      await callOver([run])
+    async withdraw(run, isClaimed) {
+      if (await isClaimed()) return false
+      const job = await objects.get(jobKey(run), largestObjectBytes)
       await objects.delete(jobKey(run))
+      // Whoever claims it from now on finds no job under it; whoever did so before goes on with it.
+      if (await isClaimed()) {
+        if (job) await objects.put(jobKey(run), job)
+        return false
+      }
+      await callOver([run])
       signedAtMs.delete(run)
+      return true
     },
     async sweep() {
       const now = Date.now()

@@ -28,7 +28,14 @@ async function runsOnce(bucket: BucketHub, box: string): Promise<void> {
 async function filesBelow(dir: string): Promise<Map<string, Buffer>> {
   const entries = await readdir(dir, { recursive: true, withFileTypes: true })
   const paths = entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name))
-  return new Map(await Promise.all(paths.map(async (path) => [path, await readFile(path)] as const)))
+  const read = paths.map(async (path) => {
+    // What is being replaced is gone under its first name a moment later.
+    const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error
+    })
+    return bytes ? [[path, bytes] as const] : []
+  })
+  return new Map((await Promise.all(read)).flat())
 }
 
 function expectNone(secrets: readonly string[], texts: Iterable<readonly [string, Buffer]>): void {

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { unseal } from '../../../src/connectors/bucket/envelope.ts'
 import { openInbox } from '../../../src/connectors/bucket/inbox.ts'
 import { claimKey, doneKey, jobKey } from '../../../src/connectors/bucket/keys.ts'
-import { JobMessage, largestObjectBytes, validMs } from '../../../src/connectors/bucket/messages.ts'
+import { DoneMessage, JobMessage, largestObjectBytes, validMs } from '../../../src/connectors/bucket/messages.ts'
 import { openRequests } from '../../../src/connectors/bucket/requests.ts'
 import { eventually } from '../../resources/eventually.ts'
 import { makeHome } from '../../resources/home.ts'
@@ -65,4 +65,20 @@ test('a job that waits for 13 hours is signed anew, and starts when a worker com
   vi.setSystemTime(startMs + 25 * hourMs)
   await using worker = await bucket.worker(bucket.join(), hourMs)
   await eventually(() => expect(worker.asked).toEqual(['run.start waits']))
+})
+
+test('a job that somebody has claimed is not taken back: it stays as it is; one that nobody has claimed is gone for good', async () => {
+  const bucket = loneBucket()
+  await using hub = await openHub(bucket)
+  const { requests } = hub
+  const claims = bucket.claimsOf(bucket.join(), hourMs)
+  for (const run of ['claimed', 'nobodys']) await requests.putJob(run, inputOf(run))
+  await claims.take('claimed', { fence: 1, former: undefined })
+  const isClaimed = (run: string) => async () => (await bucket.objects.get(claimKey(run, 1), largestObjectBytes)) !== undefined
+  expect(await requests.withdraw('claimed', isClaimed('claimed'))).toBe(false)
+  expect(await requests.withdraw('nobodys', isClaimed('nobodys'))).toBe(true)
+  expect(await bucket.objects.get(jobKey('claimed'), largestObjectBytes)).toBeDefined()
+  expect(await bucket.objects.get(jobKey('nobodys'), largestObjectBytes)).toBeUndefined()
+  const done = unseal({ host, key: doneKey }, (await bucket.objects.get(doneKey, largestObjectBytes)) as Uint8Array)
+  expect(Object.keys(DoneMessage.parse(done?.header).runs)).toEqual(['nobodys'])
 })
