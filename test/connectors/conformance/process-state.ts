@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises'
 
-/** `T` while it is stopped, `Z` once it is dead and not reaped; undefined when it is gone. */
+/** `T` while it is stopped, `D` while it waits for what no signal ends, `Z` once it is dead and not reaped; undefined when it is gone. */
 async function stateOf(pid: number): Promise<string | undefined> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
@@ -19,6 +19,10 @@ export async function isGone(pid: number): Promise<boolean> {
   return state === undefined || state === 'Z'
 }
 
+/** Also one that cannot go on before the child that it has just made (vfork(2)), which is stopped. */
 export async function isStopped(pid: number): Promise<boolean> {
-  return (await stateOf(pid)) === 'T'
+  const state = await stateOf(pid)
+  if (state !== 'D') return state === 'T'
+  const children = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '')).trim().split(' ')
+  return (await Promise.all(children.map((child) => stateOf(Number(child))))).includes('T')
 }
