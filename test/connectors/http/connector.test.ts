@@ -351,7 +351,12 @@ describe.skipIf(!hasProgram('openssl'))('over https', () => {
 
   test.each([
     ['has expired', 'DNS:localhost', -1, /certificate of .*localhost.* is not trusted, and nothing was sent: it has expired/],
-    ['is for another name', 'DNS:other.example', 2, /is not trusted, and nothing was sent: it is for DNS:other\.example, and not for localhost/],
+    [
+      'is for another name',
+      'DNS:other.example',
+      2,
+      /is not trusted, and nothing was sent: it is for DNS:other\.example, and not for localhost/,
+    ],
   ])('a certificate that %s is the reason, and nothing is sent', async (_, names, days, reason) => {
     await using home = await makeHome()
     await using authority = await makeAuthority()
