@@ -48,6 +48,8 @@ const aboutOneRun = new Set<Operation>([
   writeStdin,
 ])
 
+const holdingUp = new Set<Operation>([pauseRun, resumeRun])
+
 const hubItself: Principal = { kind: 'self', id: 'hub', role: 'operator', scopes: new Set(['read', 'operate', 'admin']) }
 
 export interface ForwardTo {
@@ -74,10 +76,23 @@ export function forwardTo(asked: ForwardTo): Implementation {
 function forward(operation: Operation, to: Forwarding, copy: Implementation): Bound {
   const source = async (input: unknown, context: CallContext): Promise<Caller> => {
     if (aboutOneRun.has(operation)) {
-      const waiting = await waitingRunOperations(to, operation, input as AboutOneRun, context.signal)
-      if (waiting) return direct(waiting, hubItself)
+      const about = input as AboutOneRun
+      const waiting = await waitingRunOperations(to, operation, about, context.signal)
+      if (waiting && !(holdingUp.has(operation) && (await isTold(about, context)))) return direct(waiting, hubItself)
     }
-    return readings.has(operation) && to.host.connector.traits.mirrored ? direct(copy, hubItself) : liveCaller(to.host, operation)
+    return sourceOf(operation)
+  }
+  const sourceOf = (asked: Operation) =>
+    readings.has(asked) && to.host.connector.traits.mirrored ? direct(copy, hubItself) : liveCaller(to.host, asked)
+  /** Whether the host has told of the run before its job is marked as started: what lists show as running can be held up. */
+  const isTold = async ({ run }: AboutOneRun, { signal }: CallContext): Promise<boolean> => {
+    try {
+      await sourceOf(getRun).call(getRun, { run }, { signal })
+      return true
+    } catch (error) {
+      if (hasCode(error, 'run.unknown') || hasCode(error, 'host.offline')) return false
+      throw error
+    }
   }
   switch (operation.kind) {
     case 'call':

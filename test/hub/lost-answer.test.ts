@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest'
 import { listFleetRuns } from '../../src/contract/fleet.ts'
 import { type Implementation, implement, implementation } from '../../src/contract/implementation.ts'
-import { cancelRun, getRun, startRun } from '../../src/contract/run.ts'
+import { cancelRun, getRun, listRuns, pauseRun, type Run, resumeRun, startRun } from '../../src/contract/run.ts'
 import { until } from '../resources/muster.ts'
 import { openTestHub } from './hub-fixture.ts'
 
@@ -18,6 +18,13 @@ function silentStarts(its: Implementation): Implementation {
   return implementation(...its.values(), start)
 }
 
+function neverStarts(its: Implementation): Implementation {
+  return implementation(
+    ...its.values(),
+    implement(startRun, () => new Promise<never>(() => {})),
+  )
+}
+
 test('a run that its host has and its job does not know is listed once', async () => {
   await using hub = await openTestHub()
   await using node = await hub.join('box', silentStarts)
@@ -26,6 +33,32 @@ test('a run that its host has and its job does not know is listed once', async (
   await until('the mirror has it', async () => ((await list()).some(({ state }) => state === 'running') ? true : undefined))
   expect(await list()).toMatchObject([{ id: run, state: 'running' }])
   await node.caller.call(cancelRun, { run })
+})
+
+test('a run that its host has and its job does not know is paused and goes on like any', async () => {
+  await using hub = await openTestHub()
+  await using node = await hub.join('box', silentStarts)
+  const { id: run } = await hub.submit(sleep, { host: 'box' })
+  const box = await hub.host('box')
+  const isListed = async (state: Run['state']) =>
+    (await box.call(listRuns, {})).runs.some((one) => one.id === run && one.state === state) ? true : undefined
+  await until('it is shown as running', () => isListed('running'))
+  expect(await box.call(pauseRun, { run })).toMatchObject({ state: 'paused' })
+  await until('it is shown as paused', () => isListed('paused'))
+  expect(await box.call(resumeRun, { run })).toMatchObject({ state: 'running' })
+  await node.caller.call(cancelRun, { run })
+})
+
+test('a run that its host does not have cannot be paused', async () => {
+  await using hub = await openTestHub()
+  await using node = await hub.join('box', neverStarts)
+  const { id: run } = await hub.submit(sleep, { host: 'box' })
+  const box = await hub.host('box')
+  await until('it is claimed', async () => ((await box.call(getRun, { run })).state === 'claimed' ? true : undefined))
+  await expect(box.call(pauseRun, { run })).rejects.toMatchObject({ code: 'run.transition' })
+  await node.cut()
+  await until('it waits again', async () => ((await box.call(getRun, { run })).state === 'queued' ? true : undefined))
+  await expect(box.call(pauseRun, { run })).rejects.toMatchObject({ code: 'run.transition' })
 })
 
 test('a run that was cancelled while its host was away does not go on there', async () => {
