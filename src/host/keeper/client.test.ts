@@ -22,4 +22,4 @@ test('closed while it dials, it leaves no connection behind', async () => {
   client.close()
   await expect(finding).rejects.toMatchObject({ code: 'host.stopped' })
   expect((await over.promise).code).toBe('wire.closed')
-}, 5000)
+}, 60_000)

@@ -15,12 +15,12 @@ export function createDurably(file: string, text: string): boolean {
   }
   try {
     finish(opened, text)
+    syncDirectory(dirname(file))
   } catch (error) {
-    // A full disk: it was not created, and who asked may ask again.
+    // A full disk, or no file descriptor left: it was not created, and who asked may ask again.
     rmSync(file)
     throw error
   }
-  syncDirectory(dirname(file))
   return true
 }
 

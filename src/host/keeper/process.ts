@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { isOutOfDescriptors } from '../../contract/errors.ts'
 import type { OutputStream } from '../../contract/output.ts'
 import type { Exit } from '../../contract/run.ts'
 import { observeOutput } from '../../store/output/observe.ts'
@@ -16,7 +17,7 @@ import type { KeeperLog } from './log.ts'
 import type { GroupSignal, SpawnRequest } from './protocol.ts'
 import { describeSpawnProblem } from './spawn-problem.ts'
 import { openStdin, type Stdin } from './stdin.ts'
-import { claimSpawn, recordSpawned } from './trace.ts'
+import { claimSpawn, dropClaim, recordSpawned } from './trace.ts'
 
 export interface HeldProcess {
   readonly identity: ProcessIdentity
@@ -31,7 +32,7 @@ export interface HeldProcess {
 
 /**
  * Starts the process; answers undefined when somebody claimed it before (see trace.ts), and the exit record when it could not be
- * started. `dir` is made.
+ * started. Rejects, with no claim left, for want of file descriptors. `dir` is made.
  */
 export async function startProcess(
   dir: string,
@@ -44,11 +45,16 @@ export async function startProcess(
   const child = spawnInto(dir, request)
   if (child instanceof Error || child.pid === undefined) {
     const error = child instanceof Error ? child : await new Promise<Error>((resolve) => child.once('error', resolve))
+    // Want of the keeper's own: nothing is wrong with what was to be started, and its record would need one too.
+    if (isOutOfDescriptors(error)) {
+      dropClaim(dir)
+      throw error
+    }
     return recordNotStarted(dir, request, startedAt, error)
   }
   const ended = new Promise<Exit>((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })))
   const spawnedMs = performance.now()
-  const identity = identifyChild(child.pid) ?? (await identify(child.pid)) ?? { pid: child.pid, startTime: 'ended at once' }
+  const identity = await identityOf(child.pid)
   try {
     recordSpawned(dir, startedAt, identity)
   } catch (error) {
@@ -69,6 +75,18 @@ function spawnInto(dir: string, { argv, cwd, env, stdin }: SpawnRequest): ChildP
     return error as Error
   } finally {
     for (const file of opened) closeSync(file)
+  }
+}
+
+/** It runs, so that who it is must be known: what may pass is tried again. */
+async function identityOf(pid: number): Promise<ProcessIdentity> {
+  for (;;) {
+    try {
+      return identifyChild(pid) ?? (await identify(pid)) ?? { pid, startTime: 'ended at once' }
+    } catch (error) {
+      if (!mayPass(error)) throw error
+      await delay(identifyAgainMs)
+    }
   }
 }
 
@@ -175,6 +193,7 @@ function hold(
 
 const groupCheckMs = 25
 const againMs = 1_000
+const identifyAgainMs = 20
 /** No room, and no file descriptor left. */
 const passing = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE'])
 

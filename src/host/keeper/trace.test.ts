@@ -1,9 +1,13 @@
+import * as fs from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
 import { writeExitRecord } from './exit-record.ts'
 import { claimSpawn, readTrace, recordSpawned } from './trace.ts'
+
+vi.mock('node:fs', { spy: true })
+afterEach(() => void vi.resetAllMocks())
 
 const at = '2026-01-01T00:00:00.000Z'
 const identity = { pid: 42, startTime: 'boot:1' }
@@ -59,3 +63,16 @@ test.each(['', '\0\0\0\0', '{"claimedAt":"2026-'])(
     expect(claimSpawn(dir, at)).toBe(false)
   },
 )
+
+test('a claim that cannot be made durable is none, and can be made again', async () => {
+  const dir = await processDir()
+  const { openSync } = await vi.importActual<typeof fs>('node:fs')
+  vi.mocked(fs.openSync).mockImplementation((path, flags, mode) => {
+    if (path === dir) throw Object.assign(new Error('too many open files'), { code: 'EMFILE' })
+    return openSync(path, flags, mode)
+  })
+  expect(() => claimSpawn(dir, at)).toThrow('too many open files')
+  vi.mocked(fs.openSync).mockReset()
+  expect(readTrace(dir)).toEqual({ found: 'none' })
+  expect(claimSpawn(dir, at)).toBe(true)
+})

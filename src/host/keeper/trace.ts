@@ -8,7 +8,7 @@
 // process that carries the run's id in its environment: found, it is that one; not found, the run is lost, which is said, and it
 // is not started again.
 
-import { statSync } from 'node:fs'
+import { rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { Time } from '../../contract/names.ts'
@@ -42,6 +42,11 @@ export function readTrace(dir: string): Trace {
 /** Answers false when it was claimed before: then it must not be spawned. */
 export function claimSpawn(dir: string, claimedAt: string): boolean {
   return createDurably(fileIn(dir), JSON.stringify({ claimedAt, spawned: null }))
+}
+
+/** Takes a claim back under which nothing was spawned, and by this keeper nothing will be: who asked may ask again. */
+export function dropClaim(dir: string): void {
+  rmSync(fileIn(dir))
 }
 
 export function recordSpawned(dir: string, claimedAt: string, spawned: ProcessIdentity): void {
