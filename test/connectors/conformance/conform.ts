@@ -1,8 +1,9 @@
-// Runs the whole table on one connector and writes what came of it to results/KIND.json, from which docs/connectors.md is made.
+// Runs the whole table on one connector. Where that is asked for (scripts/connector-matrix.ts asks), what came of it is written to
+// results/KIND.json, from which docs/connectors.md is made.
 
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, test } from 'vitest'
+import { afterAll, describe, test } from 'vitest'
 import type { Case } from './case.ts'
 import { caseGroups } from './cases/table.ts'
 import { differenceOf } from './difference.ts'
@@ -14,12 +15,17 @@ export function conform(conforming: Conforming): void {
   const missing = conforming.missing()
   const results = new Map<string, CaseResult>()
   let current: (Subject & AsyncDisposable) | undefined
+  let opening: Promise<Subject & AsyncDisposable> | undefined
 
-  beforeAll(async () => {
-    if (missing === undefined) current = await openSubject(conforming)
-  })
+  // Opened by whichever case comes first, and not before all: what cannot be opened fails the cases, and skips none.
+  const open = async () => {
+    opening ??= openSubject(conforming)
+    current = await opening
+    return current
+  }
   afterAll(async () => {
-    await current?.[Symbol.asyncDispose]()
+    await close()
+    if (!process.env.MUSTER_KEEP_RESULTS) return
     const groups = caseGroups.map(({ title, cases }) => ({
       title,
       cases: cases.flatMap(({ name }) => results.get(keyOf(title, name)) ?? []),
@@ -43,18 +49,18 @@ export function conform(conforming: Conforming): void {
         test(one.name, async (context) => {
           if (missing !== undefined) return context.skip(missing)
           try {
-            current ??= await openSubject(conforming)
+            const subject = await open()
             if (inTurn) {
-              await current.fixture.forgetTroubles?.()
-              await current.online()
+              await subject.fixture.forgetTroubles?.()
+              await subject.online()
             }
-            await one.check(current)
+            await one.check(subject)
             note(one, { result: 'passed' })
           } catch (error) {
             note(one, { result: 'failed' })
             console.log(`${conforming.kind}: ${title}: ${one.name}\n${tailOf(current?.fixture.log() ?? '')}`)
             // What a case has broken is not left to the next.
-            if (inTurn) await renew()
+            if (inTurn) await close()
             throw error
           }
         })
@@ -62,9 +68,11 @@ export function conform(conforming: Conforming): void {
     })
   }
 
-  async function renew(): Promise<void> {
+  /** The next case opens another. */
+  async function close(): Promise<void> {
     const former = current
     current = undefined
+    opening = undefined
     await former?.[Symbol.asyncDispose]()
   }
 }
