@@ -1,9 +1,19 @@
 // Which tests run how. `npm test` runs all of it; `npx vitest run --project unit src/wire` runs one corner.
 
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 // Tests leave the keychain of whoever runs them alone; the test of the keychain has one of its own.
 process.env.MUSTER_KEYCHAIN = 'off'
+
+/** By default a machine with two cores gets one, which vitest then sets apart from all groups. */
+const computing = { maxWorkers: Math.max(2, availableParallelism() - 1) }
+
+/**
+ * Real hubs, nodes and links: three files at a time of whatever kind, since they wait more than they compute. A machine that is fuller
+ * makes waits lie.
+ */
+const waiting = { maxWorkers: 3, sequence: { groupOrder: 1 }, hookTimeout: 300_000 }
 
 export default defineConfig({
   test: {
@@ -18,22 +28,21 @@ export default defineConfig({
           include: ['src/**/*.test.ts', 'scripts/**/*.test.ts', 'test/{docs,habits}/**/*.test.ts'],
           exclude: ['src/store/**'],
           testTimeout: 60_000,
+          ...computing,
         },
       },
       {
         // Each on node:sqlite and on a PostgreSQL of its own.
-        test: { name: 'store', include: ['src/store/**/*.test.ts'], testTimeout: 30_000, hookTimeout: 60_000 },
+        test: { name: 'store', include: ['src/store/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 120_000, ...computing },
       },
       {
-        // Real hubs, nodes and packages. Two at a time: they wait more than they compute, but a full machine makes waits lie.
+        // Real hubs, nodes and packages.
         test: {
           name: 'process',
           include: ['test/**/*.test.ts'],
           exclude: ['test/{docs,habits,chaos}/**', 'test/connectors/conformance/**'],
-          maxWorkers: 2,
-          sequence: { groupOrder: 1 },
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: 180_000,
+          ...waiting,
         },
       },
       {
@@ -41,11 +50,9 @@ export default defineConfig({
         test: {
           name: 'connectors',
           include: ['test/connectors/conformance/**/*.test.ts'],
-          maxWorkers: 2,
           maxConcurrency: 6,
-          sequence: { groupOrder: 2 },
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: 180_000,
+          ...waiting,
         },
       },
       {
@@ -54,10 +61,8 @@ export default defineConfig({
           name: 'chaos',
           include: ['test/chaos/**/*.test.ts'],
           env: { MUSTER_CHAOS_SHARE: process.env.MUSTER_CHAOS_SHARE ?? '1', MUSTER_SEED: process.env.MUSTER_SEED ?? '1' },
-          maxWorkers: 2,
-          sequence: { groupOrder: 3 },
           testTimeout: 0,
-          hookTimeout: 120_000,
+          ...waiting,
         },
       },
       {
@@ -67,9 +72,9 @@ export default defineConfig({
           include: ['test/soak/**/*.soak.ts'],
           env: { MUSTER_SOAK_SECONDS: process.env.MUSTER_SOAK_SECONDS ?? '10', MUSTER_SEED: process.env.MUSTER_SEED ?? '1' },
           maxWorkers: 1,
-          sequence: { groupOrder: 4 },
+          sequence: { groupOrder: 2 },
           testTimeout: 0,
-          hookTimeout: 120_000,
+          hookTimeout: 300_000,
         },
       },
     ],

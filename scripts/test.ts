@@ -1,10 +1,12 @@
 // `npm test`: brings the system parts, runs the checks and every test, says what was skipped and why, and ends with
 // one line, `N passed, N failed`. In CI (CI=true) a skip is a failure: there, what cannot run is not known to work.
+// Of the trials of test/chaos/ it makes a share: `npm run chaos` makes all.
 
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
+import { chaosReport } from './chaos-report.ts'
 import { runChecks } from './checks.ts'
 import { root } from './files.ts'
 import { installPrograms, missingParts, systemParts } from './system-parts.ts'
@@ -25,6 +27,8 @@ interface Report {
   testResults: { name: string; status: string; assertionResults: { fullName: string; status: string }[] }[]
 }
 
+const chaosShare = process.env.MUSTER_CHAOS_SHARE ?? '0.2'
+
 installPrograms('the tests', systemParts)
 const checks = runChecks()
 const tests = runTests()
@@ -40,7 +44,10 @@ function runTests(): Counts {
   try {
     const file = join(folder, 'report.json')
     const args = ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
-    const done = spawnSync('vitest', args, { cwd: root, stdio: 'inherit' })
+    using chaos = chaosReport()
+    const env = { ...process.env, ...chaos.env, MUSTER_CHAOS_SHARE: chaosShare }
+    const done = spawnSync('vitest', args, { cwd: root, env, stdio: 'inherit' })
+    console.log(`What the chaos tests have counted, with a share of ${chaosShare} of all their trials (npm run chaos):\n${chaos.text()}`)
     return count(readReport(file), done.status === 0)
   } finally {
     rmSync(folder, { recursive: true, force: true })
