@@ -17,9 +17,9 @@ test('what comes beyond its number waits, and begins in its order as others end'
   for (const name of ['a', 'b', 'c', 'd']) void line.take(work(name))
   expect(begun).toEqual(['a', 'b'])
   end('b')
-  await expect.poll(() => begun).toEqual(['a', 'b', 'c'])
+  await expect.poll(() => begun, { timeout: 30_000 }).toEqual(['a', 'b', 'c'])
   end('a')
-  await expect.poll(() => begun).toEqual(['a', 'b', 'c', 'd'])
+  await expect.poll(() => begun, { timeout: 30_000 }).toEqual(['a', 'b', 'c', 'd'])
 })
 
 test('what finds the queue full is refused, and the next is taken when there is room', async () => {
@@ -29,10 +29,10 @@ test('what finds the queue full is refused, and the next is taken when there is 
   void line.take(work('b'))
   await expect(line.take(work('c'))).rejects.toMatchObject({ code: 'wire.overloaded' })
   end('a')
-  await expect.poll(() => begun).toEqual(['a', 'b'])
+  await expect.poll(() => begun, { timeout: 30_000 }).toEqual(['a', 'b'])
   void line.take(work('c'))
   end('b')
-  await expect.poll(() => begun).toEqual(['a', 'b', 'c'])
+  await expect.poll(() => begun, { timeout: 30_000 }).toEqual(['a', 'b', 'c'])
 })
 
 test('each gets its own answer or failure, and a failure gives its place on', async () => {

@@ -20,7 +20,7 @@ test('the desktop is handed the address as one argument', async () => {
     await writeFile(join(dir, 'xdg-open'), `#!/bin/sh\nprintf '%s|' "$@" > ${dir}/opened\n`)
     await chmod(join(dir, 'xdg-open'), 0o755)
     openBrowser({ env: { PATH: `${dir}:/usr/bin:/bin` }, say: () => {} }, 'http://127.0.0.1:7878/', 'linux')
-    await vi.waitFor(async () => expect(await readFile(join(dir, 'opened'), 'utf8')).toBe('http://127.0.0.1:7878/|'), 5_000)
+    await vi.waitFor(async () => expect(await readFile(join(dir, 'opened'), 'utf8')).toBe('http://127.0.0.1:7878/|'), 30_000)
   } finally {
     await rm(dir, { recursive: true })
   }
@@ -29,5 +29,5 @@ test('the desktop is handed the address as one argument', async () => {
 test('without a browser the address is said', async () => {
   const said: string[] = []
   openBrowser({ env: { PATH: '/nowhere' }, say: (line) => said.push(line) }, 'http://127.0.0.1:7878/', 'linux')
-  await vi.waitFor(() => expect(said).toEqual([expect.stringContaining('http://127.0.0.1:7878/')]), 5_000)
+  await vi.waitFor(() => expect(said).toEqual([expect.stringContaining('http://127.0.0.1:7878/')]), 30_000)
 })

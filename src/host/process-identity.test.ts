@@ -61,7 +61,7 @@ test.runIf(process.platform === 'linux')(
     onTestFinished(() => void parent.kill('SIGKILL'))
     const [line] = await once(parent.stdout, 'data')
     const leader = Number(line)
-    await vi.waitFor(async () => expect(await groupLives(leader)).toBe(false), 5_000)
+    await vi.waitFor(async () => expect(await groupLives(leader)).toBe(false), 30_000)
     expect(process.kill(-leader, 0)).toBe(true)
   },
 )

@@ -33,7 +33,7 @@ test('an entry that cannot be taken in ends that reading at the host, and is ask
   const { note, ...rest } = parts()
   note.mockRejectedValueOnce(failure('store.unavailable', { problem: 'the disk is full' }))
   await using _following = followHost(host, { ...rest, store: home.store })
-  await vi.waitFor(() => expect(note).toHaveBeenCalledTimes(2), 5_000)
+  await vi.waitFor(() => expect(note).toHaveBeenCalledTimes(2), 30_000)
   expect(readings.map(({ after, signal }) => [after, signal.aborted])).toEqual([
     [0, true],
     [0, false],
@@ -52,7 +52,7 @@ test('a journal that ends at once is not asked for without a pause, and one that
   const { note: _, ...rest } = parts()
   {
     await using _following = followHost(host, { ...rest, store: home.store })
-    await vi.waitFor(() => expect(asked.length).toBeGreaterThan(1), 5_000)
+    await vi.waitFor(() => expect(asked.length).toBeGreaterThan(1), 30_000)
   }
   const [first = 0, second = 0] = asked
   expect(second - first).toBeGreaterThan(500)
@@ -77,7 +77,7 @@ test('sessions of one host never overlap, however often its link is cut', async 
   const { note, ...rest } = parts()
   await using _following = followHost(host, { ...rest, store: home.store })
   for (let n = 1; n <= 5; n++) {
-    await vi.waitFor(() => expect(note.mock.calls.length).toBeGreaterThanOrEqual(n), 5_000)
+    await vi.waitFor(() => expect(note.mock.calls.length).toBeGreaterThanOrEqual(n), 30_000)
     host.cut()
     host.dial()
   }

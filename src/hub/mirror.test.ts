@@ -78,7 +78,7 @@ test('output that its host has numbered anew is copied from the beginning', asyn
   const [run] = await mirrorEntries(home.store, 'host_1', [accepted, running, ended])
   if (!run) throw new Error('no run')
   mirror.note('host_1', run, host, link.signal)
-  await vi.waitFor(() => expect(feeds).toHaveLength(3), 10_000)
+  await vi.waitFor(() => expect(feeds).toHaveLength(3), 30_000)
   expect(feeds).toMatchObject([{ after: 0 }, { after: 1, stdout: 3, stderr: 0 }, { after: 0 }])
   const read: Uint8Array[] = []
   for await (const bytes of direct(mirror.readings('host_1'), asker).bytes(readOutput, { run: 'run_1', follow: true })) {
@@ -134,7 +134,7 @@ test('artifacts are copied once the end is known, also when the output was whole
     { ...ended, position: 4, event: { ...ended.event, seq: 4 } },
   ])
   mirror.note('host_1', over as Run, host, link.signal)
-  await vi.waitUntil(async () => (await outputGaps(home.store, 'host_1')).length === 0, 10_000)
+  await vi.waitUntil(async () => (await outputGaps(home.store, 'host_1')).length === 0, 30_000)
   expect((await reader.call(listArtifacts, { run: 'run_1' })).artifacts).toMatchObject([{ name: 'out/a', here: true }])
 })
 

@@ -18,7 +18,7 @@ function infoOf({ aheadMs = 0, onTheWayMs = 0 }): Bound {
   })
 }
 
-async function measured(host: ReturnType<typeof testHost>, deadlineMs = 5_000) {
+async function measured(host: ReturnType<typeof testHost>, deadlineMs = 30_000) {
   await using home = await openTestHome()
   const { state } = host.connector
   if (state.status !== 'online') throw new Error('the test host is not online')

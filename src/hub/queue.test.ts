@@ -108,7 +108,7 @@ test('a queue that closes waits for no answer, and its job waits for the next', 
     await eventually(async () => expect((await queue.look(run))?.state).toBe('claimed'))
   }
   expect(await getJob(store, run)).toMatchObject({ state: 'queued' })
-}, 5_000)
+}, 60_000)
 
 test('what lies ready for a host that is away is still queued; cancelled, it is taken back there before that is said', async () => {
   await using home = await openTestHome()
@@ -181,7 +181,7 @@ test('whoever waits for a job that something has damaged in the store hears that
     expiresAt: new Date(Date.now() + 60_000).toISOString(),
   })
   await of.store.write((db) => db.updateTable('job').set({ spec: '{' }).where('run', '=', 'r').execute())
-  const ended = of.queue.ended('r', AbortSignal.timeout(10_000))
+  const ended = of.queue.ended('r', AbortSignal.timeout(60_000))
   of.queue.claim()
   expect(await ended).toMatchObject({ runState: 'failed', error: { code: 'run.unreadable' } })
 })

@@ -37,7 +37,7 @@ test('a home has one holder, in this process and between processes, and a killed
     expect(() => lockHome(dir.path)).toThrow(expect.objectContaining({ code: 'home.locked' }))
   }
   await using other = startWriter(dir.path)
-  await vi.waitFor(() => expect(other.acknowledged.length).toBeGreaterThan(0), 10_000)
+  await vi.waitFor(() => expect(other.acknowledged.length).toBeGreaterThan(0), 30_000)
   expect(() => lockHome(dir.path)).toThrow(expect.objectContaining({ code: 'home.locked' }))
   await other.kill()
   using _lock = lockHome(dir.path)
@@ -51,7 +51,7 @@ test('everything that was acknowledged by a writer that was killed is there, who
   await using dir = await home()
   for (const more of [1, 400, 900]) {
     await using killed = startWriter(dir.path)
-    await vi.waitFor(() => expect(killed.acknowledged.length).toBeGreaterThan(more), 10_000)
+    await vi.waitFor(() => expect(killed.acknowledged.length).toBeGreaterThan(more), 30_000)
     await killed.kill()
     await using store = await openStore({ file: join(dir.path, 'host.db') })
     for (const id of killed.acknowledged) {

@@ -99,7 +99,7 @@ describe('examples', () => {
     expect(() => checkWorkflow(readFileSync(`${root}examples/${name}`, 'utf8'), name)).not.toThrow()
   })
 
-  it("survey.yaml counts this repository's own workflow engine", { timeout: 30_000 }, async () => {
+  it("survey.yaml counts this repository's own workflow engine", { timeout: 120_000 }, async () => {
     const { result, output } = await run('survey.yaml', {
       root: 'src/workflow',
       programs: `${root}examples/programs`,
@@ -111,7 +111,7 @@ describe('examples', () => {
     expect(output('total')).toMatch(new RegExp(`^folder +files +code +comment +blank\\n\\. +${files} .*\\ntotal +${files} `))
   })
 
-  it('when-and-failures.yaml skips, fails and goes on as its comments say', { timeout: 30_000 }, async () => {
+  it('when-and-failures.yaml skips, fails and goes on as its comments say', { timeout: 120_000 }, async () => {
     const quick = await run('when-and-failures.yaml', {})
     expect(quick.result).toEqual({ state: 'succeeded' })
     expect(quick.output('missing')).toBe('not installed here - no-such-tool\n')

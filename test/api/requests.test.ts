@@ -342,10 +342,10 @@ test('who dials and says nothing, or no more than a hello, keeps nobody out', as
       expect(String(answer)).toContain('signature')
     }),
   )
-  const channel = await dialWebSocket(`ws://127.0.0.1:${hub.port}/api/v1/tunnel`, { timeoutMs: 5_000 })
+  const channel = await dialWebSocket(`ws://127.0.0.1:${hub.port}/api/v1/tunnel`, { timeoutMs: 30_000 })
   const dialler = { ...side, identity: temporaryIdentity(), role: 'node' }
   expect(await dialHandshake(channel, dialler)).toMatchObject({ welcome: 'come in' })
-}, 20_000)
+}, 60_000)
 
 function helloOf(key: string) {
   const limits = { maxFrame: 1 << 20, window: 1 << 19 }
@@ -390,4 +390,4 @@ test('a refused upgrade is cut, also where the client keeps its half open', asyn
     clearInterval(writing)
     socket.destroy()
   }
-}, 5000)
+}, 60_000)

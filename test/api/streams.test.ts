@@ -290,7 +290,7 @@ describe('bytes', () => {
         before = now
         expect(halted && now > 0).toBe(true)
       },
-      { interval: 200, timeout: 10_000 },
+      { interval: 200, timeout: 30_000 },
     )
     expect(taken * chunk.length).toBeLessThan(16 * 1024 * 1024)
     const hash = createHash('sha256')

@@ -10,7 +10,7 @@ import { openObjects } from '../../src/connectors/bucket/open-objects.ts'
 import { temporaryIdentity } from '../../src/wire/identity.ts'
 import { tokenIn } from '../connectors/bucket/fixture.ts'
 import { s3Credentials, startS3 } from '../resources/s3-server.ts'
-import { seed, seededRandom, trials } from './trials.ts'
+import { report, seed, seededRandom, trials } from './trials.ts'
 
 const host = 'host_01ARZ3NDEKTSV4RRFFQ69G5FAV'
 const atOnce = 12
@@ -19,7 +19,7 @@ const deadlineMs = 10 * 60_000
 
 test('of two workers that race for jobs exactly one gets each, however late and often the store lists them', async () => {
   Object.assign(process.env, s3Credentials)
-  const jobs = trials(10_000)
+  const jobs = trials(10_000, 500)
   const random = seededRandom(seed)
   await using server = await startS3({
     listDelayMs: 400,
@@ -67,7 +67,7 @@ test('of two workers that race for jobs exactly one gets each, however late and 
   const seconds = Math.round((performance.now() - started) / 1000)
   const shares = ['one', 'other'].map((name) => [...begun.values()].filter(([by]) => by === name).length)
   const requests = [...server.counts].map(([what, count]) => `${what} ${(count / jobs).toFixed(2)}`).join(', ')
-  console.log(
+  report(
     `bucket race: ${jobs} jobs, double claims ${twice.length}, lost ${jobs - begun.size}, shares ${shares.join(':')}, ` +
       `requests per job ${requests}, ${seconds} s, seed ${seed}`,
   )

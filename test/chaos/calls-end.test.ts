@@ -22,11 +22,12 @@ import { createPeer } from '../../src/wire/peer.ts'
 import { openTestHub } from '../hub/hub-fixture.ts'
 import { until } from '../resources/muster.ts'
 import { type LineProxy, openProxy, type Way } from '../resources/proxy.ts'
+import { report } from './trials.ts'
 
 const promisedMs = 100
-/** A process that itself stood still for longer measures itself and not the calls: then, and only then, it is tried once more. */
+/** A process that itself stood still for longer measures itself and not the calls: then, and only then, it is tried again. */
 const mostStandstillMs = 400
-const onceMore = { retry: { count: 1, condition: /the process itself stood still/ } }
+const triedAgain = { retry: { count: 5, condition: /the process itself stood still/ } }
 const operator: Principal = { kind: 'user', id: 'test', role: 'operator', scopes: new Set(['read', 'operate', 'admin']) }
 
 interface Link extends AsyncDisposable {
@@ -44,7 +45,7 @@ async function openLink(): Promise<Link> {
   const accepted = Promise.withResolvers<Channel>()
   server.once('connection', (webSocket, { socket }) => accepted.resolve(webSocketChannel(webSocket, socket)))
   const proxy = opened.use(await openProxy(`http://127.0.0.1:${(server.address() as AddressInfo).port}`))
-  const dialled = await dialWebSocket(proxy.url.replace('http', 'ws'), { timeoutMs: 5_000 })
+  const dialled = await dialWebSocket(proxy.url.replace('http', 'ws'), { timeoutMs: 30_000 })
   const closing = opened.move()
   return { proxy, dialled, accepted: await accepted.promise, [Symbol.asyncDispose]: () => closing.disposeAsync() }
 }
@@ -125,7 +126,7 @@ function expectMoving(standstill: { readonly longestMs: () => number }): void {
 
 const figure = (ms: number) => `${ms.toFixed(1)} ms`
 
-it('1,000 calls in flight when the link is cut all end typed within 100 ms of its end', onceMore, async () => {
+it('1,000 calls in flight when the link is cut all end typed within 100 ms of its end', triedAgain, async () => {
   await using link = await openLink()
   const host = muteHost()
   await using answering = createPeer(link.accepted, { offers: host.offers, principal: operator })
@@ -141,7 +142,7 @@ it('1,000 calls in flight when the link is cut all end typed within 100 ms of it
   const endings = await Promise.all(calls)
   const endedAt = await ended
   const lastMs = Math.max(...endings.map(({ at }) => at)) - endedAt
-  console.log(
+  report(
     `cut with 1,000 calls in flight: the channel ended ${figure(endedAt - cutAt)} after the cut, the last call ${figure(lastMs)} after the ` +
       `channel; longest standstill of the process ${figure(standstill.longestMs())}`,
   )
@@ -157,7 +158,7 @@ it.each<[string, Way[]]>([
   ['both ways', ['out', 'back']],
   ['towards the host', ['out']],
   ['towards the asker', ['back']],
-])('a link that swallows %s: calls end at their deadline, the others with the channel', onceMore, async (_name, ways) => {
+])('a link that swallows %s: calls end at their deadline, the others with the channel', triedAgain, async (_name, ways) => {
   const limits: Partial<Limits> = { keepaliveMs: 500, deadMs: 1_500 }
   await using link = await openLink()
   const host = muteHost()
@@ -178,7 +179,7 @@ it.each<[string, Way[]]>([
 
   const lateMs = Math.max(...atDeadline.map(({ at }, nth) => at - swallowedAt - (deadlines[nth] as number)))
   const lastMs = Math.max(...unbounded.map(({ at }) => at)) - endedAt
-  console.log(
+  report(
     `swallowed ${ways.join(' and ')}: ended after ${figure(endedAt - swallowedAt)} here and ${figure(otherEndedAt - swallowedAt)} there; ` +
       `200 deadlines met at most ${figure(lateMs)} late, 200 calls without one ended ${figure(lastMs)} after the channel; ` +
       `longest standstill of the process ${figure(standstill.longestMs())}`,
@@ -192,7 +193,7 @@ it.each<[string, Way[]]>([
   await until('the other side has left them all', async () => (host.held === 0 ? true : undefined))
 })
 
-it('what is asked of a host through its hub ends so too', onceMore, async () => {
+it('what is asked of a host through its hub ends so too', triedAgain, async () => {
   await using hub = await openTestHub()
   const { token } = await hub.caller.call(enrollNode, { name: 'mute' })
   await using link = await openLink()
@@ -201,7 +202,7 @@ it('what is asked of a host through its hub ends so too', onceMore, async () => 
     identity: temporaryIdentity(),
     role: 'node',
     software: '0.0.0-test',
-    timeoutMs: 5_000,
+    timeoutMs: 30_000,
     credential: token,
   })
   await admitted
@@ -222,7 +223,7 @@ it('what is asked of a host through its hub ends so too', onceMore, async () => 
   link.accepted.close(asMusterError(new Error('the link has ended')))
   const endings = await Promise.all(calls)
   const lastMs = Math.max(...endings.map(({ at }) => at)) - (await ended)
-  console.log(
+  report(
     `through a hub: a deadline of 1,000 ms on a silent link met ${figure(lateMs)} late; 1,000 calls ended ${figure(lastMs)} after the ` +
       `channel; longest standstill of the process ${figure(standstill.longestMs())}`,
   )

@@ -13,7 +13,7 @@ export async function clientOf({ home, url }: ServedHub, via: string = url): Pro
 }
 
 /** The run once its hub knows that it has ended. */
-export function endOf(client: HubClient, run: string, deadlineMs = 60_000): Promise<Run> {
+export function endOf(client: HubClient, run: string, deadlineMs = 120_000): Promise<Run> {
   return until(
     `${run} ends`,
     async () => {

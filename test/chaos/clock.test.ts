@@ -88,7 +88,7 @@ test.skipIf(!canFakeTime).for(jumps)("the hub's clock jumps an hour %s", async (
   const given = await endOf(client, short.id)
   expect(given).toMatchObject({ state: 'failed', error: { code: 'run.expired' } })
   expect(performance.now() - jumpedAt).toBeGreaterThan(2_900)
-  expect(performance.now() - jumpedAt).toBeLessThan(20_000)
+  expect(performance.now() - jumpedAt).toBeLessThan(60_000)
   expect(await stateOf(client, claimed.id)).toBe('claimed')
   process.kill(node.pid, 'SIGCONT')
   await running(client, claimed.id)

@@ -16,10 +16,11 @@ import type { Run } from '../../src/contract/run.ts'
 import { connectHub, type HubClient } from '../../src/sdk/client.ts'
 import { joinNode, makeHome, muster, serveHub, until } from '../resources/muster.ts'
 import { clientOf, endOf } from './client.ts'
+import { report } from './trials.ts'
 
 const limit = 256
 const limited = ['prlimit', `--nofile=${limit}:${limit}`]
-const deadlineMs = 90_000
+const deadlineMs = 180_000
 
 /** Connections that ask nothing; disposing ends those that are left. */
 async function flood(url: string, count: number): Promise<{ readonly open: number } & Disposable> {
@@ -157,7 +158,7 @@ test.skipIf(!hasProgram('prlimit'))(
     expect(await outputOf(client, first)).toBe('before\n')
     expect((await muster(home.path, ['exec', 'local,box', '--', 'true'])).code).toBe(0)
     for (const { pid } of [hub, node]) expect(() => process.kill(pid, 0)).not.toThrow()
-    console.log(
+    report(
       `descriptors: of ${count} runs at once with ${limit} descriptors, ${carried.length} were carried, ${refused.length} refused`,
     )
   },

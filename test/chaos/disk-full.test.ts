@@ -16,10 +16,11 @@ import type { HubClient } from '../../src/sdk/client.ts'
 import { joinNode, makeHome, muster, serveHub, start, until } from '../resources/muster.ts'
 import { clientOf, endOf } from './client.ts'
 import { canMount, makeSmallDisk } from './small-disk.ts'
+import { report } from './trials.ts'
 
 const writeOn = fileURLToPath(new URL('../programs/write-on.mjs', import.meta.url))
 const diskMiB = 16
-const deadlineMs = 60_000
+const deadlineMs = 120_000
 
 /** Folder for what a command tells past its own disk. */
 async function notes(): Promise<{ file: (name: string) => string } & AsyncDisposable> {
@@ -132,7 +133,7 @@ test.skipIf(!canMount)(
 
     expect(sha256(await outputOf(client, 'box', before.id))).toBe(bytesBefore)
     expect(integrityOf(join(disk.path, 'host', 'host.db'))).toEqual(whole)
-    console.log(`disk-full: node; the command's own writes refused ${failed} times, ${taken} bytes taken and copied`)
+    report(`disk-full: node; the command's own writes refused ${failed} times, ${taken} bytes taken and copied`)
   },
 )
 

@@ -12,7 +12,7 @@ import { openDoublingProxy } from '../resources/doubling-proxy.ts'
 import { execDetached, joinNode, makeHome, serveHub } from '../resources/muster.ts'
 import { clientOf, endOf } from './client.ts'
 import { followRun } from './followers.ts'
-import { seed, seededRandom } from './trials.ts'
+import { report, seed, seededRandom } from './trials.ts'
 
 const appendLine = fileURLToPath(new URL('../programs/append-line.mjs', import.meta.url))
 const countUp = fileURLToPath(new URL('../programs/count-up.mjs', import.meta.url))
@@ -55,7 +55,7 @@ it('requests that are sent twice start once and write once', async () => {
   for await (const bytes of client.host('second').bytes(readOutput, { run, follow: true })) copied += Buffer.from(bytes)
   expect(copied).toBe(text)
   expect(proxy.doubled.requests).toBe(keys.length + 2)
-  console.log(`${proxy.doubled.requests} requests sent twice: ${keys.length + 1} runs, each started once`)
+  report(`${proxy.doubled.requests} requests sent twice: ${keys.length + 1} runs, each started once`)
 })
 
 it(`messages on the tunnel that come twice: nothing starts twice, no gap, no repeat (seed ${seed})`, async () => {
@@ -98,7 +98,7 @@ it(`messages on the tunnel that come twice: nothing starts twice, no gap, no rep
   await followers.haveAll(last)
   for (const [key, id] of accepted) expect(await endOf(client, id), key).toMatchObject({ state: 'succeeded', exit: { code: 0 } })
   expect((await readFile(starts, 'utf8')).trim().split('\n').sort()).toEqual([...accepted.keys()].sort())
-  console.log(
+  report(
     `${proxy.doubled.messages} messages sent twice, ${proxy.connections} connections: ${accepted.size} runs started once, ${last} lines whole (seed ${seed})`,
   )
   expect(proxy.doubled.messages).toBe(times)

@@ -13,7 +13,7 @@ import { execDetached, joinNode, makeHome, serveHub, until } from '../resources/
 import { flap, openProxy } from '../resources/proxy.ts'
 import { clientOf, endOf } from './client.ts'
 import { followRun } from './followers.ts'
-import { seed, seededRandom } from './trials.ts'
+import { report, seed, seededRandom } from './trials.ts'
 
 const appendLine = fileURLToPath(new URL('../programs/append-line.mjs', import.meta.url))
 const countUp = fileURLToPath(new URL('../programs/count-up.mjs', import.meta.url))
@@ -86,7 +86,7 @@ it(`links that flap for ${forMs} ms lose nothing and start nothing twice (seed $
   expect(accepted.size).toBeGreaterThan(names.length)
   // A link is up and down for half a second each at the most.
   expect(Math.min(...cuts)).toBeGreaterThanOrEqual(Math.floor(forMs / 2_000))
-  console.log(
+  report(
     `cut ${cuts.join(', ')} times in ${forMs} ms, ${lostAnswers} answers lost: ${accepted.size} runs accepted, each started once and ` +
       `ended well; ${followers.length} times ${last} lines whole for four readers (seed ${seed})`,
   )

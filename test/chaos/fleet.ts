@@ -33,7 +33,7 @@ export interface Fleet extends AsyncDisposable {
   nodeOnline(): Promise<void>
 }
 
-const deadlineMs = 60_000
+const deadlineMs = 120_000
 const tailLines = 40
 
 /** Starts both. Disposing ends every process of either home, what they run included, and deletes the homes. */

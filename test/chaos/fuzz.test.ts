@@ -14,11 +14,11 @@ import { type Mischief, mischief } from './frames.ts'
 import { type Attacked, attackOver, attackPeer, blob, drink, number, numbers } from './hostile.ts'
 import { dialTunnel, enrolFalseNode } from './joined.ts'
 import { forgetPeak, measureHeap, mib, peakMiB, residentMiB } from './memory.ts'
-import { seed, seededRandom, trials } from './trials.ts'
+import { report, seed, seededRandom, trials } from './trials.ts'
 
 const window = 64 * 1024
 const limits = { window }
-const hungAfterMs = 20_000
+const hungAfterMs = 60_000
 
 const unhandled: unknown[] = []
 const note = (reason: unknown) => void unhandled.push(reason)
@@ -96,17 +96,17 @@ async function inTime<T>(work: Promise<T>): Promise<T> {
   return Promise.race([work, late]).finally(() => clearTimeout(timer))
 }
 
-function report(what: string, { frames, sessions, closed, ignored }: Tally, grown: number, startedAt: number): void {
+function tell(what: string, { frames, sessions, closed, ignored }: Tally, grown: number, startedAt: number): void {
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(0)
   const codes = Object.entries(closed).map(([code, count]) => `${count} ${code}`)
-  console.log(
+  report(
     `fuzz ${what}: ${frames} frames over ${sessions} connections in ${seconds} s, seed ${seed}: ` +
       `${ignored} ignored or answered, closed by ${codes.join(', ')}; memory grew by ${mib(grown)}`,
   )
 }
 
 test('frames that are no frames never do more than end their connection', async () => {
-  const full = trials(1_000_000)
+  const full = trials(1_000_000, 50_000)
   const random = seededRandom()
   const tally: Tally = { frames: 0, sessions: 0, closed: {}, ignored: 0 }
   // What the first thousand leave behind is code and shapes.
@@ -121,13 +121,13 @@ test('frames that are no frames never do more than end their connection', async 
     await session(attacked, random, ({ frame }) => attacked.hostile.send(frame), tally)
   }
   const most = grown()
-  report('in memory', tally, most, startedAt)
+  tell('in memory', tally, most, startedAt)
   expect(most).toBeLessThan(10)
   expect(unhandled).toEqual([])
 })
 
 test('bytes that are no frames never do more than end their connection', async () => {
-  const full = trials(50_000)
+  const full = trials(50_000, 5_000)
   const random = seededRandom(seed + 1)
   const tally: Tally = { frames: 0, sessions: 0, closed: {}, ignored: 0 }
   const startedAt = performance.now()
@@ -141,7 +141,7 @@ test('bytes that are no frames never do more than end their connection', async (
     await session(attacked, random, (one) => writeInPieces(there, one, random), tally)
   }
   const most = grown()
-  report('over byte streams', tally, most, startedAt)
+  tell('over byte streams', tally, most, startedAt)
   expect(most).toBeLessThan(10)
   expect(unhandled).toEqual([])
 })
@@ -157,8 +157,8 @@ function writeInPieces(to: PassThrough, { frame, bytes }: Mischief, random: () =
   }
 }
 
-test('a real hub outlives a node that sends it anything', { timeout: 120_000 }, async () => {
-  const full = trials(20_000)
+test('a real hub outlives a node that sends it anything', { timeout: 300_000 }, async () => {
+  const full = trials(20_000, 2_000)
   const random = seededRandom(seed + 2)
   const tally: Tally = { frames: 0, sessions: 0, closed: {}, ignored: 0 }
   await using home = await makeHome()
@@ -173,7 +173,7 @@ test('a real hub outlives a node that sends it anything', { timeout: 120_000 }, 
     await anything(channel, random, tally)
   }
   const grown = (await peakMiB(hub.pid)) - before
-  report('at a real hub, at its peak', tally, grown, startedAt)
+  tell('at a real hub, at its peak', tally, grown, startedAt)
   expect((await fetch(`${hub.url}/healthz`)).status).toBe(200)
   const { hosts } = await musterJson<{ hosts: { name: string; status: string }[] }>(home.path, ['host', 'list'])
   expect(hosts.find(({ name }) => name === 'second')?.status).toBe('offline')

@@ -86,7 +86,7 @@ test.skipIf(!canMount)('a home that can only be read is refused, whether it is n
   expect(await muster(disk.path, ['exec', 'local', '--', 'true'])).toMatchObject({ code: 0 })
   expect(await muster(disk.path, ['hub', 'stop'])).toMatchObject({ code: 0 })
   // Its keeper leaves it soon.
-  await expect.poll(() => remounts(disk, 'ro'), { timeout: 20_000 }).toBe(true)
+  await expect.poll(() => remounts(disk, 'ro'), { timeout: 30_000 }).toBe(true)
   await expectRefused(disk.path, /cannot be used: it cannot be written: the file system is read-only\./)
   disk.remount('rw')
   expect(await muster(disk.path, openers['hub start'])).toMatchObject({ code: 0 })

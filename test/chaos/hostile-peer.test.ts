@@ -27,10 +27,11 @@ import {
 } from './hostile.ts'
 import { enrolFalseNode, knock, openFiles, upgradeRequest } from './joined.ts'
 import { measureHeap, mib, residentMiB } from './memory.ts'
+import { report } from './trials.ts'
 
 const mebi = 1024 * 1024
 const window = 512 * 1024
-const deadline = 15_000
+const deadline = 60_000
 
 const unhandled: unknown[] = []
 const note = (reason: unknown) => void unhandled.push(reason)
@@ -44,7 +45,7 @@ afterAll(() => {
 async function over(what: string, attacked: Attacked, grown: number, most: number): Promise<void> {
   await attacked[Symbol.asyncDispose]()
   expect(attacked.peer.pendingCalls).toBe(0)
-  console.log(`hostile: ${what}: ${mib(Math.max(0, grown))} held, ended by ${(await attacked.peer.closed).code}`)
+  report(`hostile: ${what}: ${mib(Math.max(0, grown))} held, ended by ${(await attacked.peer.closed).code}`)
   expect(grown).toBeLessThan(most)
 }
 
@@ -132,7 +133,7 @@ test.each(['memory', 'unix', 'websocket'] as const)(
     expect(reason).toMatchObject({ code: 'wire.closed', message: expect.stringContaining('read nothing') as string })
     for (const error of await calls) expect(error).toMatchObject({ code: 'wire.closed' })
     expect(queued).toBeLessThan(2 * mebi)
-    console.log(`hostile: a reader of nothing over ${kind}: at most ${mib(queued / mebi)} queued for it`)
+    report(`hostile: a reader of nothing over ${kind}: at most ${mib(queued / mebi)} queued for it`)
     await over(`a reader of nothing over ${kind}`, attacked, during, 24)
   },
 )
@@ -143,7 +144,7 @@ test('one that never answers is given up at the deadline', { timeout: deadline }
   const startedAt = performance.now()
   const calls = Array.from({ length: 250 }, () => callsOfEachKind(attacked, { timeoutMs: 500 })).flat()
   for (const error of await outcomes(calls)) expect(error).toMatchObject({ code: 'call.deadline' })
-  expect(performance.now() - startedAt).toBeLessThan(10_000)
+  expect(performance.now() - startedAt).toBeLessThan(30_000)
   expect(attacked.peer.pendingCalls).toBe(0)
   await over('one that never answers 1000 calls', attacked, grown(), 40)
 })
@@ -265,10 +266,10 @@ test('uploads that are never read cost a window each, and no more of them than t
   await over('1000 uploads of a window each', attacked, grown(), 256 / 16 + 8)
 })
 
-const doorTimeoutMs = 40_000
+const doorTimeoutMs = 60_000
 
 test("strangers at a hub's door keep nobody out and are gone in time, whatever they leave half said", {
-  timeout: 90_000,
+  timeout: 180_000,
 }, async () => {
   await using home = await makeHome()
   await using hub = await serveHub(home)
@@ -307,7 +308,7 @@ test("strangers at a hub's door keep nobody out and are gone in time, whatever t
   ;(await node.dial()).close(failure('wire.closed', { reason: 'it has seen enough' }))
   await until('the hub has let go of them', async () => ((await openFiles(hub.pid)) <= before.files + 5 ? true : undefined))
   const grown = during - before.memory
-  console.log(
+  report(
     `hostile: 400 strangers at a hub's door: ${inside} were inside at once, all gone after ${seconds.toFixed(1)} s; ` +
       `the hub grew by ${mib(grown)} with them and by ${mib((await residentMiB(hub.pid)) - before.memory)} after`,
   )

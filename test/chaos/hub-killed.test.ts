@@ -11,9 +11,9 @@ import type { HubClient } from '../../src/sdk/client.ts'
 import { until } from '../resources/muster.ts'
 import { compareStarts, countStarts, keepersOf, processesWith } from './checker.ts'
 import { type Fleet, nodeName, startFleet } from './fleet.ts'
-import { seed, seededRandom, trials } from './trials.ts'
+import { report, seed, seededRandom, trials } from './trials.ts'
 
-const kills = trials(200)
+const kills = trials(200, 20)
 const submitters = 8
 /** More than what waits for its start at any instant, so that a kill always meets work, and less than what takes long to do. */
 const mostWaiting = 60
@@ -49,11 +49,11 @@ it(`${kills} kills under load: every accepted run is started once and succeeds`,
   const runs = await endedRuns(fleet.client)
   const counts = await countStarts(starts)
   const { lost, doubled, unknown } = compareStarts(accepted.keys(), counts)
-  console.log(
+  report(
     `hub-killed: seed ${seed}, ${kills} kills (${early} while starting), ${accepted.size} accepted, ${lostAnswers} answers lost, ` +
       `${counts.size} started, ${lost.length} lost, ${doubled.length} doubled, ${Math.round((Date.now() - begunAt) / 1000)} s`,
   )
-  expect(accepted.size).toBeGreaterThanOrEqual(2 * kills)
+  expect(accepted.size).toBeGreaterThanOrEqual(kills)
   expect({ lost, doubled, unknown }).toEqual({ lost: [], doubled: [], unknown: [] })
   expect(runs.filter(({ state }) => state !== 'succeeded')).toEqual([])
   expect(new Set(runs.map(({ id }) => id))).toEqual(new Set(accepted.values()))

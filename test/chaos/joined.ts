@@ -21,12 +21,12 @@ export async function enrolFalseNode(hub: ServedHub, name: string): Promise<Fals
 
 async function join(hub: ServedHub, identity: Identity, credential: string): Promise<Channel> {
   const channel = await dialTunnel(hub)
-  await dialHandshake(channel, { identity, role: 'node', software: 'false', timeoutMs: 5_000, credential })
+  await dialHandshake(channel, { identity, role: 'node', software: 'false', timeoutMs: 30_000, credential })
   return channel
 }
 
 export function dialTunnel(hub: ServedHub): Promise<Channel> {
-  return dialWebSocket(`${hub.url.replace('http', 'ws')}/api/v1/tunnel`, { timeoutMs: 5_000 })
+  return dialWebSocket(`${hub.url.replace('http', 'ws')}/api/v1/tunnel`, { timeoutMs: 30_000 })
 }
 
 /** A bare TCP connection to the hub. */

@@ -20,12 +20,12 @@ import { sweepJobs } from '../../src/store/jobs/sweep.ts'
 import { openStore, type Store } from '../../src/store/store.ts'
 import { type JobWatch, type Submitted, type Told, watchJob } from './grants.ts'
 import { runSchedule } from './queue-schedules.ts'
-import { seed, seededRandom, trials } from './trials.ts'
+import { report, seed, seededRandom, trials } from './trials.ts'
 
 // The simulated clock is the one that the tests set.
 vi.mock('../../src/hub/steady-clock.ts', () => ({ steadyClock: () => ({ now: () => Date.now() }) }))
 
-const schedules = trials(100_000)
+const schedules = trials(100_000, 5_000)
 /** So many side by side share each commit, the clock and the sweeps; each has jobs and owners of its own. */
 const sideBySide = 200
 /** A store is left before the jobs that have ended in it make it slow. */
@@ -292,14 +292,14 @@ test('in every schedule a job has one holder, whose fence is the highest, and it
   const seconds = Math.round((performance.now() - startedAt) / 1000)
   const { user, system } = process.cpuUsage(cpu)
   const told = Object.entries(counts).map(([kind, count]) => `${kind} ${count}`)
-  console.log(
+  report(
     `leases: ${schedules} schedules in ${seconds} s (${Math.round((user + system) / 1e6)} s of processor), seed ${seed}: ${told.join(', ')}`,
   )
   expect(counts.granted).toBeGreaterThan(schedules / 4)
 })
 
 test('a queue whose host, link, clock and hub fail in every way loses no job, and ends none twice', async () => {
-  const full = trials(400)
+  const full = trials(400, 40)
   const random = seededRandom(seed + 1)
   const startedAt = performance.now()
   const dir = await mkdtemp(join(memory, 'muster-queue-'))
@@ -330,7 +330,7 @@ test('a queue whose host, link, clock and hub fail in every way loses no job, an
     await rm(dir, { recursive: true, force: true })
   }
   const seconds = Math.round((performance.now() - startedAt) / 1000)
-  console.log(
+  report(
     `leases: ${full} schedules of a whole queue in ${seconds} s, seed ${seed}: ${tally.jobs} jobs, ${tally.claims} claims, ` +
       `${tally.started} started, ${tally.refused} refused; 0 lost, 0 ended twice`,
   )

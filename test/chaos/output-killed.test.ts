@@ -18,13 +18,13 @@ import { getRun, isTerminal } from '../../src/contract/run.ts'
 import { pouredBy } from '../programs/pour.ts'
 import { until } from '../resources/muster.ts'
 import { type Fleet, nodeName, startFleet } from './fleet.ts'
-import { seed, seededRandom, trials } from './trials.ts'
+import { report, seed, seededRandom, trials } from './trials.ts'
 
-const kills = trials(50)
+const kills = trials(50, 6)
 const streams = ['stdout', 'stderr'] as const
 /** Of each stream. */
 const streamBytes = 50_000_000
-const trialDeadlineMs = 90_000
+const trialDeadlineMs = 180_000
 const program = fileURLToPath(new URL('../programs/pour.ts', import.meta.url))
 const muster = fileURLToPath(new URL('../../bin/muster.js', import.meta.url))
 
@@ -47,7 +47,7 @@ it(`${kills} kills during 100 MB of output: host, mirror and readers have the sa
     killed[victim] += 1
     for (const reader of readers) read[reader] += 1
   }
-  console.log(
+  report(
     `output-killed: seed ${seed}, ${kills} kills (${killed.hub} of the hub, ${killed.node} of the node) during ${(2 * streamBytes) / 1e6} MB ` +
       `each: host and mirror alike; readers alike: ${read.events} by events, ${read.bytes} by bytes, ${read.cli} by muster run logs -f; ` +
       `${Math.round((Date.now() - begunAt) / 1000)} s`,

@@ -9,6 +9,7 @@ import type { HubClient } from '../../src/sdk/client.ts'
 import { joinNode, makeHome, musterJson, type ServedHub, serveHub } from '../resources/muster.ts'
 import { clientOf, endOf } from './client.ts'
 import { inspected, type MemoryGauge, openMemoryGauge } from './inspected.ts'
+import { report } from './trials.ts'
 
 const readers = 20
 const mostBytesEach = 1024 ** 2
@@ -68,7 +69,7 @@ describe('a slow reader', () => {
     ['text with a smile', 'events', 'never'],
   ])('of %s, as %s, that reads %s costs the hub at most 1 MiB', async (output, form, pace) => {
     const { usedBytes, residentBytes } = await costOf(output, form, pace)
-    console.log(
+    report(
       `a reader of ${output} as ${form} that reads ${pace}: ${kib(usedBytes)} in use, ${kib(residentBytes)} resident (mean of ${readers})`,
     )
     expect(usedBytes).toBeLessThan(mostBytesEach)

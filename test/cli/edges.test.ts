@@ -10,7 +10,7 @@ let home: TestHome
 beforeAll(async () => {
   home = await testHome()
   await home.muster(['hub', 'start', '--bind', '127.0.0.1:0'])
-}, 30_000)
+}, 120_000)
 afterAll(() => home[Symbol.asyncDispose]())
 
 /** With a standard output that takes nothing. */

@@ -103,13 +103,13 @@ test('--detach prints the id alone; the same key is the same run, with another c
   expect(other).toMatchObject({ code: 255, stdout: '' })
   expect(other.stderr).toMatch(/with another spec/)
   const run = once.stdout.trim()
-  await vi.waitFor(async () => expect(await stateOf(run)).toBe('succeeded'), 10_000)
+  await vi.waitFor(async () => expect(await stateOf(run)).toBe('succeeded'), 30_000)
   expect((await home.muster(['run', 'logs', run])).stdout).toBe('once\n')
 })
 
 test('Ctrl-C leaves with 130, says how to come back, and the run goes on', async () => {
   const running = home.start(['exec', 'local', '-n', '--', 'sh', '-c', 'echo begun; sleep 60'])
-  await vi.waitFor(() => expect(running.stdout()).toBe('begun\n'), 10_000)
+  await vi.waitFor(() => expect(running.stdout()).toBe('begun\n'), 30_000)
   running.child.kill('SIGINT')
   const ended = await running.ended
   expect(ended.code).toBe(130)
@@ -117,7 +117,7 @@ test('Ctrl-C leaves with 130, says how to come back, and the run goes on', async
   expect(ended.stderr).toContain(`muster run cancel ${run}`)
   expect(await stateOf(run)).toBe('running')
   expect((await home.muster(['run', 'cancel', run, '--grace', '1s'])).code).toBe(0)
-  await vi.waitFor(async () => expect(await stateOf(run)).toBe('cancelled'), 10_000)
+  await vi.waitFor(async () => expect(await stateOf(run)).toBe('cancelled'), 30_000)
   const twice = await home.muster(['run', 'cancel', run])
   expect(twice.code).toBe(5)
   expect(twice.stderr).toMatch(/has already ended/)
@@ -125,12 +125,12 @@ test('Ctrl-C leaves with 130, says how to come back, and the run goes on', async
 
 test('when the reader of its output goes away, a command ends as in a pipe, quietly', async () => {
   const running = home.start(['exec', 'local', '-n', '--', 'yes', 'a-mark-of-this-test'])
-  await vi.waitFor(() => expect(running.stdout().length).toBeGreaterThan(0), 10_000)
+  await vi.waitFor(() => expect(running.stdout().length).toBeGreaterThan(0), 30_000)
   running.child.stdout.destroy()
   expect(await running.ended).toMatchObject({ code: 141, stderr: '' })
   const { runs } = JSON.parse((await home.muster(['run', 'list', '--json'])).stdout)
   const run = runs.find(({ title }: { title: string }) => title.includes('a-mark-of-this-test'))
-  await vi.waitFor(async () => expect(await stateOf(run.id)).toBe('cancelled'), 15_000)
+  await vi.waitFor(async () => expect(await stateOf(run.id)).toBe('cancelled'), 30_000)
 })
 
 test('a slow reader loses nothing', async () => {
@@ -181,9 +181,9 @@ test.each(['SIGTERM', 'SIGKILL'] as const)(
       '--',
       'for i in $(seq 30); do echo $i; echo e$i >&2; sleep 0.1; done; exit 7',
     ])
-    await vi.waitFor(() => expect(running.stdout()).toContain('3\n'), 10_000)
+    await vi.waitFor(() => expect(running.stdout()).toContain('3\n'), 30_000)
     process.kill(pid, signal)
-    await vi.waitFor(async () => expect((await own.muster(['hub', 'status'])).code).toBe(6), 10_000)
+    await vi.waitFor(async () => expect((await own.muster(['hub', 'status'])).code).toBe(6), 30_000)
     expect((await own.muster(['hub', 'start', '--bind', '127.0.0.1:0'])).code).toBe(0)
     const numbers = Array.from({ length: 30 }, (_, i) => i + 1)
     expect(await running.ended).toMatchObject({

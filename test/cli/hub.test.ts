@@ -63,7 +63,7 @@ test('a hub that was killed leaves a stale record, which doctor names and the ne
   await home.muster(['hub', 'start', ...bind])
   const { pid } = JSON.parse((await home.muster(['hub', 'status', '--json'])).stdout)
   process.kill(pid, 'SIGKILL')
-  await vi.waitFor(async () => expect((await home.muster(['hub', 'status'])).code).toBe(6), 10_000)
+  await vi.waitFor(async () => expect((await home.muster(['hub', 'status'])).code).toBe(6), 30_000)
   const doctor = await home.muster(['doctor'])
   expect(doctor.code).toBe(0)
   expect(doctor.stdout).toMatch(/warn\s+hub\.json: the hub that it names \(pid \d+\) is gone/)
@@ -90,7 +90,7 @@ test('serve tells its address as JSON at once and stops on SIGTERM with 0', asyn
   const running = home.start(['hub', 'serve', ...bind, '--json'])
   await vi.waitFor(
     () => expect(JSON.parse(running.stdout())).toMatchObject({ pid: running.child.pid, urls: [expect.any(String)] }),
-    20_000,
+    30_000,
   )
   running.child.kill('SIGTERM')
   const ended = await running.ended

@@ -18,7 +18,7 @@ beforeAll(async () => {
   hubUrl = JSON.parse((await home.muster(['hub', 'status', '--json'])).stdout).url
   enrolled = JSON.parse((await home.muster(['node', 'enroll', 'box', '--label', 'zone=eu', '--json'])).stdout)
   node = startNode(enrolled.token)
-  await vi.waitFor(async () => expect(await statusOf('box')).toBe('online'), 20_000)
+  await vi.waitFor(async () => expect(await statusOf('box')).toBe('online'), 30_000)
 })
 afterAll(async () => {
   await box[Symbol.asyncDispose]()
@@ -150,7 +150,7 @@ test('left with Ctrl-C, those of several hosts that have ended are not said to g
     const { runs } = JSON.parse((await home.muster(['run', 'list', '--limit', '2', '--json'])).stdout)
     return runs.map(({ host, state }: { host: string; state: string }) => `${host} ${state}`).sort()
   }
-  await vi.waitFor(async () => expect(await states()).toEqual(['box running', 'local succeeded']), 20_000)
+  await vi.waitFor(async () => expect(await states()).toEqual(['box running', 'local succeeded']), 30_000)
   left.child.kill('SIGINT')
   const { code, stderr } = await left.ended
   expect(code).toBe(130)
@@ -162,7 +162,7 @@ test('left with Ctrl-C, those of several hosts that have ended are not said to g
 test('stopped it is offline: a command fails at once, waits with --queue, and the node joins again without its token', async () => {
   node.child.kill('SIGTERM')
   expect((await node.ended).code).toBe(0)
-  await vi.waitFor(async () => expect(await statusOf('box')).toBe('offline'), 20_000)
+  await vi.waitFor(async () => expect(await statusOf('box')).toBe('offline'), 30_000)
   expect(await home.muster(['exec', 'box', '--', 'true'])).toMatchObject({
     code: 255,
     stderr: expect.stringMatching(/box cannot be reached[\s\S]*--queue/),
@@ -171,9 +171,9 @@ test('stopped it is offline: a command fails at once, waits with --queue, and th
   await vi.waitFor(async () => {
     const { runs } = JSON.parse((await home.muster(['run', 'list', '--state', 'queued', '--json'])).stdout)
     expect(runs).toHaveLength(1)
-  }, 20_000)
+  }, 30_000)
   const run = /box has not taken (run_\w+) yet\.\nIt waits and .*`muster run cancel \1`/
-  await vi.waitFor(() => expect(queued.stderr()).toMatch(run), 20_000)
+  await vi.waitFor(() => expect(queued.stderr()).toMatch(run), 30_000)
   node = startNode()
   expect(await queued.ended).toMatchObject({ code: 0, stdout: 'later\n' })
 })

@@ -11,7 +11,7 @@ test('a command is paused, shown as paused, resumed, and ends; after that it can
   const [ticks, end] = [join(home.dir, 'ticks'), join(home.dir, 'end')]
   const line = `while [ ! -e ${end} ]; do echo tick >> ${ticks}; sleep 0.02; done`
   const run = (await home.muster(['exec', 'local', '--detach', '--shell', '--', line])).stdout.trim()
-  await vi.waitUntil(() => readFile(ticks).catch(() => undefined), { timeout: 10_000 })
+  await vi.waitUntil(() => readFile(ticks).catch(() => undefined), { timeout: 30_000 })
 
   expect(await home.muster(['run', 'pause', run])).toMatchObject({ code: 0, stdout: `${run} is paused.\n` })
   expect((await home.muster(['run', 'pause', run])).code).toBe(0)

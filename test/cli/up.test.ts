@@ -62,7 +62,7 @@ test('the second host is enrolled once, also after a kill, and what runs goes on
   const run = (await home.muster(['exec', 'second', '--detach', '--', 'sleep', '30'])).stdout.trim()
   await vi.waitFor(
     async () => expect(JSON.parse((await home.muster(['run', 'show', run, '--json'])).stdout).state).toBe('running'),
-    10_000,
+    30_000,
   )
   first.child.kill('SIGKILL')
   await first.ended
@@ -82,7 +82,7 @@ test('the second host is enrolled once, also after a kill, and what runs goes on
   expect((await home.muster(['run', 'cancel', run, '--grace', '1ms'])).code).toBe(0)
   await vi.waitFor(
     async () => expect(JSON.parse((await home.muster(['run', 'show', run, '--json'])).stdout).state).toBe('cancelled'),
-    15_000,
+    30_000,
   )
 })
 

@@ -93,7 +93,7 @@ test('steps run where the caller stands', async () => {
 test('Ctrl-C leaves it running; watch follows it to its end', async () => {
   const slow = await file('slow.yaml', 'name: Slow\nsteps:\n  - id: a\n    run: [sh, -c, "echo begun; sleep 3"]\n')
   const running = home.start(['workflow', 'run', slow])
-  await vi.waitFor(() => expect(running.stdout()).toContain('local · a | begun'), 10_000)
+  await vi.waitFor(() => expect(running.stdout()).toContain('local · a | begun'), 30_000)
   running.child.kill('SIGINT')
   const left = await running.ended
   expect(left.code).toBe(130)
@@ -109,7 +109,7 @@ test('a unit that waits for a host that is away says so to whoever watches', asy
   const running = home.start(['workflow', 'run', waits])
   await vi.waitFor(
     () => expect(running.stderr()).toMatch(/ghost is offline: run_\w+\.a waits for it, at most 2 minutes\n/),
-    10_000,
+    30_000,
   )
   running.child.kill('SIGINT')
   const run = /muster run cancel (run_\w+)/.exec((await running.ended).stderr)?.[1] ?? ''

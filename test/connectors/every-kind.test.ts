@@ -196,7 +196,7 @@ describe.skipIf(!hasProgram('sshd') || !hasProgram('ssh'))('a hub with a host of
   })
 })
 
-const slowMs = 20_000
+const slowMs = 30_000
 
 function surveyOf(hosts: readonly string[]): string {
   return [

@@ -80,7 +80,7 @@ for (const crashpoint of ['artifact.after-copy', 'artifacts.before-end'] as cons
   })
 }
 
-test('a host that is killed in the middle of a large file collects it again, whole', { timeout: 60_000 }, async () => {
+test('a host that is killed in the middle of a large file collects it again, whole', { timeout: 120_000 }, async () => {
   await using home = await makeTestHome()
   const cwd = await workIn(home)
   const line = `truncate -s ${large} large; echo end >> large; echo s > small`
@@ -102,7 +102,7 @@ test('a host that is killed in the middle of a large file collects it again, who
 })
 
 test('a run that is cancelled while its files are collected ends soon, keeps its exit, and says what was given up', {
-  timeout: 60_000,
+  timeout: 120_000,
 }, async () => {
   await using home = await makeTestHome()
   const cwd = await workIn(home)
@@ -119,7 +119,7 @@ test('a run that is cancelled while its files are collected ends soon, keeps its
   expect(refused).toEqual([{ name: 'large', reason: 'the run was asked to stop meanwhile' }])
 })
 
-test('a host that is closed while files are collected lets go, and the next one tells of all', { timeout: 60_000 }, async () => {
+test('a host that is closed while files are collected lets go, and the next one tells of all', { timeout: 120_000 }, async () => {
   await using home = await makeTestHome()
   const cwd = await workIn(home)
   {

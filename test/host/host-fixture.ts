@@ -64,7 +64,7 @@ async function killAll(pids: number[]): Promise<void> {
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
     }
   }
-  for (const pid of pids) await vi.waitUntil(async () => (await identify(pid)) === undefined, 5000)
+  for (const pid of pids) await vi.waitUntil(async () => (await identify(pid)) === undefined, 30_000)
 }
 
 export interface TestHost extends AsyncDisposable {

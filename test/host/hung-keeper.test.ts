@@ -9,7 +9,7 @@ import { eventually } from '../resources/eventually.ts'
 import { makeTestHome, openTestHost } from './host-fixture.ts'
 
 /** The keeper's own start is in it. */
-const startsWithin = { timeout: 10_000 }
+const startsWithin = { timeout: 30_000 }
 
 test('a hung keeper does not keep a process from being killed', async () => {
   await using home = await makeTestHome()
@@ -23,7 +23,7 @@ test('a hung keeper does not keep a process from being killed', async () => {
   const keeper = (await home.keeperPid()) as number
   process.kill(keeper, 'SIGSTOP')
   await box.caller.call(cancelRun, { run: 'stuck', graceMs: 0 })
-  await vi.waitFor(async () => expect(await identify(pid)).toBeUndefined(), { timeout: 10_000 })
+  await vi.waitFor(async () => expect(await identify(pid)).toBeUndefined(), { timeout: 30_000 })
   process.kill(keeper, 'SIGKILL')
   expect((await box.ended('stuck')).state).toBe('cancelled')
 })

@@ -13,7 +13,7 @@ import { makeTestHome, openTestHost, program, type TestHome, type TestHost } fro
 const sh = (line: string) => ['/bin/sh', '-c', line]
 
 /** The keeper's own start is in it. */
-const startsWithin = { timeout: 10_000 }
+const startsWithin = { timeout: 30_000 }
 
 async function running(box: TestHost, run: string): Promise<number> {
   return vi.waitFor(async () => {
@@ -27,7 +27,7 @@ async function killKeeper(home: TestHome): Promise<void> {
   const pid = await home.keeperPid()
   if (pid === undefined) throw new Error('there is no keeper')
   process.kill(pid, 'SIGKILL')
-  await vi.waitUntil(async () => (await identify(pid)) === undefined, 5000)
+  await vi.waitUntil(async () => (await identify(pid)) === undefined, 30_000)
 }
 
 test('a run goes on without its keeper, is seen to its end, and is then lost, with all its output', async () => {

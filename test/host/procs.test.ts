@@ -31,7 +31,7 @@ async function reaches(proc: string, status: ProcState['status']): Promise<ProcS
       expect(state.status).toBe(status)
       return state
     },
-    { timeout: 10_000, interval: 20 },
+    { timeout: 30_000, interval: 20 },
   )
 }
 

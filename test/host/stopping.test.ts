@@ -34,7 +34,7 @@ describe('cancelling', () => {
     await box.start('sleep', { argv: ['sleep', '600'] })
     const state = async () => (await box.caller.call(getRun, { run: 'sleep' })).state
     // The keeper's own start is in it.
-    await vi.waitFor(async () => expect(await state()).toBe('running'), { timeout: 10_000 })
+    await vi.waitFor(async () => expect(await state()).toBe('running'), { timeout: 30_000 })
     expect((await box.caller.call(cancelRun, { run: 'sleep' })).state).toBe('stopping')
     expect((await box.caller.call(cancelRun, { run: 'sleep' })).state).toMatch(/stopping|cancelled/)
     expect(await box.ended('sleep')).toMatchObject({ state: 'cancelled', exit: { code: null, signal: 'SIGTERM' }, error: null })
@@ -136,7 +136,7 @@ describe('standard input', () => {
         before = offered
         expect(still && offered > 0).toBe(true)
       },
-      { timeout: 5000, interval: 300 },
+      { timeout: 30_000, interval: 300 },
     )
     expect(offered).toBeLessThan(8 * 1024 * 1024)
     leaving.abort()

@@ -114,7 +114,7 @@ async function shakeHands(channel: Parameters<typeof dialHandshake>[0], identity
     identity,
     role: 'node',
     software: '0.0.0-test',
-    timeoutMs: 5_000,
+    timeoutMs: 30_000,
     ...(credential !== undefined && { credential }),
   })
 }

@@ -41,7 +41,7 @@ test('a host that is added answers at once; its token is in no record, and show 
   const { host, command } = await add('added', { labels: { zone: 'eu' } })
   expect(host).toMatchObject({ name: 'added', status: 'online', labels: { zone: 'eu' }, secret: 'file', connector: 'http' })
   expect(host.probe).toMatchObject({ answered: true, problem: null })
-  expect(Math.abs(host.clockOffsetMs ?? Number.NaN)).toBeLessThan(1_000)
+  expect(Math.abs(host.clockOffsetMs ?? Number.NaN)).toBeLessThan(10_000)
   expect(command).toBeNull()
   const record = await readFile(fileOf(host.id), 'utf8')
   expect(record).not.toContain(far.token)

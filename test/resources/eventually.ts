@@ -4,5 +4,5 @@ import { vi } from 'vitest'
 
 /** Looks again until `look` throws nothing; answers what it answers. */
 export function eventually<T>(look: () => T | Promise<T>): Promise<T> {
-  return vi.waitFor(look, { timeout: 12_000, interval: 20 })
+  return vi.waitFor(look, { timeout: 30_000, interval: 20 })
 }

@@ -210,7 +210,7 @@ export async function until<T>(
   what: string,
   look: () => Promise<T | undefined>,
   served?: { child?: ChildProcess; log?: () => string },
-  deadlineMs = 30_000,
+  deadlineMs = 60_000,
 ): Promise<T> {
   const end = Date.now() + deadlineMs
   for (;;) {

@@ -109,7 +109,7 @@ test('a worker that is killed on the way goes on after its last segment, and the
   const before = await at.openWorker()
   const stopped = before.send(killed.signal)
   carryRun({ ...claimed, input: undefined, begun: () => undefined }, host.caller, before, killed.signal).catch(() => undefined)
-  await vi.waitUntil(() => at.store.size === 2, 10_000)
+  await vi.waitUntil(() => at.store.size === 2, 30_000)
   killed.abort()
   await stopped
   at.room.segments = Infinity

@@ -32,7 +32,7 @@ test('it is online while its node is connected, and offline with the reason afte
   const peer = dialIn(connector)
   expect(connector.state.status).toBe('online')
   peer.close(failure('wire.closed', { reason: 'the lid was shut' }))
-  await vi.waitFor(() => expect(connector.state.status).toBe('offline'))
+  await vi.waitFor(() => expect(connector.state.status).toBe('offline'), 30_000)
   expect(states).toEqual(['online', 'offline'])
 })
 

@@ -74,7 +74,7 @@ export async function openBucketHub(store: { bucket?: string; endpoint?: string 
       ),
     submit: (argv, { queue = true } = {}) =>
       hub.client.hub.call(submitRun, { host: hostName, spec: { kind: 'command', argv: [...argv] }, queue }),
-    endOf: (run) => until(`${run} ends`, () => look(run), undefined, 60_000),
+    endOf: (run) => until(`${run} ends`, () => look(run), undefined, 120_000),
     async output(run) {
       const parts: Uint8Array[] = []
       for await (const part of hub.client.host(hostName).bytes(readOutput, { run, follow: true })) parts.push(part)

@@ -90,7 +90,7 @@ test('a segment for which the disk has no room is kept and put once it has', asy
   const sending = news.send(ending.signal)
   news.answer({ to: jobKey('r1'), value: {} })
   // Fails with what `sending` fails with.
-  await Promise.race([sending, news.settled(AbortSignal.timeout(12_000))])
+  await Promise.race([sending, news.settled(AbortSignal.timeout(60_000))])
   expect(objects.keys()).toEqual([`up/${worker.id}/000000000001`])
   expect(kept).toEqual([1])
   ending.abort()

@@ -75,7 +75,7 @@ test('a token that is revoked takes the host offline as soon as a call shows it'
     code: 'host.offline',
     message: expect.stringContaining('unauthorised'),
   })
-  await vi.waitFor(() => expect(connector.state.status).toBe('offline'))
+  await vi.waitFor(() => expect(connector.state.status).toBe('offline'), 30_000)
 })
 
 test("another hub's refusals are told as the host's, not as this hub's", async () => {
@@ -133,7 +133,7 @@ test('what was never sent is told apart from what was sent and not answered', as
   await using connector = openHttp({ config: { url: proxy.url } })
   const caller = await untilOnline(connector)
   const asked = expect(caller.call(startRun, { run: 'r1', spec })).rejects.toMatchObject({ code: 'wire.closed', retryable: true })
-  await vi.waitFor(() => expect(started).toHaveBeenCalledOnce())
+  await vi.waitFor(() => expect(started).toHaveBeenCalledOnce(), 30_000)
   proxy.cut()
   await asked
   await other.close()
@@ -156,7 +156,7 @@ test('a hub that goes silent is offline as timed out, and no call waits for it',
   await using connector = openHttp({ config: { url: proxy.url } })
   const caller = await untilOnline(connector)
   const asked = expect(caller.call(getRun, { run: 'r1' })).rejects.toMatchObject({ code: 'wire.closed' })
-  await vi.waitFor(() => expect(reached).toHaveBeenCalledOnce())
+  await vi.waitFor(() => expect(reached).toHaveBeenCalledOnce(), 30_000)
   proxy.swallow()
   await untilAway(connector, /^timed out/)
   await asked
@@ -195,7 +195,7 @@ test('reads go on after cuts and a long absence without a gap or a repeat, for a
       for await (const chunk of caller.bytes(readOutput, { run: 'r1', follow: true })) bytes.push(...chunk)
     })(),
   ])
-  await vi.waitFor(() => expect(seen.length + bytes.length).toBe(6))
+  await vi.waitFor(() => expect(seen.length + bytes.length).toBe(6), 30_000)
   await other.close()
   await untilAway(connector, /refused/)
   total = 300
@@ -269,8 +269,8 @@ test('closing ends what is in flight at once, and nothing is asked any more', as
     expect(caller.items(followEvents, { run: 'r1', follow: true })[Symbol.asyncIterator]().next()).rejects.toBe(reason),
     expect(caller.call(cancelRun, { run: 'r1' })).rejects.toBe(reason),
   ]
-  await vi.waitFor(() => expect(other.reached).toContain('run.cancel'))
-  await vi.waitFor(() => expect(other.reached).toContain('run.events'))
+  await vi.waitFor(() => expect(other.reached).toContain('run.cancel'), 30_000)
+  await vi.waitFor(() => expect(other.reached).toContain('run.events'), 30_000)
   await connector.close(reason)
   await Promise.all(ends)
   const asked = other.reached.length

@@ -12,7 +12,7 @@ import { freshRun, linesIn, type Subject } from '../subject.ts'
 
 /** What the hub promises for its lists by default, and what a busy machine may add. */
 const listDeadlineMs = 2_000
-const allowanceMs = 1_000
+const allowanceMs = 8_000
 
 /** The host is away in one of these ways. */
 const absences: Record<string, { begin: (apart: Apart) => Promise<void> | void; end: (apart: Apart) => Promise<void> | void }> = {
