@@ -4,8 +4,9 @@
 import type { z } from 'zod'
 import type { ErrorCode } from './errors.ts'
 
-/** What a caller must hold. viewer: read. operator: all three. A node's credential holds none. */
-export type Scope = 'read' | 'operate' | 'admin'
+/** What a caller may hold, and what an operation asks for; which role holds which is in `token.ts`. */
+export const scopes = ['read', 'operate', 'approve', 'admin'] as const
+export type Scope = (typeof scopes)[number]
 
 /** call: one answer. items: a stream of numbered JSON items. bytes: a byte stream down. upload: a byte stream up, then one answer. */
 export type OperationKind = 'call' | 'items' | 'bytes' | 'upload'

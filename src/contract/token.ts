@@ -2,11 +2,12 @@
 
 import { z } from 'zod'
 import { Time } from './names.ts'
-import { operation, type Scope } from './operation.ts'
+import { operation, type Scope, scopes } from './operation.ts'
 
 /** What each role may do. A node's credential has the role `node`, which may do nothing here. */
 export const roleScopes = {
-  operator: ['read', 'operate', 'admin'],
+  operator: scopes,
+  approver: ['read', 'approve'],
   viewer: ['read'],
   node: [],
 } as const satisfies Record<string, readonly Scope[]>

@@ -8,7 +8,14 @@ import { failure, hasCode } from '../contract/errors.ts'
 import { followEvents, followJournal } from '../contract/event.ts'
 import type { Bound, CallContext, Implementation, Principal } from '../contract/implementation.ts'
 import { implementation, requireScope } from '../contract/implementation.ts'
-import type { BytesOperation, CallOperation, ItemsOperation, Operation, UploadOperation } from '../contract/operation.ts'
+import {
+  type BytesOperation,
+  type CallOperation,
+  type ItemsOperation,
+  type Operation,
+  scopes,
+  type UploadOperation,
+} from '../contract/operation.ts'
 import { hostOperations } from '../contract/operations.ts'
 import { feedOutput, followLog, readOutput } from '../contract/output.ts'
 import { cancelRun, getRun, isTerminal, listRuns, pauseRun, type Run, resumeRun, startRun, writeStdin } from '../contract/run.ts'
@@ -50,7 +57,7 @@ const aboutOneRun = new Set<Operation>([
 
 const holdingUp = new Set<Operation>([pauseRun, resumeRun])
 
-const hubItself: Principal = { kind: 'self', id: 'hub', role: 'operator', scopes: new Set(['read', 'operate', 'admin']) }
+const hubItself: Principal = { kind: 'self', id: 'hub', role: 'operator', scopes: new Set(scopes) }
 
 export interface ForwardTo {
   readonly host: FleetHost

@@ -4,6 +4,7 @@ import type { Caller } from '../contract/caller.ts'
 import { direct } from '../contract/direct.ts'
 import type { MusterError } from '../contract/errors.ts'
 import type { Implementation, Principal } from '../contract/implementation.ts'
+import { scopes } from '../contract/operation.ts'
 import type { FleetHost } from './fleet.ts'
 import { forwardTo } from './forward.ts'
 import type { Mirror } from './mirror.ts'
@@ -16,7 +17,7 @@ export interface HostDoor {
   forget(host: FleetHost, reason: MusterError): void
 }
 
-const hubItself: Principal = { kind: 'self', id: 'hub', role: 'operator', scopes: new Set(['read', 'operate', 'admin']) }
+const hubItself: Principal = { kind: 'self', id: 'hub', role: 'operator', scopes: new Set(scopes) }
 
 /** `closing`: ends, with its reason, whatever is still being asked. */
 export function openDoor({ queue, mirror, closing }: { queue: Queue; mirror: Mirror; closing: AbortSignal }): HostDoor {

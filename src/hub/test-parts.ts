@@ -8,10 +8,11 @@ import type { ConnectorTraits, LinkState } from '../connectors/port.ts'
 import { direct } from '../contract/direct.ts'
 import { families } from '../contract/family.ts'
 import { type Bound, implementation, type Principal } from '../contract/implementation.ts'
+import { scopes } from '../contract/operation.ts'
 import { openStore, type Store } from '../store/store.ts'
 import type { FleetHost } from './fleet.ts'
 
-const hub: Principal = { kind: 'self', id: 'hub', role: 'operator', scopes: new Set(['read', 'operate', 'admin']) }
+const hub: Principal = { kind: 'self', id: 'hub', role: 'operator', scopes: new Set(scopes) }
 
 export interface TestHome extends AsyncDisposable {
   readonly dir: string

@@ -11,6 +11,7 @@ import { asMusterError } from '../../src/contract/errors.ts'
 import { followEvents, followJournal } from '../../src/contract/event.ts'
 import { enrollNode, getHostInfo } from '../../src/contract/host.ts'
 import { type CallContext, implement, implementation, type Principal } from '../../src/contract/implementation.ts'
+import { scopes } from '../../src/contract/operation.ts'
 import { readOutput } from '../../src/contract/output.ts'
 import { writeStdin } from '../../src/contract/run.ts'
 import type { Channel } from '../../src/wire/channel.ts'
@@ -28,7 +29,7 @@ const promisedMs = 100
 /** A process that itself stood still for longer measures itself and not the calls: then, and only then, it is tried again. */
 const mostStandstillMs = 400
 const triedAgain = { retry: { count: 5, condition: /the process itself stood still/ } }
-const operator: Principal = { kind: 'user', id: 'test', role: 'operator', scopes: new Set(['read', 'operate', 'admin']) }
+const operator: Principal = { kind: 'user', id: 'test', role: 'operator', scopes: new Set(scopes) }
 
 interface Link extends AsyncDisposable {
   readonly proxy: LineProxy

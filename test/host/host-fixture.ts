@@ -10,12 +10,13 @@ import type { Caller } from '../../src/contract/caller.ts'
 import { direct } from '../../src/contract/direct.ts'
 import { followEvents } from '../../src/contract/event.ts'
 import type { Principal } from '../../src/contract/implementation.ts'
+import { scopes } from '../../src/contract/operation.ts'
 import { type OutputStream, readOutput } from '../../src/contract/output.ts'
 import { getRun, isTerminal, type Run, type RunSpecInput, startRun } from '../../src/contract/run.ts'
 import { type Host, type HostOptions, openHost } from '../../src/host/host.ts'
 import { identify, isAlive, type ProcessIdentity } from '../../src/host/process-identity.ts'
 
-const operator: Principal = { kind: 'self', id: 'test', role: 'operator', scopes: new Set(['read', 'operate', 'admin']) }
+const operator: Principal = { kind: 'self', id: 'test', role: 'operator', scopes: new Set(scopes) }
 export const program = (name: string) => new URL(`../programs/${name}`, import.meta.url).pathname
 export const hostName = 'box'
 

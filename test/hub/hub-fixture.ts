@@ -7,7 +7,7 @@ import { direct } from '../../src/contract/direct.ts'
 import { submitRun } from '../../src/contract/fleet.ts'
 import { enrollNode, showHost } from '../../src/contract/host.ts'
 import type { Implementation, Principal } from '../../src/contract/implementation.ts'
-import type { InputOf } from '../../src/contract/operation.ts'
+import { type InputOf, scopes } from '../../src/contract/operation.ts'
 import { getRun, isTerminal, type Run, type RunSpecInput } from '../../src/contract/run.ts'
 import { openHost } from '../../src/host/host.ts'
 import { openHub } from '../../src/hub/hub.ts'
@@ -19,7 +19,7 @@ import { createPeer } from '../../src/wire/peer.ts'
 import { type Home, makeHome } from '../resources/home.ts'
 import { until } from '../resources/muster.ts'
 
-const operator: Principal = { kind: 'user', id: 'test', role: 'operator', scopes: new Set(['read', 'operate', 'admin']) }
+const operator: Principal = { kind: 'user', id: 'test', role: 'operator', scopes: new Set(scopes) }
 const log = pino({ level: 'silent' })
 
 export interface TestHub extends AsyncDisposable {

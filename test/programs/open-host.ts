@@ -4,13 +4,14 @@
 import { createInterface } from 'node:readline'
 import { pino } from 'pino'
 import { direct } from '../../src/contract/direct.ts'
+import { scopes } from '../../src/contract/operation.ts'
 import { applyProc } from '../../src/contract/proc.ts'
 import { startRun } from '../../src/contract/run.ts'
 import { openHost } from '../../src/host/host.ts'
 
 const [home, name] = process.argv.slice(2) as [string, string]
 const host = await openHost({ home, name, policy: { allow: 'everything' }, log: pino({ level: 'silent' }) })
-const caller = direct(host.offers, { kind: 'self', id: 'test', role: 'operator', scopes: new Set(['read', 'operate', 'admin']) })
+const caller = direct(host.offers, { kind: 'self', id: 'test', role: 'operator', scopes: new Set(scopes) })
 console.log('open')
 for await (const line of createInterface({ input: process.stdin })) {
   const asked = JSON.parse(line)

@@ -5,11 +5,12 @@ import pino from 'pino'
 import { startApi } from '../../src/api/api.ts'
 import { direct } from '../../src/contract/direct.ts'
 import type { Principal } from '../../src/contract/implementation.ts'
+import { scopes } from '../../src/contract/operation.ts'
 import { createToken } from '../../src/contract/token.ts'
 import { openHub } from '../../src/hub/hub.ts'
 import { makeHome } from './home.ts'
 
-const operator: Principal = { kind: 'user', id: 'test', role: 'operator', scopes: new Set(['read', 'operate', 'admin']) }
+const operator: Principal = { kind: 'user', id: 'test', role: 'operator', scopes: new Set(scopes) }
 const log = pino({ level: 'silent' })
 
 export interface OtherHub extends AsyncDisposable {

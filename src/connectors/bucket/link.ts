@@ -6,6 +6,7 @@ import type { Logger } from 'pino'
 import { direct } from '../../contract/direct.ts'
 import { failure } from '../../contract/errors.ts'
 import type { Implementation, Principal } from '../../contract/implementation.ts'
+import { scopes } from '../../contract/operation.ts'
 import { fingerprintOf, loadIdentity } from '../../wire/identity.ts'
 import { openClaims } from './claims.ts'
 import type { BucketPlace } from './config.ts'
@@ -77,5 +78,5 @@ async function joinedBucket({ token, place }: BucketLink, dir: string, worker: s
 
 /** A hub may ask for everything here; what it gets is the host's own policy's decision. */
 function hubPrincipal(key: string): Principal {
-  return { kind: 'hub', id: fingerprintOf(key), role: 'hub', scopes: new Set(['read', 'operate', 'admin']) }
+  return { kind: 'hub', id: fingerprintOf(key), role: 'hub', scopes: new Set(scopes) }
 }

@@ -4,13 +4,14 @@
 import { direct } from '../../contract/direct.ts'
 import type { Principal } from '../../contract/implementation.ts'
 import { localHost } from '../../contract/names.ts'
+import { scopes } from '../../contract/operation.ts'
 import { openHost } from '../../host/host.ts'
 import { linkStateCell, offline } from '../link-state.ts'
 import type { Connector } from '../port.ts'
 
 export type { Executor } from '../../host/executors.ts'
 
-const thisProcess: Principal = { kind: 'self', id: 'hub', role: 'operator', scopes: new Set(['read', 'operate', 'admin']) }
+const thisProcess: Principal = { kind: 'self', id: 'hub', role: 'operator', scopes: new Set(scopes) }
 
 /** Opens the host and its connector as one; closing the connector closes the host, whose runs go on. */
 export async function openLocal(options: Omit<Parameters<typeof openHost>[0], 'name' | 'policy'>): Promise<Connector> {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { asMusterError, failure } from '../../contract/errors.ts'
 import type { Implementation, Principal } from '../../contract/implementation.ts'
+import { scopes } from '../../contract/operation.ts'
 import type { Channel } from '../../wire/channel.ts'
 import { socketPath } from '../../wire/channels/socket-path.ts'
 import { listenUnix } from '../../wire/channels/unix.ts'
@@ -81,5 +82,5 @@ export async function serveAttached({ home, host, version, log }: ServeAttached)
 
 /** A hub may ask for everything here; what it gets is the host's own policy's decision. */
 function hubPrincipal(key: string): Principal {
-  return { kind: 'hub', id: fingerprintOf(key), role: 'hub', scopes: new Set(['read', 'operate', 'admin']) }
+  return { kind: 'hub', id: fingerprintOf(key), role: 'hub', scopes: new Set(scopes) }
 }

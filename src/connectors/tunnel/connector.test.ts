@@ -2,6 +2,7 @@ import { expect, test, vi } from 'vitest'
 import { failure } from '../../contract/errors.ts'
 import { getHostInfo } from '../../contract/host.ts'
 import { implementation, type Principal } from '../../contract/implementation.ts'
+import { scopes } from '../../contract/operation.ts'
 import { memoryChannels } from '../../wire/channels/memory.ts'
 import { defaultLimits } from '../../wire/limits.ts'
 import { createPeer } from '../../wire/peer.ts'
@@ -9,7 +10,7 @@ import type { LinkState } from '../port.ts'
 import { connectTunnel } from './connector.ts'
 
 const node: Principal = { kind: 'node', id: 'host_1', role: 'node', scopes: new Set() }
-const hub: Principal = { kind: 'hub', id: 'hub', role: 'hub', scopes: new Set(['read', 'operate', 'admin']) }
+const hub: Principal = { kind: 'hub', id: 'hub', role: 'hub', scopes: new Set(scopes) }
 
 function dialIn(connector: ReturnType<typeof connectTunnel>) {
   const [hubEnd, nodeEnd] = memoryChannels()

@@ -8,6 +8,7 @@ import { z } from 'zod'
 import { type ErrorCode, failure, hasCode, type MusterError } from '../../contract/errors.ts'
 import { tunnelPath } from '../../contract/http.ts'
 import type { Implementation, Principal } from '../../contract/implementation.ts'
+import { scopes } from '../../contract/operation.ts'
 import { transportFailure } from '../../sdk/broken.ts'
 import { tlsAgent } from '../../sdk/tls.ts'
 import type { Channel } from '../../wire/channel.ts'
@@ -161,7 +162,7 @@ function expectHub(expected: string, key: string): void {
 
 /** A hub may ask for everything here; what it gets is the host's own policy's decision. */
 function hubPrincipal(key: string): Principal {
-  return { kind: 'hub', id: fingerprintOf(key), role: 'hub', scopes: new Set(['read', 'operate', 'admin']) }
+  return { kind: 'hub', id: fingerprintOf(key), role: 'hub', scopes: new Set(scopes) }
 }
 
 const refusals = new Set<string>([

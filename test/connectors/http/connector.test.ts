@@ -11,6 +11,7 @@ import { failure } from '../../../src/contract/errors.ts'
 import { followEvents } from '../../../src/contract/event.ts'
 import { getHubInfo } from '../../../src/contract/fleet.ts'
 import { implement, type Principal } from '../../../src/contract/implementation.ts'
+import { scopes } from '../../../src/contract/operation.ts'
 import { readOutput } from '../../../src/contract/output.ts'
 import { applyProc } from '../../../src/contract/proc.ts'
 import { cancelRun, getRun, type RunSpecInput, startRun } from '../../../src/contract/run.ts'
@@ -66,7 +67,7 @@ test.each([
 
 test('a token that is revoked takes the host offline as soon as a call shows it', async () => {
   let revoked = false
-  const operator: Principal = { kind: 'user', id: 'tok', role: 'operator', scopes: new Set(['read', 'operate', 'admin']) }
+  const operator: Principal = { kind: 'user', id: 'tok', role: 'operator', scopes: new Set(scopes) }
   await using other = await serveOtherHub([], { authenticate: async () => (revoked ? undefined : operator) })
   await using connector = openHttp({ config: { url: other.url } })
   const caller = await untilOnline(connector)
