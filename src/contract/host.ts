@@ -19,6 +19,11 @@ export const HostInfo = z.object({
   activeRuns: z.int().nullable(),
   clock: Time,
   catalogSize: z.int().nullable().default(null).meta({ description: 'How many entries its catalog has.' }),
+  backends: z
+    .array(z.string())
+    .nullable()
+    .default(null)
+    .meta({ description: 'The ways in which it carries procs: `process`, a child of its own; `local`, in the host itself.' }),
   kinds: z.array(RunKind).meta({ description: 'The kinds of run that it can carry.' }),
   allows: z.array(z.string()).meta({ description: 'The families that its policy lets this caller use.' }),
 })

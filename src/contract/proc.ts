@@ -11,6 +11,9 @@ const procStatuses = ['absent', 'starting', 'running', 'stopping', 'stopped', 'f
 export const ProcStatus = z.enum(procStatuses)
 export type ProcStatus = z.output<typeof ProcStatus>
 
+/** The ways in which a host carries procs: as a child process with a group of its own, or in the host's own process. */
+export const procManagers = ['process', 'local'] as const
+
 export const ProcSpec = z.strictObject({
   argv: z.array(z.string()).min(1).meta({ description: 'A program that dials MUSTER_BACKEND and calls back when it is ready.' }),
   cwd: z.string().optional(),
@@ -21,7 +24,7 @@ export type ProcSpec = z.output<typeof ProcSpec>
 
 export const ProcState = z.object({
   name: ProcName,
-  manager: z.enum(['process', 'local']),
+  manager: z.enum(procManagers),
   status: ProcStatus,
   generation: z.int().nonnegative(),
   pid: z.int().nullable(),

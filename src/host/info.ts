@@ -2,6 +2,7 @@
 
 import { arch, availableParallelism, hostname, platform, totalmem, uptime } from 'node:os'
 import type { HostInfo } from '../contract/host.ts'
+import { procManagers } from '../contract/proc.ts'
 import { protocolVersion, softwareVersion } from '../wire/protocol.ts'
 
 /** `kinds` and `allows` as this host has them for who asks. */
@@ -19,6 +20,7 @@ export function describeHost(own: { activeRuns: number; kinds: HostInfo['kinds']
     clock: new Date(now).toISOString(),
     // No host has a catalog of its own yet.
     catalogSize: null,
+    backends: [...procManagers],
     ...own,
   }
 }

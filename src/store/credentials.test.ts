@@ -96,6 +96,7 @@ describe.each(engines)('health on %s', (engine) => {
       activeRuns: 0,
       clock: '2026-01-01T00:00:00.000Z',
       catalogSize: null,
+      backends: null,
       kinds: ['command' as const],
       allows: ['runs'],
     }

@@ -37,6 +37,7 @@ function describe(host: HostDetail): string {
     memory: info?.memoryBytes ? `${(info.memoryBytes / 2 ** 30).toFixed(1)} GiB` : unknown,
     booted: when(info?.bootedAt) ?? unknown,
     'clock offset': describeOffset(host.clockOffsetMs),
+    backends: info?.backends ? info.backends.join(', ') || 'none' : unknown,
     carries: info ? info.kinds.join(', ') || 'nothing' : unknown,
     allows: info ? info.allows.join(', ') || 'nothing' : unknown,
     catalog: info?.catalogSize === undefined || info.catalogSize === null ? unknown : `${info.catalogSize} entries`,

@@ -33,6 +33,7 @@ const info: HostInfo = {
   activeRuns: null,
   clock: at,
   catalogSize: null,
+  backends: null,
   kinds: [],
   allows: [],
 }

@@ -81,6 +81,7 @@ export function serveOtherHub(handlers: readonly Bound[] = [], parts: HubParts =
         kinds: ['command'],
         allows: ['runs'],
         catalogSize: null,
+        backends: null,
       })),
     ],
   })

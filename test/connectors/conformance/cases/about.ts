@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { arch, availableParallelism, hostname, platform, totalmem } from 'node:os'
 import { expect } from 'vitest'
 import { getHostInfo, showHost } from '../../../../src/contract/host.ts'
+import { procManagers } from '../../../../src/contract/proc.ts'
 import { isTerminal, listRuns, RunState } from '../../../../src/contract/run.ts'
 import { protocolVersion, softwareVersion } from '../../../../src/wire/protocol.ts'
 import type { CaseGroup } from '../case.ts'
@@ -82,10 +83,13 @@ export const about: CaseGroup = {
     },
     {
       name: 'it says which kinds of run it carries and what it lets its hub do',
-      async check({ asked }) {
-        const { kinds, allows } = await asked.call(getHostInfo, {})
+      async check({ asked, row }) {
+        const { kinds, allows, backends } = await asked.call(getHostInfo, {})
         expect(kinds).toContain('command')
         expect(allows).toContain('runs')
+        // By which the hub knows it too, whether it has asked it just now or not.
+        expect(backends).toEqual(procManagers)
+        expect((await row()).info).toMatchObject({ backends })
       },
     },
     {
