@@ -166,7 +166,7 @@ export const addHost = operation({
     host: HostDetail,
     command: z.string().nullable().meta({ description: "What to run on the host's own machine, where it has to do its part." }),
   }),
-  errors: ['host.name_taken', 'host.dials_in'],
+  errors: ['host.name_taken', 'host.dials_in', 'host.token_missing', 'host.no_token'],
   scope: 'admin',
   deferrable: false,
   http: 'POST /hosts',
@@ -235,6 +235,7 @@ export const enrollNode = operation({
   input: z.strictObject({
     name: HostName,
     labels: Labels.default({}),
+    trust: Trust.default([...families]),
     hubUrl: HubUrl,
   }),
   output: z.object({ host: z.string(), name: z.string(), ...Joining.shape }),

@@ -5,9 +5,8 @@ import { rm } from 'node:fs/promises'
 import { ulid } from 'ulidx'
 import { ConnectorConfig } from '../connectors/config.ts'
 import { acceptDialIn, type Remote, unusableNow } from '../connectors/dial-in.ts'
-import { dialsIn, hostCommand, tokenOf } from '../connectors/table.ts'
+import { connectorLabel, dialsIn, hostCommand, tokenOf } from '../connectors/table.ts'
 import { asMusterError, failure, hasCode } from '../contract/errors.ts'
-import { families } from '../contract/family.ts'
 import type { addHost, enrollNode, Joining, labelHost, replaceHostToken } from '../contract/host.ts'
 import { describeIssue } from '../contract/implementation.ts'
 import type { OutputOf, ParsedOf } from '../contract/operation.ts'
@@ -18,6 +17,7 @@ import type { Channel } from '../wire/channel.ts'
 import { hostOfNode, mintEnrolment, renewEnrolment } from './enrolment.ts'
 import { type Fleet, type FleetHost, isLocal } from './fleet.ts'
 import type { HostDoor } from './host-door.ts'
+import { removeLeftSecrets } from './left-secrets.ts'
 import { type OpenHostsOf, openHosts } from './open-hosts.ts'
 import { followRecords, type Unserved } from './records.ts'
 import type { HostRecord, Registry, Trouble } from './registry.ts'
@@ -71,12 +71,13 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
   /** How often a credential was taken back: a handshake that began before may have been let in by it. */
   let revocations = 0
   const oneAtATime = inTurn()
+  await removeLeftSecrets({ registry, secrets, log })
   const records = await followRecords({ registry, fleet, hosts, door, oneAtATime, log })
 
-  async function enroll({ name, labels, hubUrl = of.hubUrl() }: ParsedOf<typeof enrollNode>) {
+  async function enroll({ name, labels, trust: allow, hubUrl = of.hubUrl() }: ParsedOf<typeof enrollNode>) {
     refuseTaken(name)
     const { host, token } = await mintEnrolment(store, of.identity.fingerprint)
-    await enter({ id: host, name, labels, trust: { allow: [...families] }, connector: { kind: 'tunnel' } })
+    await enter({ id: host, name, labels, trust: { allow }, connector: { kind: 'tunnel' } })
     return { host, name, ...joiningOf({ host, token, hubUrl }) }
   }
 
@@ -84,6 +85,7 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
     refuseTaken(name)
     const connector = parseConnector(given)
     const record: HostRecord = { id: `host_${ulid()}`, name, labels, trust: { allow }, connector }
+    refuseOtherThanWanted(record, secret)
     const host = await enter(record, secret)
     return { host, command: hostCommand(connector, { host: record.id, identity: of.identity }) }
   }
@@ -253,6 +255,13 @@ function parseConnector(given: unknown): ConnectorConfig {
   }
   if (dialsIn(parsed.data)) throw failure('host.dials_in', { kind: parsed.data.kind })
   return parsed.data
+}
+
+/** A token that would be missed, and one that would be kept for nobody. Throws `host.token_missing`, `host.no_token`. */
+function refuseOtherThanWanted({ id, name, connector }: HostRecord, secret: string | undefined): void {
+  const isShown = tokenOf(connector) === 'shown'
+  if (isShown && secret === undefined) throw failure('host.token_missing', { host: name })
+  if (!isShown && secret !== undefined) throw failure('host.no_token', { host: name, way: connectorLabel(connector, id) })
 }
 
 /** One at a time, so that of two with the same name the second is told, and a record is read only between changes. */

@@ -43,6 +43,8 @@ interface Unreadable extends Trouble {
 
 export interface Registry {
   readonly dir: string
+  /** The folder was not there and was made. */
+  readonly isNew: boolean
   fileOf(id: string): string
   /** Every record as it is on disk now. */
   read(): Promise<{ records: HostRecord[]; corrupt: Unreadable[] }>
@@ -54,10 +56,11 @@ export interface Registry {
 }
 
 export async function openRegistry(dir: string): Promise<Registry> {
-  await mkdir(dir, { recursive: true, mode: 0o700 })
+  const isNew = (await mkdir(dir, { recursive: true, mode: 0o700 })) !== undefined
   const fileOf = (id: string) => join(dir, `${id}.toml`)
   return {
     dir,
+    isNew,
     fileOf,
     async readOne(id) {
       const read = await readRecord(dir, `${id}.toml`)

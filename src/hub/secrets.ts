@@ -4,7 +4,7 @@
 // What holds a secret is said by the folder: `<host>.secret` is the secret itself, `<host>.keychain` an empty note that the keychain
 // has it. So a keychain that cannot be asked for a while (no session, locked) is told apart from a host that has no secret.
 
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { failure } from '../contract/errors.ts'
@@ -18,6 +18,8 @@ export interface Secrets {
   holder(host: string): Promise<SecretHolder>
   /** Durable when it resolves; takes the place of the former one. */
   save(host: string, secret: string): Promise<SecretHolder>
+  /** The hosts that one is kept of. */
+  hosts(): Promise<string[]>
   /** Removing what is not there is no error. Null, or why the keychain's entry stays where it is. */
   remove(host: string): Promise<string | null>
 }
@@ -76,7 +78,15 @@ export function openSecrets({ dir, log, keychain = systemKeychain() }: SecretsOf
     return left
   }
 
-  return { read, holder, save, remove }
+  async function hosts(): Promise<string[]> {
+    const files = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return []
+      throw error
+    })
+    return [...new Set(files.flatMap((file) => /^(.+)\.(?:secret|keychain)$/.exec(file)?.[1] ?? []))]
+  }
+
+  return { read, holder, save, hosts, remove }
 }
 
 async function contentOf(file: string): Promise<string | undefined> {

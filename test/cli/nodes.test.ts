@@ -2,6 +2,8 @@
 
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { families } from '../../src/contract/family.ts'
+import type { HostRow } from '../../src/contract/host.ts'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { type Running, type TestHome, testHome } from './muster.ts'
 
@@ -51,6 +53,13 @@ test('enrolling prints the id, one command whose token is in no list of processe
   )
   const again = await home.muster(['node', 'enroll', 'Laptop'])
   expect(again).toMatchObject({ code: 5, stdout: '', stderr: expect.stringContaining('exists already') })
+})
+
+test('what a host is trusted with is said at its enrolment; all, where nothing is said', async () => {
+  await home.muster(['node', 'enroll', 'narrow', '--trust', 'procs'])
+  const { hosts } = JSON.parse((await home.muster(['host', 'list', '--json'])).stdout) as { hosts: HostRow[] }
+  expect(hosts.find(({ name }) => name === 'narrow')?.trust).toEqual(['procs'])
+  expect(hosts.find(({ name }) => name === 'box')?.trust).toEqual([...families])
 })
 
 test('the node says who it is now and gets the token by nothing that a process list shows', () => {

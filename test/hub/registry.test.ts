@@ -66,8 +66,10 @@ test.each([
   ['a secret in the address', { kind: 'http', url: 'https://me:word@box.example' }, 'input.invalid'],
   ['plain http beyond this machine', { kind: 'http', url: 'http://192.0.2.1:7878' }, 'link.insecure'],
   ['a kind that dials in', { kind: 'tunnel' }, 'host.dials_in'],
-])('with %s nothing is added', async (_, connector, code) => {
-  const added = hub.caller.call(addHost, { name: 'never', connector, secret: 'not-kept', probe: false })
+  ['a token that nobody wants', { kind: 'ssh', destination: 'deploy@box.example' }, 'host.no_token'],
+  ['no token where one is wanted', { kind: 'http', url: 'https://box.example' }, 'host.token_missing', {}],
+])('with %s nothing is added', async (_, connector, code, more: { secret?: string } = { secret: 'not-kept' }) => {
+  const added = hub.caller.call(addHost, { name: 'never', connector, probe: false, ...more })
   await expect(added).rejects.toMatchObject({ code })
   expect((await list()).hosts.map(({ name }) => name)).toEqual(['local'])
   expect(await readdir(join(hub.home.path, 'hosts'))).toEqual([])
@@ -295,6 +297,39 @@ test('a host that cannot be served, since its record is torn or cannot be used, 
   expect(await again.caller.call(removeHost, { host: 'unusable' })).toMatchObject({ removed: unusable })
   expect((await again.caller.call(listHosts, {})).corrupt).toEqual([])
   for (const folder of ['hosts', join('hub', 'secrets')]) expect(await readdir(join(home.path, folder))).toEqual([])
+})
+
+test('the token of a host whose record was deleted while no hub ran is taken away; that of one whose record is only torn or aside stays', async () => {
+  await using home = await makeHome()
+  const connector = { kind: 'http', url: far.url }
+  const file = (id: string) => join(home.path, 'hosts', `${id}.toml`)
+  const secrets = async () => (await readdir(join(home.path, 'hub', 'secrets'))).toSorted()
+  const ids: string[] = []
+  {
+    await using former = await openTestHub({ home })
+    for (const name of ['deleted', 'torn', 'renamed'])
+      ids.push((await former.caller.call(addHost, { name, secret: far.token, connector, probe: false })).host.id)
+  }
+  const [deleted = '', torn = '', renamed = ''] = ids
+  const all = ids.map((id) => `${id}.secret`).toSorted()
+  await writeFile(file(torn), 'name = "torn')
+  await rename(file(renamed), join(home.path, 'hosts', 'my-box.toml'))
+  await rm(file(deleted))
+  const openAndClose = async () => (await openTestHub({ home }))[Symbol.asyncDispose]()
+
+  await rename(join(home.path, 'hosts'), join(home.path, 'hosts.away'))
+  await openAndClose()
+  expect(await secrets(), 'the folder is away').toEqual(all)
+  await rm(join(home.path, 'hosts'), { recursive: true })
+  await rename(join(home.path, 'hosts.away'), join(home.path, 'hosts'))
+
+  await writeFile(join(home.path, 'hosts', 'other.toml'), 'id = "')
+  await openAndClose()
+  expect(await secrets(), "a record that may be anybody's").toEqual(all)
+  await rm(join(home.path, 'hosts', 'other.toml'))
+
+  await openAndClose()
+  expect(await secrets()).toEqual(all.filter((name) => name !== `${deleted}.secret`))
 })
 
 test('a connector that is edited into one that cannot be used closes the link and is told until it is mended', async () => {

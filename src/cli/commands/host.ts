@@ -1,10 +1,10 @@
 // `muster host …`: the machines that the hub knows.
 
 import type { Command } from 'commander'
-import { families } from '../../contract/family.ts'
 import { declareCommand, declareGroup } from '../declare.ts'
 import { connectorOptions } from '../host/connector-options.ts'
-import { nonEmpty, oneOf, pair, repeated, single, tunnelUrl } from '../options.ts'
+import { trustOption } from '../host/trust-option.ts'
+import { nonEmpty, pair, repeated, single, tunnelUrl } from '../options.ts'
 import type { Perform } from '../perform.ts'
 
 const addNotes = `
@@ -33,13 +33,7 @@ export function hostCommands(program: Command, perform: Perform): void {
     .option('--token-stdin', "read the host's token from standard input")
     .addOption(single('--token <token>', "the host's token (discouraged: it can be seen in the list of processes)", nonEmpty))
     .addOption(repeated('--label <name=value>', 'a label of the host; may be repeated', pair))
-    .addOption(
-      repeated(
-        '--trust <family>',
-        `what may be begun there: ${families.join(', ')} (default: all); may be repeated`,
-        oneOf(...families),
-      ),
-    )
+    .addOption(trustOption())
     .option('--no-probe', 'do not ask it how it is')
     .addHelpText('after', addNotes)
     .action(perform(async () => (await import('../host/add.ts')).addHost))

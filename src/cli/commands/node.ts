@@ -5,6 +5,7 @@ import { trustFlags } from '../../connectors/flags.ts'
 import { families } from '../../host/policy.ts'
 import { declareCommand } from '../declare.ts'
 import { optionOf } from '../host/connector-options.ts'
+import { trustOption } from '../host/trust-option.ts'
 import { duration, integer, nonEmpty, oneOf, pair, repeated, single, tunnelUrl } from '../options.ts'
 import type { Perform } from '../perform.ts'
 
@@ -44,6 +45,7 @@ export function nodeCommands(program: Command, perform: Perform): void {
   declareCommand(node, 'enroll <name>', 'on the hub: mint the one-time token for a new host and print the command that joins it')
     .addOption(single('--hub-url <url>', "the address that the host will dial (default: the hub's own)", tunnelUrl))
     .addOption(repeated('--label <name=value>', 'a label of the host; may be repeated', pair))
+    .addOption(trustOption())
     .action(perform(async () => (await import('../node/enroll.ts')).enroll))
   declareCommand(node, 'pull', 'do what a hub has put into a bucket that both can reach, where neither can reach the other')
     .addOption(single('--bucket <url>', 's3://NAME, gs://NAME or file:///DIRECTORY', nonEmpty))

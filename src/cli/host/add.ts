@@ -33,7 +33,7 @@ export const addHost: Action<AddOptions, [string]> = async (terminal, options, n
   checkConnector(chosen)
   // Another machine's hub has files of its own.
   if (!terminal.env.MUSTER_HUB) await checkFiles(chosen.files)
-  const secret = await tokenFor(chosen, terminal, options)
+  const secret = await tokenFor(input.name, chosen, terminal, options)
   for (const warning of chosen.warnings) terminal.say(warning)
   using client = connect(terminal)
   const added = await client.hub.call(addHostOperation, { ...input, ...(secret !== undefined && { secret }) })
@@ -47,6 +47,7 @@ function howItWent(host: HostDetail, command: string | null): string[] {
 
 /** From standard input, the option, or MUSTER_HOST_TOKEN; MUSTER_TOKEN is what this hub is shown. */
 async function tokenFor(
+  name: string,
   { takesToken, way }: Chosen,
   terminal: Terminal,
   { token, tokenStdin }: AddOptions,
@@ -60,12 +61,7 @@ async function tokenFor(
   if (tokenStdin) return readToken(terminal)
   if (token !== undefined) terminal.say('--token can be seen in the list of processes; --token-stdin cannot.')
   const given = token ?? (terminal.env.MUSTER_HOST_TOKEN || undefined)
-  if (given === undefined) {
-    throw wrong(
-      `A host that is reached by ${way} wants a token, and none was given.`,
-      'Make one on that machine (`muster token create NAME --role operator`) and give it by a pipe: `--token-stdin < token-file`.',
-    )
-  }
+  if (given === undefined) throw failure('host.token_missing', { host: name })
   if (isToken(given)) return given
   throw wrong('The token is no token: it must be one line without spaces.', 'Give it by a pipe: `--token-stdin < token-file`.')
 }

@@ -1,5 +1,6 @@
 // `muster node enroll`: on the hub, mints the token for a host that will dial in, and prints what to run there.
 
+import type { Family } from '../../contract/family.ts'
 import { enrollNode, type Joining } from '../../contract/host.ts'
 import { hostName } from '../arguments.ts'
 import { labelsOf } from '../host/labels.ts'
@@ -9,12 +10,14 @@ import type { Action } from '../perform.ts'
 interface EnrollOptions {
   readonly hubUrl?: string
   readonly label?: [string, string][]
+  readonly trust?: Family[]
 }
 
 export const enroll: Action<EnrollOptions, [string]> = async (terminal, options, name) => {
   const input = {
     name: hostName(name),
     labels: labelsOf(options.label),
+    ...(options.trust && { trust: options.trust }),
     ...(options.hubUrl !== undefined && { hubUrl: options.hubUrl }),
   }
   using client = connect(terminal)
