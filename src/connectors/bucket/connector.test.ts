@@ -10,7 +10,7 @@ import { eventually } from '../../../test/resources/eventually.ts'
 import type { Caller } from '../../contract/caller.ts'
 import { failure } from '../../contract/errors.ts'
 import type { HostInfo } from '../../contract/host.ts'
-import { startRun } from '../../contract/run.ts'
+import { cancelRun, startRun } from '../../contract/run.ts'
 import { temporaryIdentity } from '../../wire/identity.ts'
 import type { LinkState } from '../port.ts'
 import { connectBucket } from './connector.ts'
@@ -163,6 +163,18 @@ test('a run that is called as the language calls its own is laid ready like any'
   await eventually(async () => expect(await readdir(join(bucket.drop, dirname(jobKey('x'))))).toEqual(['constructor']))
   stop.abort()
   expect(await outcome).toBe('call.cancelled')
+})
+
+test('a run that is cancelled in the moment before its job is laid ready is taken back, though no worker looks', async () => {
+  const bucket = await openBucket()
+  const patience = { timeoutMs: 30_000 }
+  const code = (call: Promise<unknown>) => call.then(() => 'answered', (error) => error.code)
+  const cancelled = code(bucket.caller.call(cancelRun, { run: 'early' }, patience))
+  await eventually(async () => expect(await readdir(join(bucket.drop, 'q', 'ask'))).toHaveLength(1))
+  const spec = { kind: 'command' as const, argv: ['true'] }
+  const started = code(bucket.caller.call(startRun, { run: 'early', spec, parent: null }, patience))
+  expect(await Promise.all([cancelled, started])).toEqual(['run.unknown', 'run.ended'])
+  expect(await readdir(join(bucket.drop, 'q', 'job'))).toEqual([])
 })
 
 test('a host that nobody has seen is still one when the hub closes, and asking it then fails at once', async () => {

@@ -61,6 +61,8 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
   const closing = new AbortController()
   const wake = makeBell()
   const waiting = new Map<string, Set<PromiseWithResolvers<unknown>>>()
+  /** What takes a run's job back, for each who is cancelling it now. */
+  const cancelling = new Map<string, Set<() => Promise<void>>>()
   /** Objects that were read, as they were, so that none is read twice. */
   let read = new Map<string, string>()
   /** By each worker's last sign of life: until when it counts as here, and for how long one more would count. */
@@ -243,10 +245,34 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
     const opened = await untilAborted(open(), signal)
     const { inbox, requests } = opened
     if (operation.name === startRun.name) return await begin({ inbox, requests }, run, input, signal)
-    if (operation.name === cancelRun.name && (await untilAborted(withdraw(opened, run), signal)))
-      throw failure('run.unknown', { run })
-    const id = await untilAborted(requests.putAsk({ run, operation: operation.name, input }), signal)
-    return operation.output.parse(await answerTo(askKey(id), signal))
+    const ask = async (within = signal) => {
+      const id = await untilAborted(requests.putAsk({ run, operation: operation.name, input }), within)
+      return operation.output.parse(await answerTo(askKey(id), within))
+    }
+    return operation.name === cancelRun.name ? await cancel(opened, run, signal, ask) : await ask()
+  }
+
+  /** A run that nobody has taken is none any more. Its job may be laid ready only after this was asked, by a start that is under way. */
+  async function cancel(
+    opened: Opened,
+    run: string,
+    signal: AbortSignal,
+    ask: (within: AbortSignal) => Promise<unknown>,
+  ): Promise<unknown> {
+    const takenBack = new AbortController()
+    const within = AbortSignal.any([signal, takenBack.signal])
+    const takeBack = async () => {
+      if (await withdraw(opened, run)) takenBack.abort(failure('run.unknown', { run }))
+    }
+    const those = cancelling.get(run) ?? new Set()
+    cancelling.set(run, those.add(takeBack))
+    try {
+      await untilAborted(takeBack(), within)
+      return await ask(within)
+    } finally {
+      those.delete(takeBack)
+      if (those.size === 0) cancelling.delete(run)
+    }
   }
 
   /** Standard input, which is written from an offset on, so that its pieces can come one by one. */
@@ -290,6 +316,7 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
     if (refused) throw new MusterError(refused)
     const answer = answerTo(jobKey(run), signal)
     await Promise.race([requests.putJob(run, input), answer])
+    await Promise.all([...(cancelling.get(run) ?? [])].map((takeBack) => takeBack()))
     return startRun.output.parse(await answer)
   }
 

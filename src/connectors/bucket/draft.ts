@@ -56,6 +56,8 @@ export function draftOf(state: InboxState, host: string, { worker, message, body
   function foldEvents(): void {
     for (const { run, fence, event } of message.events) {
       if (isOver(run) || !counts(run, fence)) continue
+      // What follows a beginning that was never told makes no run.
+      if (!find(run)?.run && event.type !== 'accepted') continue
       const known = edit(run, fence)
       if (event.seq <= known.seq) continue
       known.seq = event.seq

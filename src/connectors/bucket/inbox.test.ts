@@ -132,6 +132,41 @@ test('a run is kept while it is not known to be stored by whoever reads the jour
   expect(Object.keys(inbox.state.runs)).toEqual(['run_2'])
 })
 
+test('a reader that hangs has stored nothing: the run is kept until it comes again and says that it has it', async () => {
+  const { inbox } = await openTestInbox()
+  const body = chunk('hello')
+  await inbox.takeIn(worker, segmentOf(1, [1, 2, 3], { bytes: body.length, whole: true }), body, () => true)
+  for (const known of Object.values(inbox.state.runs)) known.cleaned = true
+  await outputOf(inbox)
+  const reading = inbox.journal(0, true, never)[Symbol.asyncIterator]()
+  for (let seq = 1; seq <= 3; seq++) expect(await reading.next()).toMatchObject({ value: { event: { seq } } })
+  // Asked for what follows while what came is still being stored.
+  const more = reading.next()
+  await inbox.forgetOlderThan(0)
+  expect(Object.keys(inbox.state.runs)).toEqual(['run_1'])
+  expect(await more, 'it is asked to begin anew').toMatchObject({ done: true })
+  expect(await journalOf(inbox), 'it had stored nothing').toEqual([1, 2, 3])
+  await inbox.forgetOlderThan(0)
+  expect(Object.keys(inbox.state.runs)).toEqual(['run_1'])
+  expect(await journalOf(inbox, 3)).toEqual([])
+  const again = inbox.journal(3, true, AbortSignal.timeout(60_000))[Symbol.asyncIterator]()
+  const next = again.next()
+  await inbox.forgetOlderThan(0)
+  expect(Object.keys(inbox.state.runs)).toEqual([])
+  await inbox.takeIn(worker, segmentOf(2, [1], undefined, 'run_2'), new Uint8Array(), () => true)
+  expect(await next, 'it is left in peace').toMatchObject({ value: { run: 'run_2' } })
+})
+
+test('a run whose beginning was never told is passed over, and what else its worker tells is taken in', async () => {
+  const { inbox } = await openTestInbox()
+  const message = segmentOf(1, [2, 3], undefined, 'headless')
+  message.events.push(...segmentOf(1, [1, 2]).events)
+  await inbox.takeIn(worker, message, new Uint8Array(), () => true)
+  expect(Object.keys(inbox.state.runs)).toEqual(['run_1'])
+  expect(await journalOf(inbox)).toEqual([1, 2])
+  expect(inbox.worker(worker).next).toBe(2)
+})
+
 test('a run is kept until its output was read to the end, and again while it is read once more', async () => {
   const { dir, inbox } = await openTestInbox()
   const body = chunk('hello')

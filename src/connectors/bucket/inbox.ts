@@ -36,6 +36,7 @@ export interface Inbox {
     counts: (run: string, fence: number) => boolean,
     refused?: ReadonlyMap<string, ErrorValue>,
   ): Promise<void>
+  /** To whom begins after a number all up to it is stored. Ends, though it follows, when it wants to be told that again. */
   journal(after: number, follow: boolean, signal: AbortSignal): AsyncIterable<JournalEntry>
   feed(
     input: { run: string; after: number; stdout?: number | undefined; stderr?: number | undefined },
@@ -46,7 +47,7 @@ export interface Inbox {
   readonly isRead: boolean
   /** A run that its host refused, and that nobody may begin any more anyway. */
   forgetRefusal(run: string): void
-  /** Forgets runs that have been over, and read whole by somebody who has not come back for them, for so long. */
+  /** Forgets runs that have been over, stored by the journal's reader, and read whole by somebody who has not come back for them, for so long. */
   forgetOlderThan(ms: number): Promise<void>
 }
 
@@ -57,9 +58,16 @@ export async function openInbox(dir: string, host: string): Promise<Inbox> {
   const journalFile = join(dir, 'journal.jsonl')
   const state = InboxState.parse(JSON.parse((await readIfThere(stateFile)) ?? '{}'))
   let entries = await readJournal()
-  /** How far the journal was read. Whoever stops reading may have stored none of it, and says at the next reading how much. */
-  let reading = { to: 0 }
+  /**
+   * How far the journal was read, and how far its reader has stored it, which it says only by the number after which it begins to read.
+   * Who stops reading, or hangs, may have stored none of what it was given since.
+   */
+  let reading = { to: 0, stored: 0, isOver: false }
   let changed = Promise.withResolvers<void>()
+  const tellChanged = () => {
+    changed.resolve()
+    changed = Promise.withResolvers()
+  }
   let writing: Promise<unknown> = Promise.resolve()
   const overSinceMs = new Map<string, number>()
 
@@ -216,15 +224,14 @@ export async function openInbox(dir: string, host: string): Promise<Inbox> {
         for (const [run, error] of refused) state.refused[run] = error
         for (const [run, known] of draft.runs) adopt(run, known)
         entries.push(...draft.fresh)
-        changed.resolve()
-        changed = Promise.withResolvers()
+        tellChanged()
       }),
     async *journal(after, follow, signal) {
       // A mirror that has more than this journal had another one before: what comes is numbered behind it.
       await inTurn(async () => {
         state.nextPosition = Math.max(state.nextPosition, after + 1)
       })
-      const own = { to: after }
+      const own = { to: after, stored: after, isOver: false }
       reading = own
       try {
         for (;;) {
@@ -233,7 +240,7 @@ export async function openInbox(dir: string, host: string): Promise<Inbox> {
             yield entry
             own.to = entry.position
           }
-          if (!follow) return
+          if (!follow || own.isOver) return
           await untilAborted(more, signal)
         }
       } finally {
@@ -264,7 +271,14 @@ export async function openInbox(dir: string, host: string): Promise<Inbox> {
     },
     forgetOlderThan: (ms) =>
       inTurn(async () => {
-        const gone = new Set(Object.keys(state.runs).filter((run) => restsForMs(run) >= ms))
+        const resting = Object.entries(state.runs).filter(([run]) => restsForMs(run) >= ms)
+        const isStored = ({ lastPosition }: KnownRun) => lastPosition <= reading.stored
+        const gone = new Set(resting.filter(([, known]) => isStored(known)).map(([run]) => run))
+        if (gone.size < resting.length && !reading.isOver) {
+          // Its reader begins anew, and says then what it has stored. One that hangs does not come.
+          reading.isOver = true
+          tellChanged()
+        }
         if (gone.size === 0) return
         const kept = <T>(record: Record<string, T>) =>
           Object.fromEntries(Object.entries(record).filter(([run]) => !gone.has(run)))

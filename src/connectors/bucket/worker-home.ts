@@ -9,6 +9,7 @@ import { z } from 'zod'
 import { byId } from './by-id.ts'
 import type { Held } from './claims.ts'
 import { BucketPlace } from './config.ts'
+import { placeText } from './place.ts'
 
 const JoinedBucket = z.strictObject({
   place: BucketPlace,
@@ -53,7 +54,7 @@ export interface WorkerHome {
 export async function findJoinedBucket(dir: string, place: BucketPlace): Promise<JoinedBucket | undefined> {
   for (const host of await names(dir)) {
     const joined = JoinedBucket.safeParse(await readJson(join(dir, host, 'joined.json'))).data
-    if (joined && samePlace(joined.place, place)) return joined
+    if (joined && placeText(joined.place) === placeText(place)) return joined
   }
   return undefined
 }
@@ -100,10 +101,6 @@ export async function openWorkerHome(dir: string): Promise<WorkerHome> {
   }
   await home.save()
   return home
-}
-
-function samePlace(one: BucketPlace, other: BucketPlace): boolean {
-  return one.bucket === other.bucket && one.prefix === other.prefix
 }
 
 async function names(dir: string): Promise<string[]> {

@@ -127,9 +127,16 @@ export async function work(of: WorkerOf): Promise<void> {
     log.warn({ run }, 'the claim on a run was given to another worker')
     carried.get(run)?.abort(failure('claim.lost', { run }))
     news.drop(run)
-    home.held.delete(run)
-    await home.save()
+    const held = home.held.get(run)
     if (await knows(run)) await host.call(cancelRun, { run }).catch((error) => logged(error, 'a lost run could not be cancelled'))
+    // Last: whoever is killed before, or cannot save it, finds it lost once more.
+    home.held.delete(run)
+    try {
+      await home.save()
+    } catch (error) {
+      if (held) home.held.set(run, held)
+      throw error
+    }
   }
 
   /** Resolves when its host has accepted the run, or it cannot be. `job` is what it is to be, where that was read just now. */

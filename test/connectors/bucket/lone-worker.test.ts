@@ -1,5 +1,6 @@
 // States of a worker that real processes come to by chance alone.
 
+import { mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { monotonicFactory } from 'ulidx'
@@ -34,6 +35,25 @@ test('what was asked of a run while its worker was dead is done, once, by the wo
   const looks = bucket.objects.lists()
   await eventually(() => expect(bucket.objects.lists()).toBeGreaterThan(looks + 5))
   expect(worker.asked).toEqual(['run.start r1', 'run.cancel r1'])
+})
+
+test('a run that was given to another worker is cancelled here, and forgotten only once that can be kept', async () => {
+  const bucket = loneBucket()
+  const [loser, taker] = [bucket.join(), bucket.join()]
+  await bucket.put(jobKey('r1'), job('r1'))
+  await using worker = await bucket.worker(loser, 60_000)
+  await eventually(() => expect(worker.asked).toEqual(['run.start r1']))
+  const file = join(worker.home, 'worker.json')
+  const held = async () => Object.keys(JSON.parse(await readFile(file, 'utf8')).held)
+  await eventually(async () => expect(await held()).toEqual(['r1']))
+  // Nothing can be written there, as on a disk that is full.
+  await rename(file, `${file}.aside`)
+  await mkdir(file)
+  await bucket.claimsOf(taker, 60_000).take('r1', { fence: 2, former: undefined })
+  await eventually(() => expect(worker.asked).toContain('run.cancel r1'))
+  await rm(file, { recursive: true })
+  await rename(`${file}.aside`, file)
+  await eventually(async () => expect(await held()).toEqual([]))
 })
 
 test('what is asked of a run whose claim was renewed behind its end is answered all the same', async () => {

@@ -72,7 +72,7 @@ export interface LoneBucket {
     member: Member,
     leaseMs: number,
     known?: readonly string[],
-  ): Promise<AsyncDisposable & { readonly asked: readonly string[] }>
+  ): Promise<AsyncDisposable & { readonly asked: readonly string[]; readonly home: string }>
 }
 
 export function loneBucket(): LoneBucket {
@@ -101,7 +101,8 @@ export function loneBucket(): LoneBucket {
     async worker(member, leaseMs, known = []) {
       await using opened = new AsyncDisposableStack()
       const dir = opened.use(await makeHome())
-      const home = await openWorkerHome(join(dir.path, 'worker'))
+      const homeDir = join(dir.path, 'worker')
+      const home = await openWorkerHome(homeDir)
       const log = pino({ enabled: false })
       const asked: string[] = []
       const leaving = new AbortController()
@@ -126,7 +127,7 @@ export function loneBucket(): LoneBucket {
         await working
       })
       const closing = opened.move()
-      return { asked, [Symbol.asyncDispose]: () => closing.disposeAsync() }
+      return { asked, home: homeDir, [Symbol.asyncDispose]: () => closing.disposeAsync() }
     },
   }
 }
