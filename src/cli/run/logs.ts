@@ -11,6 +11,7 @@ import { sayHowToReadOn } from '../run-hints.ts'
 import { chunkBytes, followChunks } from '../run-output.ts'
 import type { Terminal } from '../terminal.ts'
 import { readEndedLog } from './ended-log.ts'
+import { tellSilence } from './silence.ts'
 import { type LogStart, parseSince } from './since.ts'
 
 interface LogsOptions {
@@ -27,16 +28,22 @@ export const showLogs: Action<LogsOptions, [string]> = async (terminal, options,
   const host = client.host(hostName)
   const kept: LogChunk[] = []
   let last = start.after
+  let heardAt = performance.now()
   const take = async (chunk: LogChunk) => {
     last = chunk.chunk
+    heardAt = performance.now()
     if (!isWanted(chunk, start, options.stream)) return
     if (options.output !== undefined) kept.push(chunk)
     if (options.json) await terminal.out(`${JSON.stringify(chunk)}\n`)
     else await sinkOf(terminal, chunk, options.stream)(chunkBytes(chunk))
   }
   const read = async (signal: AbortSignal) => {
-    if (options.follow) await followChunks({ terminal, host, run: id, signal }, start.after, take)
-    else if (isTerminal(state)) await readEndedLog({ host, hostName, run: id, signal }, start.after, take)
+    if (options.follow) {
+      const over = new AbortController()
+      const told = tellSilence({ terminal, hub: client.hub, run: id, heardAt: () => heardAt }, over.signal)
+      await followChunks({ terminal, host, run: id, signal }, start.after, take).finally(() => over.abort())
+      await told
+    } else if (isTerminal(state)) await readEndedLog({ host, hostName, run: id, signal }, start.after, take)
     else for await (const chunk of host.items(followLog, { run: id, after: start.after }, { signal })) await take(chunk)
   }
   try {
