@@ -3,6 +3,7 @@
 import { Command } from 'commander'
 import { completionCommands } from './commands/completion.ts'
 import { doctorCommand } from './commands/doctor.ts'
+import { eventsCommand } from './commands/events.ts'
 import { execCommand } from './commands/exec.ts'
 import { hostCommands } from './commands/host.ts'
 import { hubCommands } from './commands/hub.ts'
@@ -33,6 +34,7 @@ export function buildProgram(perform: Perform, print: (text: string) => void): C
   execCommand(program, perform)
   workflowCommands(program, perform)
   runCommands(program, perform)
+  eventsCommand(program, perform)
   program.commandsGroup('Machines:')
   hostCommands(program, perform)
   nodeCommands(program, perform)

@@ -2,6 +2,7 @@
 
 import { listArtifacts, readArtifact } from './artifact.ts'
 import { followEvents, followJournal } from './event.ts'
+import { followFleetEvents, followNodeEvents } from './fleet-event.ts'
 import { findRun, getHubInfo, listFleetRuns, submitRun } from './fleet.ts'
 import {
   addHost,
@@ -25,6 +26,7 @@ export const hostOperations: readonly Operation[] = [
   getHostInfo,
   shutdownHost,
   followJournal,
+  followNodeEvents,
   startRun,
   getRun,
   listRuns,
@@ -58,6 +60,7 @@ export const hubOperations: readonly Operation[] = [
   submitRun,
   listFleetRuns,
   findRun,
+  followFleetEvents,
   createToken,
   listTokens,
   revokeToken,

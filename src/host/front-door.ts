@@ -12,7 +12,7 @@ import type { Runs } from './runs.ts'
 export interface BehindTheDoor {
   readonly policy: HostPolicy
   readonly runs: Runs
-  /** The operations that read runs and their output. */
+  /** The operations that read runs, their output, and what this node tells of itself. */
   readonly readings: readonly Bound[]
   readonly procs: ProcTable
   readonly info: () => HostInfo

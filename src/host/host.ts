@@ -11,12 +11,14 @@ import { makeRunBells } from '../store/run-bells.ts'
 import { openStore } from '../store/store.ts'
 import { logOfStore, watched } from '../store/watched.ts'
 import { socketPath } from '../wire/channels/socket-path.ts'
+import { softwareVersion } from '../wire/protocol.ts'
 import type { Executors } from './executors.ts'
 import { openFrontDoor } from './front-door.ts'
 import { hostHome, makeHome } from './home.ts'
 import { describeHost } from './info.ts'
 import { openKeeper } from './keeper/client.ts'
 import { allowedFamilies, type HostPolicy } from './policy.ts'
+import { openNodeEvents } from './node-events.ts'
 import { openProcesses } from './processes.ts'
 import { openBackend } from './procs/backend.ts'
 import { type LocalHandler, localProc } from './procs/local.ts'
@@ -60,6 +62,7 @@ export async function openHost({ home: dir, name, policy, executors = {}, local 
   const processes = openProcesses(home, keeper, log)
   opened.defer(() => processes.close())
   const bells = makeRunBells()
+  const events = openNodeEvents({ store, log })
   const runLog = openRunLog(store, localHost, bells)
   const runs = openRuns({ host: name, home, log: runLog, processes, executors, logger: log })
   opened.defer(() => runs.close())
@@ -82,6 +85,7 @@ export async function openHost({ home: dir, name, policy, executors = {}, local 
   const shut = Promise.withResolvers<void>()
   async function shutDown(options: { timeoutMs: number; concurrency: number }): Promise<{ ended: number }> {
     phase = 'stopped'
+    await events.publish('node.draining', { timeoutMs: options.timeoutMs })
     const ended = await procs.stopAll(options)
     // After the answer, which is given in this turn of the loop.
     setImmediate(() => shut.resolve())
@@ -98,12 +102,16 @@ export async function openHost({ home: dir, name, policy, executors = {}, local 
     procs,
     shutDown,
     requireUp,
-    readings: readingOperations({ store, host: localHost, bells, outputDir: home.runDir, watched: true }),
+    readings: [
+      ...readingOperations({ store, host: localHost, bells, outputDir: home.runDir, watched: true }),
+      events.reading,
+    ],
     info: () => describeHost({ activeRuns: runs.liveCount, kinds: runs.kinds, allows: allowedFamilies(policy) }),
   })
   await runs.adopt()
   await procs.adopt()
   phase = 'up'
+  await events.publish('node.started', { version: softwareVersion })
 
   const parts = opened.move()
   let closing: Promise<void> | undefined

@@ -4,6 +4,7 @@ import { failure } from '../contract/errors.ts'
 import { followJournal, type JournalEntry } from '../contract/event.ts'
 import { implement } from '../contract/implementation.ts'
 import { followHost } from './follow.ts'
+import type { FleetEvents } from './fleet-events.ts'
 import type { Mirror } from './mirror.ts'
 import type { Queue } from './queue.ts'
 import { openTestHome, testHost } from './test-parts.ts'
@@ -17,7 +18,7 @@ const ended: JournalEntry = {
 
 function parts() {
   const note = vi.fn(async (_host: string, _run: { id: string }) => {})
-  return { note, queue: { claim() {}, note } as unknown as Queue, mirror: {} as Mirror, log }
+  return { note, queue: { claim() {}, note } as unknown as Queue, mirror: {} as Mirror, events: {} as FleetEvents, log }
 }
 
 test('an entry that cannot be taken in ends that reading at the host, and is asked for again', async () => {

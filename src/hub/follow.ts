@@ -14,7 +14,9 @@ import { advanceCursor, mirrorCursor, mirrorEntries } from '../store/runs.ts'
 import type { Store } from '../store/store.ts'
 import { batches } from './batches.ts'
 import type { FleetHost } from './fleet.ts'
+import type { FleetEvents } from './fleet-events.ts'
 import type { Mirror } from './mirror.ts'
+import { hearNode } from './node-events.ts'
 import { askHowItIs, keepAnswer } from './probe.ts'
 import type { Queue } from './queue.ts'
 
@@ -27,6 +29,7 @@ export interface Followed {
   readonly store: Store
   readonly queue: Queue
   readonly mirror: Mirror
+  readonly events: FleetEvents
   readonly log: Logger
 }
 
@@ -69,6 +72,7 @@ async function noteAbsence(host: FleetHost, to: Followed): Promise<void> {
 async function whileOnline(host: FleetHost, caller: Caller, to: Followed, signal: AbortSignal): Promise<void> {
   to.queue.claim()
   await using _info = askForInfo(host, caller, to)
+  await using _node = whileDoing(hearNode(host, caller, to, signal))
   if (host.connector.traits.mirrored) to.mirror.resume(host.id, caller, signal)
   // A journal that cannot be taken in (a full disk, say) is asked for again, from the last position that was stored.
   while (!signal.aborted && host.connector.state.status === 'online') {
@@ -122,6 +126,11 @@ function changesIn(entries: JournalEntry[]): Pick<Run, 'id' | 'state' | 'error'>
   return entries.flatMap(({ run, event }) =>
     event.type === 'state' ? [{ id: run, state: event.state, error: event.error ?? null }] : [],
   )
+}
+
+/** Is over when the work is, which ends with the link's own signal. */
+function whileDoing(work: Promise<void>): AsyncDisposable {
+  return { [Symbol.asyncDispose]: () => work }
 }
 
 /** Keeps what the host last said of itself, now and every minute. */

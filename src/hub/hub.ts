@@ -18,6 +18,7 @@ import { loadIdentity } from '../wire/identity.ts'
 import { protocolVersion } from '../wire/protocol.ts'
 import { authenticate } from './access.ts'
 import { createFleet } from './fleet.ts'
+import { openFleetEvents } from './fleet-events.ts'
 import { fleetRuns } from './fleet-runs.ts'
 import { openDoor } from './host-door.ts'
 import { openMembership } from './membership.ts'
@@ -69,8 +70,11 @@ export async function openHub({ home, storeUrl, label = '', copiesAtOnce = Infin
     opened.use(await openStore(storeUrl === undefined ? { file: join(dir, 'hub.db') } : { url: storeUrl })),
     logOfStore(log, 'the hub'),
   )
+  const events = opened.use(openFleetEvents({ store, log }))
   const startedAt = new Date().toISOString()
   let urls: readonly string[] = []
+
+  events.publish({ topic: 'hub.started', data: { version } })
 
   // After the own host has let go of its workflows, which read too, and before the store closes.
   const closingReaders = new AbortController()
@@ -106,6 +110,7 @@ export async function openHub({ home, storeUrl, label = '', copiesAtOnce = Infin
       fleet,
       queue,
       mirror,
+      events,
       door,
       identity,
       version,
@@ -120,6 +125,7 @@ export async function openHub({ home, storeUrl, label = '', copiesAtOnce = Infin
     queue,
     membership,
     secrets,
+    events,
     runs: fleetRuns({ store, fleet, door }),
     info: () => ({
       id: identity.fingerprint,

@@ -11,6 +11,7 @@ import type { addHost, enrollNode, Joining, labelHost, replaceHostToken } from '
 import { describeIssue } from '../contract/implementation.ts'
 import type { OutputOf, ParsedOf } from '../contract/operation.ts'
 import { cancelRun } from '../contract/run.ts'
+import { forgetNodeEvents } from '../store/fleet-events.ts'
 import { unfinishedJobs } from '../store/jobs/find.ts'
 import { removeNode } from '../store/nodes.ts'
 import type { Channel } from '../wire/channel.ts'
@@ -189,6 +190,7 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
     await queue.abandon(id, failure('host.unknown', { host: name }))
     const leftInKeychain = await secrets.remove(id)
     await rm(hosts.dirOf(id), { recursive: true, force: true })
+    await forgetNodeEvents(store, id)
     // Last: a hub that is killed before this still lists the host, so that removing it can be asked for again.
     await registry.remove(id)
     return leftInKeychain

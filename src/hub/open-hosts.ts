@@ -11,6 +11,7 @@ import { healthOf } from '../store/health.ts'
 import type { Identity } from '../wire/identity.ts'
 import type { Fleet, FleetHost } from './fleet.ts'
 import { type Followed, followHost } from './follow.ts'
+import { tellLink } from './link-events.ts'
 import type { HostRecord } from './registry.ts'
 import type { Secrets } from './secrets.ts'
 
@@ -48,7 +49,15 @@ export function openHosts(of: OpenHostsOf): OpenHosts {
   const places = new Map<string, string>()
   const dirOf = (id: string) => join(of.connectorsDir, id)
 
-  for (const host of fleet.all()) following.set(host.id, followHost(host, of))
+  for (const host of fleet.all()) follow(host)
+
+  function follow(host: FleetHost): void {
+    const stack = new AsyncDisposableStack()
+    // Told of until nothing of the link is followed any more, its end included.
+    stack.use(tellLink(host, of.events))
+    stack.use(followHost(host, of))
+    following.set(host.id, stack)
+  }
 
   async function apply(record: HostRecord): Promise<Applied> {
     const host = fleet.byId(record.id)
@@ -88,7 +97,7 @@ export function openHosts(of: OpenHostsOf): OpenHosts {
     const place = placeOf(record.connector)
     if (place !== null) places.set(place, id)
     fleet.add(host)
-    following.set(id, followHost(host, of))
+    follow(host)
   }
 
   /** The old link first: two of one host would share its directory. */
@@ -103,7 +112,7 @@ export function openHosts(of: OpenHostsOf): OpenHosts {
       throw error
     }
     linkless.delete(host.id)
-    following.set(host.id, followHost(host, of))
+    follow(host)
   }
 
   async function renew(host: FleetHost, reason: MusterError): Promise<void> {

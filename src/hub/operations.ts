@@ -1,6 +1,7 @@
 // What only a hub can be asked, bound to the parts that do it. Each handler is short because its work has an owner.
 
 import { failure } from '../contract/errors.ts'
+import { followFleetEvents } from '../contract/fleet-event.ts'
 import { findRun, getHubInfo, listFleetRuns, submitRun } from '../contract/fleet.ts'
 import {
   addHost,
@@ -24,6 +25,7 @@ import { unfinishedJobs } from '../store/jobs/find.ts'
 import type { Store } from '../store/store.ts'
 import * as tokens from '../store/tokens.ts'
 import { type Fleet, type FleetHost, hostRow, isLocal } from './fleet.ts'
+import type { FleetEvents } from './fleet-events.ts'
 import type { FleetRuns } from './fleet-runs.ts'
 import type { Membership } from './membership.ts'
 import { probe, probeNew, probeRenewed } from './probe.ts'
@@ -40,13 +42,14 @@ export interface HubParts {
   readonly runs: FleetRuns
   readonly membership: Membership
   readonly secrets: Secrets
+  readonly events: FleetEvents
   readonly info: () => OutputOf<typeof getHubInfo>
 }
 
 const probeDeadlineMs = 2_000
 const liveStates = (Object.keys(runStates) as RunState[]).filter((state) => !isTerminal(state))
 
-export function hubOffers({ store, fleet, queue, runs, membership, secrets, info }: HubParts): Implementation {
+export function hubOffers({ store, fleet, queue, runs, membership, secrets, events, info }: HubParts): Implementation {
   const row = async (host: FleetHost, asked: Probe | null = null): Promise<HostRow> =>
     hostRow(host, await healthOf(store, host.id), info().version, asked)
   const detail = async (host: FleetHost, asked: Probe | null): Promise<HostDetail> => ({
@@ -131,6 +134,7 @@ export function hubOffers({ store, fleet, queue, runs, membership, secrets, info
 
     implement(listFleetRuns, (input) => runs.list(input)),
     implement(findRun, (input) => runs.find(input)),
+    implement(followFleetEvents, (input, { principal, signal }) => events.follow(input, principal, signal)),
 
     implement(createToken, async ({ name, role }) => {
       const { row, value } = await tokens.createToken(store, { name, role })

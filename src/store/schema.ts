@@ -12,6 +12,8 @@ export interface Tables {
   node: NodeTable
   health: HealthTable
   probe: ProbeTable
+  fleet_event: FleetEventTable
+  event_cursor: EventCursorTable
 }
 
 /** The fold of a run's events, by (host, id). A host's own runs have a spec; mirrored ones do not. */
@@ -104,4 +106,18 @@ export interface HealthTable {
 export interface ProbeTable {
   id: number
   at: string
+}
+
+export interface FleetEventTable {
+  position: number
+  at: string
+  topic: string
+  host: string | null
+  name: string | null
+  data: string
+}
+
+export interface EventCursorTable {
+  source: string
+  position: number
 }
