@@ -13,8 +13,10 @@ export const layers: Readonly<Record<string, Layer>> = {
   contract: { meaning: 'what a host or a hub can be asked: schemas, operations, events, errors', mayImport: [] },
   wire: { meaning: 'the peer that carries the contract: channels, frames, flow control, handshake', mayImport: ['contract'] },
   store: { meaning: 'what must survive: one schema on SQLite or PostgreSQL, and output files', mayImport: ['contract'] },
-  host: { meaning: 'one machine: front door, procs, runs, the keeper', mayImport: ['contract', 'wire', 'store'] },
-  workflow: { meaning: 'YAML to a checked plan to a durable execution', mayImport: ['contract'] },
+  expression: { meaning: 'what every use of CEL shares: values, limits, a bound in time', mayImport: [] },
+  policy: { meaning: 'the one evaluator of who may have what begun on a host; no input or output', mayImport: ['contract', 'expression'] },
+  host: { meaning: 'one machine: front door, procs, runs, the keeper', mayImport: ['contract', 'wire', 'store', 'policy'] },
+  workflow: { meaning: 'YAML to a checked plan to a durable execution', mayImport: ['contract', 'expression'] },
   sdk: { meaning: 'the typed client of a hub', mayImport: ['contract', 'wire'] },
   connectors: {
     // sdk: another hub is reached as its API's client.
@@ -24,7 +26,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   hub: {
     // wire: a hub has a key and is handed channels.
     meaning: 'the centre: registry, fleet, queue, mirror, tokens',
-    mayImport: ['contract', 'wire', 'connectors', 'workflow', 'store'],
+    mayImport: ['contract', 'wire', 'connectors', 'workflow', 'store', 'policy'],
   },
   api: {
     // wire: the door turns a node's HTTP upgrade into a channel, which only wire can make.
@@ -57,7 +59,7 @@ export const packageOwners: Readonly<Record<string, readonly string[]>> = {
   pg: ['store'],
   liquidjs: ['workflow'],
   yaml: ['workflow'],
-  '@marcbachmann/cel-js': ['workflow'],
+  '@marcbachmann/cel-js': ['workflow', 'policy'],
   ws: ['wire', 'api'],
   fastify: ['api'],
   commander: ['cli'],

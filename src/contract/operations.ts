@@ -18,6 +18,7 @@ import {
 } from './host.ts'
 import type { Operation } from './operation.ts'
 import { feedOutput, followLog, readOutput } from './output.ts'
+import { testPolicy } from './policy.ts'
 import { applyProc, callProc, getProc, listProcs, stopProc } from './proc.ts'
 import { cancelRun, getRun, listRuns, pauseRun, resumeRun, startRun, writeStdin } from './run.ts'
 import { createToken, listTokens, revokeToken } from './token.ts'
@@ -45,6 +46,7 @@ export const hostOperations: readonly Operation[] = [
   getProc,
   listProcs,
   callProc,
+  testPolicy,
 ]
 
 export const hubOperations: readonly Operation[] = [

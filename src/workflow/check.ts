@@ -20,7 +20,7 @@ import {
   type TemplateComplaint,
   type TemplateTree,
 } from './template.ts'
-import { timedOut, withinTime } from './time-limit.ts'
+import { timedOut, withinTime } from '../expression/time-limit.ts'
 import { keyOffsetAt, locatedAt, offsetAt, offsetInside, type Path, readYaml, textAt, type YamlFile } from './yaml.ts'
 
 /** The plan that a workflow file describes. `file` is its name for messages. Throws `workflow.invalid`. */

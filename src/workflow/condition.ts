@@ -2,9 +2,10 @@
 // Evaluation is bounded in time: CEL has regular expressions and nested macros.
 
 import { type ASTNode, Environment, type ParseResult } from '@marcbachmann/cel-js'
+import { celLimits, celProblem, celValue } from '../expression/cel.ts'
+import { timedOut, withinTime } from '../expression/time-limit.ts'
 import { limits } from './limits.ts'
 import type { Reference, Scope, TemplateComplaint } from './template.ts'
-import { timedOut, withinTime } from './time-limit.ts'
 
 export interface Condition {
   readonly source: string
@@ -17,9 +18,8 @@ export interface Condition {
 export type VariableTypes = Readonly<Record<string, Readonly<Record<string, CelType>>>>
 type CelType = 'string' | 'int' | 'bool' | 'list' | 'dyn' | { readonly [field: string]: 'string' | 'list' | 'dyn' }
 
-const limited = { unlistedVariablesAreDyn: false, limits: { maxAstNodes: 2000, maxDepth: 50 } }
 const roots = ['inputs', 'steps', 'run'] as const
-const evaluating = roots.reduce((environment, root) => environment.registerVariable(root, 'map'), new Environment(limited))
+const evaluating = roots.reduce((environment, root) => environment.registerVariable(root, 'map'), new Environment(celLimits))
 
 /** Parses an expression; what it refers to is for the caller to check. */
 export function parseCondition(source: string): Condition | TemplateComplaint {
@@ -43,7 +43,7 @@ export function parseCondition(source: string): Condition | TemplateComplaint {
 
 /** Whether the types fit: undefined, or what does not. Only the variables that the expression uses need be given. */
 export function checkTypes(condition: Condition, types: VariableTypes): TemplateComplaint | undefined {
-  const environment = new Environment(limited)
+  const environment = new Environment(celLimits)
   for (const root of roots) environment.registerVariable({ name: root, schema: types[root] ?? {} })
   const { valid, type, error } = environment.check(condition.source)
   if (!valid) return complaintOf(condition.source, error)
@@ -57,7 +57,7 @@ export function checkTypes(condition: Condition, types: VariableTypes): Template
 }
 
 function complaintOf(source: string, thrown: unknown): TemplateComplaint {
-  const { summary, range } = celError(thrown)
+  const { summary, range } = celProblem(thrown)
   const braces = source.indexOf('{{')
   const start = braces >= 0 ? braces : Math.min(range?.start ?? 0, Math.max(0, source.length - 1))
   const unknown = /^Unknown variable: (.*)$/.exec(summary)?.[1]
@@ -78,12 +78,6 @@ function complaintOf(source: string, thrown: unknown): TemplateComplaint {
         ? 'Write `when` without braces, as in `when: inputs.mode == "full"`.'
         : 'Use `inputs`, `steps` and CEL\'s operators, as in `when: inputs.mode == "full" && steps.build.exit_code == 0`.',
   }
-}
-
-function celError(thrown: unknown): { summary: string; range?: { start: number; end: number } } {
-  if (!(thrown instanceof Error)) return { summary: String(thrown) }
-  const { summary, range } = thrown as Error & { summary?: string; range?: { start: number; end: number } }
-  return { summary: summary ?? thrown.message.split('\n')[0] ?? '', ...(range && { range }) }
 }
 
 /** Every chain like `steps.build.exit_code` or `inputs["root"]` in the expression. */
@@ -119,21 +113,4 @@ function nodesIn(args: unknown): ASTNode[] {
 
 function celScope(scope: Scope): Record<string, unknown> {
   return Object.fromEntries(roots.map((root) => [root, celValue(scope[root])]))
-}
-
-/** CEL's integers are bigints. A property that computes its value keeps doing so: it may refuse (values.ts). */
-function celValue(value: unknown): unknown {
-  if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : value
-  if (Array.isArray(value)) return value.map(celValue)
-  if (typeof value !== 'object' || value === null) return value
-  const copy: Record<string, unknown> = {}
-  for (const [key, property] of Object.entries(Object.getOwnPropertyDescriptors(value))) {
-    const { get } = property
-    Object.defineProperty(
-      copy,
-      key,
-      get ? { get: () => celValue(get.call(value)), enumerable: true } : { value: celValue(property.value), enumerable: true },
-    )
-  }
-  return copy
 }

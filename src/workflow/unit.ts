@@ -9,7 +9,7 @@ import { jsonArray } from './inputs.ts'
 import { limits } from './limits.ts'
 import type { PlannedStep } from './plan.ts'
 import { renderProblem, type Scope, type Template, treeValue } from './template.ts'
-import { timedOut, withinTime } from './time-limit.ts'
+import { timedOut, withinTime } from '../expression/time-limit.ts'
 
 export interface Unit {
   readonly index: number

@@ -1,5 +1,5 @@
 // Runs our own synchronous work with an upper bound in time, so that no expression (a regular expression that backtracks for
-// ever, macros nested over long lists) can hold up the process that runs everybody's workflows.
+// ever, macros nested over long lists) can hold up the process in which everybody else's work is done as well.
 
 import { createContext, Script } from 'node:vm'
 
