@@ -41,6 +41,8 @@ export const layers: Readonly<Record<string, Layer>> = {
       'src/hub/hub.ts',
       'src/host/host.ts',
       'src/host/policy.ts',
+      'src/host/policy-file.ts',
+      'src/host/started-with.ts',
       'src/host/process-identity.ts',
       'src/host/room.ts',
       'src/api/api.ts',

@@ -36,6 +36,8 @@ export const events: Action<EventsOptions, []> = async (terminal, options) => {
 
 /** Names and reasons come from hosts: what could steer a terminal is written out. */
 function line({ position, at, topic, name, data }: FleetEvent): string {
-  const details = Object.entries(data).map(([what, value]) => `${what}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+  const details = Object.entries(data).map(
+    ([what, value]) => `${what}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  )
   return printable([position, at, topic, name ?? '-', ...details].join(' '))
 }

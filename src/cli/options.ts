@@ -2,6 +2,7 @@
 // and an option that makes sense once is refused when it comes twice.
 
 import { Option } from 'commander'
+import { isCommandPattern } from '../contract/command-name.ts'
 import { parseDuration } from './duration.ts'
 import { wrongValue } from './usage.ts'
 
@@ -34,6 +35,12 @@ export function oneOf(...allowed: readonly string[]): (value: string) => string 
     if (!allowed.includes(value)) throw wrongValue(`It is one of ${allowed.join(', ')}`)
     return value
   }
+}
+
+/** A command, or several that begin alike. */
+export function commandPattern(value: string): string {
+  if (!isCommandPattern(value)) throw wrongValue('It is a command such as runs or file.read, or file.*, or *')
+  return value
 }
 
 export function integer(least: number, most: number): (value: string) => number {

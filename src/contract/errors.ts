@@ -277,8 +277,8 @@ export const catalogue = {
     (p: { file: string; rule: string }) => `${p.file} is written in a way that cannot be edited by command; nothing was changed.`,
     (p) => `Open it in an editor and write there: ${p.rule} (docs/policy.md).`),
   'policy.hub_unknown': entry(404, exitCode.notFound, false,
-    (p: { hub: string; known: string }) => `No hub that is known here has a key that begins with ${p.hub}; known: ${p.known}.`,
-    () => 'Give the whole fingerprint, 32 hexadecimal digits: `muster hub status` on the hub\'s machine prints it.'),
+    (p: { hub: string; known: string }) => `Not exactly one hub that is known here has a key that begins with ${p.hub}; known: ${p.known}.`,
+    () => 'Give the whole fingerprint, 32 hexadecimal digits; a hub tells its own at /api/v1/hub.'),
 
   'host.untrusted': entry(403, exitCode.refused, false,
     (p: { host: string; id: string; command: string }) => `This hub's record of ${p.host} does not trust ${p.host} with "${p.command}".`,

@@ -1,9 +1,9 @@
 // Hosts: what one says about itself, and how a hub lists the hosts it knows.
 
 import { z } from 'zod'
-import { families } from './family.ts'
 import { Flag, HostName, HostRef, Labels, listOf, Time } from './names.ts'
 import { operation } from './operation.ts'
+import { CommandPattern } from './policy.ts'
 import { RunKind } from './run-kind.ts'
 
 /** What a host says of itself. A thing that is not known is null, never zero. */
@@ -59,8 +59,8 @@ export const shutdownHost = operation({
 
 /** What a hub trusts a host with: the hub's side of what may be begun there. */
 export const Trust = z
-  .array(z.enum(families))
-  .meta({ description: 'The families that this hub may begin there; its own policy may allow less.' })
+  .array(CommandPattern)
+  .meta({ description: 'What this hub may begin there, as patterns of commands; its own policy may allow less.' })
 
 /** What asking a host just now came to. */
 export const Probe = z.object({
@@ -76,7 +76,7 @@ export const HostRow = z.object({
   label: z.string().meta({ description: '`local`, the URL, `ssh:…`, `tunnel:<id>` or `bucket:<url>`.' }),
   connector: z.string(),
   labels: Labels,
-  trust: Trust.default([...families]),
+  trust: Trust.default(['*']),
   status: z.enum(['online', 'offline', 'never_seen']),
   since: Time.nullable().meta({ description: 'Since when it has that status.' }),
   reason: z.string().nullable().meta({ description: 'Why it is offline.' }),
@@ -153,7 +153,7 @@ export const addHost = operation({
   input: z.strictObject({
     name: HostName,
     labels: Labels.default({}),
-    trust: Trust.default([...families]),
+    trust: Trust.default(['*']),
     connector: z
       .looseObject({ kind: z.string() })
       .meta({ description: 'How it is reached: the `[connector]` part of its record (docs/hosts.md).' }),
@@ -235,7 +235,7 @@ export const enrollNode = operation({
   input: z.strictObject({
     name: HostName,
     labels: Labels.default({}),
-    trust: Trust.default([...families]),
+    trust: Trust.default(['*']),
     hubUrl: HubUrl,
   }),
   output: z.object({ host: z.string(), name: z.string(), ...Joining.shape }),

@@ -2,6 +2,7 @@
 // Run ids become directory names on every host, so nothing that a path could trip over is allowed.
 
 import { z } from 'zod'
+import { commandName, longestCommandName } from './command-name.ts'
 
 export const RunId = z
   .string()
@@ -28,19 +29,11 @@ export const ProcName = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/, 'a proc name is 1 to 128 letters, digits, "_", "." or "-"')
 
-const commandName = /^[a-z0-9][a-z0-9_-]*(?:\.[a-z0-9][a-z0-9_-]*)*$/
-const longestCommandName = 128
-
 /** A dot parts a name into what policies may name as a whole: `file.read` is one of `file.*`. */
 export const CommandName = z
   .string()
   .max(longestCommandName)
   .regex(commandName, 'a command\'s name is small letters, digits, "_" and "-", in parts with "." between them')
-
-/** The same question without a schema, for who asks it of each call. */
-export function isCommandName(text: string): boolean {
-  return text.length <= longestCommandName && commandName.test(text)
-}
 
 /** ISO 8601 in UTC, milliseconds. */
 export const Time = z.iso.datetime()

@@ -2,6 +2,7 @@
 // Host and hub decide by it (src/policy); people write it in node/policy.toml and in `[trust]` of a host's record.
 
 import { z } from 'zod'
+import { commandPattern, longestCommandName } from './command-name.ts'
 import { CommandName } from './names.ts'
 import { operation } from './operation.ts'
 
@@ -10,14 +11,12 @@ export const effects = ['deny', 'ask', 'allow'] as const
 export const Effect = z.enum(effects)
 export type Effect = z.output<typeof Effect>
 
-const segment = '[a-z0-9][a-z0-9_-]*'
-
 /** No globs, no regular expressions: what a pattern matches is seen at a glance. */
 export const CommandPattern = z
   .string()
-  .max(128)
+  .max(longestCommandName)
   .regex(
-    new RegExp(`^(?:\\*|${segment}(?:\\.${segment})*(?:\\.\\*)?)$`),
+    commandPattern,
     'a pattern is the name of a command (`exec`), the beginning of names with `.*` after it (`file.*`), or `*` for all',
   )
   .meta({ description: 'A command: by its name, by the beginning of its name (`file.*`), or `*` for all.' })
@@ -82,6 +81,6 @@ export const testPolicy = operation({
   output: Decision,
   errors: ['policy.unreadable'],
   scope: 'read',
-  deferrable: true,
+  deferrable: false,
   http: 'POST /policy/test',
 })

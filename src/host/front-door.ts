@@ -2,20 +2,22 @@
 // It never learns how it was reached; who asks is in the call's context, and what this host's policy allows is asked here.
 
 import { getHostInfo, type HostInfo, shutdownHost } from '../contract/host.ts'
-import { type Bound, type Implementation, implement, implementation } from '../contract/implementation.ts'
+import { type Bound, type Implementation, implement, implementation, type Principal } from '../contract/implementation.ts'
+import { testPolicy } from '../contract/policy.ts'
 import { applyProc, callProc, getProc, listProcs, stopProc } from '../contract/proc.ts'
 import { cancelRun, pauseRun, resumeRun, startRun, writeStdin } from '../contract/run.ts'
-import { type HostPolicy, requireAllowed } from './policy.ts'
+import { type OpenPolicy, traceFor } from './policy.ts'
 import type { ProcTable } from './procs/table.ts'
 import type { Runs } from './runs.ts'
 
 export interface BehindTheDoor {
-  readonly policy: HostPolicy
+  readonly policy: OpenPolicy
   readonly runs: Runs
   /** The operations that read runs, their output, and what this node tells of itself. */
   readonly readings: readonly Bound[]
   readonly procs: ProcTable
-  readonly info: () => HostInfo
+  /** As it is for who asks. */
+  readonly info: (principal: Principal) => HostInfo
   readonly shutDown: (options: { timeoutMs: number; concurrency: number }) => Promise<{ ended: number }>
   /** Throws `host.not_ready` or `host.stopped` while nothing new may be begun. */
   readonly requireUp: () => void
@@ -23,12 +25,14 @@ export interface BehindTheDoor {
 
 export function openFrontDoor({ policy, runs, readings, procs, info, shutDown, requireUp }: BehindTheDoor): Implementation {
   return implementation(
-    implement(getHostInfo, async () => info()),
+    implement(getHostInfo, async (_, { principal }) => info(principal)),
     implement(shutdownHost, (options) => shutDown(options)),
 
-    implement(startRun, async (request) => {
+    implement(testPolicy, async (asked, { principal }) => traceFor(principal, policy.decide({ ...asked, principal }))),
+
+    implement(startRun, async (request, { principal }) => {
       requireUp()
-      requireAllowed(policy, 'runs')
+      policy.requireAllowed({ command: 'runs', params: request.spec, principal })
       return runs.start(request)
     }),
     implement(cancelRun, ({ run, graceMs }) => runs.cancel(run, graceMs)),
@@ -37,9 +41,9 @@ export function openFrontDoor({ policy, runs, readings, procs, info, shutDown, r
     implement(writeStdin, ({ run, offset, end }, { signal }, body) => runs.writeStdin({ run, offset, end, signal }, body)),
     ...readings,
 
-    implement(applyProc, async ({ proc, spec }) => {
+    implement(applyProc, async ({ proc, spec }, { principal }) => {
       requireUp()
-      requireAllowed(policy, 'procs')
+      policy.requireAllowed({ command: 'procs', params: { proc, ...spec }, principal })
       return procs.apply(proc, spec)
     }),
     implement(stopProc, ({ proc, graceMs }) => procs.stop(proc, graceMs)),

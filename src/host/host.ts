@@ -17,14 +17,15 @@ import { openFrontDoor } from './front-door.ts'
 import { hostHome, makeHome } from './home.ts'
 import { describeHost } from './info.ts'
 import { openKeeper } from './keeper/client.ts'
-import { allowedFamilies, type HostPolicy } from './policy.ts'
 import { openNodeEvents } from './node-events.ts'
+import { type HostPolicy, openPolicy } from './policy.ts'
 import { openProcesses } from './processes.ts'
 import { openBackend } from './procs/backend.ts'
 import { type LocalHandler, localProc } from './procs/local.ts'
 import { openProcs } from './procs/table.ts'
 import { openRunLog } from './run-log.ts'
 import { openRuns } from './runs.ts'
+import { noteStart } from './started-with.ts'
 
 export type { Executor, Executors } from './executors.ts'
 export type { HostPolicy } from './policy.ts'
@@ -52,11 +53,13 @@ export interface Host extends AsyncDisposable {
 }
 
 /** Throws `home.locked`, `home.unusable`, or what the store says. */
-export async function openHost({ home: dir, name, policy, executors = {}, local = {}, log }: HostOptions): Promise<Host> {
+export async function openHost({ home: dir, name, policy: given, executors = {}, local = {}, log }: HostOptions): Promise<Host> {
   const home = hostHome(dir)
   await makeHome(home)
+  const policy = openPolicy(given)
   await using opened = new AsyncDisposableStack()
   opened.use(lockHome(home.dir))
+  noteStart(home.dir, given)
   const store = watched(opened.use(await openStore({ file: home.database })), logOfStore(log, 'the host'))
   const keeper = openKeeper(home, log)
   const processes = openProcesses(home, keeper, log)
@@ -102,11 +105,9 @@ export async function openHost({ home: dir, name, policy, executors = {}, local 
     procs,
     shutDown,
     requireUp,
-    readings: [
-      ...readingOperations({ store, host: localHost, bells, outputDir: home.runDir, watched: true }),
-      events.reading,
-    ],
-    info: () => describeHost({ activeRuns: runs.liveCount, kinds: runs.kinds, allows: allowedFamilies(policy) }),
+    readings: [...readingOperations({ store, host: localHost, bells, outputDir: home.runDir, watched: true }), events.reading],
+    info: (principal) =>
+      describeHost({ activeRuns: runs.liveCount, kinds: runs.kinds, allows: policy.allowedFamilies(principal) }),
   })
   await runs.adopt()
   await procs.adopt()

@@ -1,13 +1,126 @@
-import { expect, test } from 'vitest'
-import { allowedFamilies, requireAllowed } from './policy.ts'
+import { chmod, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { makeHome } from '../../test/resources/home.ts'
+import { type HostPolicy, openPolicy, traceFor } from './policy.ts'
+import { policyFileOf } from './policy-file.ts'
 
-test('nothing is allowed that is not named', () => {
-  expect(() => requireAllowed({ allow: [] }, 'runs')).toThrow('The host does not allow its hub "runs".')
-  expect(() => requireAllowed({ allow: ['runs'] }, 'procs')).toThrow('"procs"')
-  requireAllowed({ allow: ['runs'] }, 'runs')
+const hub = (key: string) => ({ kind: 'hub', id: key.repeat(32), role: 'hub' }) as const
+const ours = { kind: 'self', id: 'hub', role: 'operator' } as const
+
+let file: string
+beforeEach(async () => {
+  const home = await makeHome()
+  onTestFinished(() => home[Symbol.asyncDispose]())
+  await mkdir(join(home.path, 'node'))
+  file = policyFileOf(home.path)
 })
 
-test('everything is each family', () => {
-  requireAllowed({ allow: 'everything' }, 'procs')
-  expect(allowedFamilies({ allow: 'everything' })).toEqual(['runs', 'procs'])
+const opened = (given: Partial<HostPolicy> = {}) => openPolicy({ allow: [], file, ...given })
+const effectOf = (policy: ReturnType<typeof openPolicy>, command: string, principal: Parameters<typeof traceFor>[0] = hub('a')) =>
+  policy.decide({ command, principal }).effect
+
+test('nothing is allowed that is not named', () => {
+  const policy = opened({ allow: ['runs'] })
+  expect([effectOf(policy, 'runs'), effectOf(policy, 'procs'), effectOf(policy, 'exec')]).toEqual(['allow', 'deny', 'deny'])
+  expect(policy.allowedFamilies(hub('a'))).toEqual(['runs'])
+  policy.requireAllowed({ command: 'runs', principal: hub('a') })
+  expect(() => policy.requireAllowed({ command: 'procs', principal: hub('a') })).toThrow('The host does not allow its hub "procs".')
+})
+
+test('what is begun without waiting cannot be asked about', async () => {
+  await writeFile(file, '[[rule]]\neffect = "ask"\ncommand = "*"\n')
+  expect(() => opened().requireAllowed({ command: 'runs', principal: hub('a') })).toThrow(expect.objectContaining({ code: 'policy.asks' }))
+})
+
+describe('its file', () => {
+  test('counts beside the command line, and from the next question, whatever happens to it', async () => {
+    const policy = opened({ allow: ['runs'] })
+    expect(effectOf(policy, 'exec')).toBe('deny')
+    await writeFile(file, 'allow = ["exec"]\n')
+    expect(effectOf(policy, 'exec')).toBe('allow')
+    // As an editor does: the same size, at the same place.
+    await writeFile(file, 'allow = ["date"]\n')
+    expect([effectOf(policy, 'exec'), effectOf(policy, 'date'), effectOf(policy, 'runs')]).toEqual(['deny', 'allow', 'allow'])
+    await writeFile(`${file}.new`, '[[rule]]\neffect = "deny"\ncommand = "*"\n')
+    await rename(`${file}.new`, file)
+    expect(effectOf(policy, 'runs')).toBe('deny')
+    await rm(file)
+    expect([effectOf(policy, 'date'), effectOf(policy, 'runs')]).toEqual(['deny', 'allow'])
+  })
+
+  test('is what there is to go by from when it is there, where everything was allowed without it', async () => {
+    const policy = opened({ withoutFile: 'everything' })
+    expect(effectOf(policy, 'exec')).toBe('allow')
+    await writeFile(file, 'allow = ["runs"]\n')
+    expect([effectOf(policy, 'exec'), effectOf(policy, 'runs')]).toEqual(['deny', 'allow'])
+  })
+
+  test('narrows what its own hub may, and need not widen it', async () => {
+    const policy = opened({ allow: 'everything' })
+    expect(effectOf(policy, 'exec', ours)).toBe('allow')
+    await writeFile(file, '[[rule]]\neffect = "deny"\ncommand = "exec"\n')
+    expect([effectOf(policy, 'exec', ours), effectOf(policy, 'date', ours)]).toEqual(['deny', 'allow'])
+  })
+
+  test('may be about one hub, and no other is told of that', async () => {
+    await writeFile(file, `[[rule]]\neffect = "allow"\ncommand = "exec"\nto = "${'a'.repeat(32)}"\n`)
+    const policy = opened()
+    expect([effectOf(policy, 'exec', hub('a')), effectOf(policy, 'exec', hub('b')), effectOf(policy, 'exec', ours)]).toEqual([
+      'allow',
+      'deny',
+      'deny',
+    ])
+    const told = (key: string) => traceFor(hub(key), policy.decide({ command: 'exec', principal: hub(key) })).trace[0]?.rules
+    expect([told('a')?.length, told('b')?.length]).toEqual([1, 0])
+  })
+
+  test.each<[string, string, RegExp]>([
+    ['no TOML', 'allow = ["runs"\nx', /line 2, column \d+: not TOML/],
+    ['a word that nobody knows', 'alow = ["runs"]\n', /alow/],
+    ['a pattern that is none', 'allow = ["file.**"]\n', /allow\.0: a pattern is the name of a command/],
+    ['a rule without an effect', '[[rule]]\ncommand = "exec"\n', /rule\.1 \(line 1\)\.effect/],
+    ['a key that is none', '# two\n[[rule]]\neffect = "deny"\ncommand = "exec"\nto = "box"\n', /rule\.1 \(line 2\)\.to: a hub's key/],
+    ['a condition that cannot be parsed', '[[rule]]\neffect = "allow"\ncommand = "exec"\nwhen = "params.("\n', /rule\.1 \(line 1\)\.when: /],
+    ['a condition about what there is not', '[[rule]]\neffect = "allow"\ncommand = "exec"\nwhen = "env.HOME == \'\'"\n', /when: Unknown variable: env/],
+    ['a condition that is no condition', '[[rule]]\neffect = "allow"\ncommand = "exec"\nwhen = "1 + 1"\n', /when: it must be true or false, and this is a int/],
+  ])('with %s refuses everything, and says where', async (_, text, says) => {
+    const policy = opened({ allow: ['runs'], withoutFile: 'everything' })
+    await writeFile(file, text)
+    expect(() => effectOf(policy, 'runs')).toThrow(expect.objectContaining({ code: 'policy.unreadable', message: expect.stringMatching(says) }))
+    expect(policy.allowedFamilies(hub('a'))).toEqual([])
+    await writeFile(file, 'allow = ["exec"]\n')
+    expect(effectOf(policy, 'exec')).toBe('allow')
+  })
+
+  test.each<[string, () => Promise<unknown>, RegExp]>([
+    ['a directory', () => mkdir(file), /it is no file/],
+    ['a link', async () => symlink('/dev/null', file), /it is a link/],
+    ['larger than anybody writes', () => writeFile(file, '#'.repeat(70_000)), /larger than 64 KiB/],
+    ['not UTF-8', () => writeFile(file, Buffer.from([0x61, 0xff, 0xfe])), /not UTF-8/],
+  ])('that is %s refuses everything', async (_, make, says) => {
+    await make()
+    expect(() => effectOf(opened({ allow: ['runs'] }), 'runs')).toThrow(says)
+  })
+
+  test.skipIf(process.getuid?.() === 0)('that this account may not read refuses everything', async () => {
+    await writeFile(file, 'allow = ["exec"]\n')
+    await chmod(file, 0)
+    expect(() => effectOf(opened({ allow: ['runs'] }), 'runs')).toThrow(/this account may not/)
+  })
+
+  test('names where files may be read and written', async () => {
+    const policy = opened()
+    expect(policy.fileRoots()).toEqual([])
+    await writeFile(file, '[files]\nroots = ["/srv/data"]\n')
+    expect(policy.fileRoots()).toEqual(['/srv/data'])
+  })
+})
+
+test('what is sensitive asks, and what is hidden wants to be named, whoever is allowed everything', async () => {
+  const nature = { shell: { sensitive: true }, 'fleet.enroll': { sensitive: false, hidden: true } }
+  const policy = openPolicy({ allow: 'everything', file }, (command) => nature[command as keyof typeof nature] ?? { sensitive: false })
+  expect(['shell', 'exec', 'fleet.enroll'].map((command) => effectOf(policy, command, ours))).toEqual(['ask', 'allow', 'deny'])
+  await writeFile(file, '[[rule]]\neffect = "allow"\ncommand = "fleet.enroll"\n')
+  expect(effectOf(policy, 'fleet.enroll', ours)).toBe('allow')
 })

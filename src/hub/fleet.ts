@@ -3,7 +3,6 @@
 
 import type { Connector } from '../connectors/port.ts'
 import { failure } from '../contract/errors.ts'
-import type { Family } from '../contract/family.ts'
 import type { HostRow, Probe } from '../contract/host.ts'
 import { localHost } from '../contract/names.ts'
 import type { HostHealth } from '../store/health.ts'
@@ -14,8 +13,8 @@ export interface FleetHost {
   readonly id: string
   readonly name: string
   readonly labels: Readonly<Record<string, string>>
-  /** The families that this hub may begin there. */
-  readonly trust: readonly Family[]
+  /** What this hub may begin there, as patterns of commands. */
+  readonly trust: readonly string[]
   /** The connector's kind, and how lists name the way to the host. */
   readonly kind: string
   readonly label: string

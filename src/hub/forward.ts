@@ -13,15 +13,18 @@ import {
   type CallOperation,
   type ItemsOperation,
   type Operation,
+  type ParsedOf,
   scopes,
   type UploadOperation,
 } from '../contract/operation.ts'
 import { hostOperations } from '../contract/operations.ts'
 import { feedOutput, followLog, readOutput } from '../contract/output.ts'
+import { type Decision, testPolicy } from '../contract/policy.ts'
 import { cancelRun, getRun, isTerminal, listRuns, pauseRun, type Run, resumeRun, startRun, writeStdin } from '../contract/run.ts'
 import type { FleetHost } from './fleet.ts'
 import { type LastKnown, lastKnown } from './last-known.ts'
 import type { Mirror } from './mirror.ts'
+import { withOwnLayers } from './policy-test.ts'
 import type { Queue } from './queue.ts'
 import { askedFor, requireTrusted } from './trust.ts'
 import { type AboutOneRun, runOfJob, waitingRunOperations } from './waiting-run.ts'
@@ -105,12 +108,14 @@ function forward(operation: Operation, to: Forwarding, copy: Implementation): Bo
     case 'call':
       return bind(operation, async (input, context) => {
         const asked = askedFor(operation, input)
-        requireScope(asked, context.principal)
-        requireTrusted(to.host, asked)
+        requireScope(asked.operation, context.principal)
+        requireTrusted(to.host, asked.operation, asked.input)
         const answer = await asLastKnown(to, operation, input, async () => {
           const caller = await source(input, context)
           return caller.call(operation as CallOperation, input as never, { ...options(context), timeoutMs: callDeadlineMs })
         })
+        if (operation === testPolicy)
+          return withOwnLayers(to.host, (input as ParsedOf<typeof testPolicy>).command, context.principal, answer as Decision)
         if (operation === startRun) await readable(to, input as AboutOneRun, context.signal)
         return named(to.host, answer)
       })

@@ -8,7 +8,6 @@ import { parse, stringify, TomlError } from 'smol-toml'
 import { z } from 'zod'
 import { ConnectorConfig } from '../connectors/config.ts'
 import { failure } from '../contract/errors.ts'
-import { families } from '../contract/family.ts'
 import { describeFileProblem } from '../contract/file-problem.ts'
 import { Trust } from '../contract/host.ts'
 import { describeIssue } from '../contract/implementation.ts'
@@ -25,7 +24,7 @@ const HostRecord = z.strictObject({
   name: HostName,
   labels: Labels.default({}),
   /** What this hub may begin there. Without it all that the host's own policy allows. */
-  trust: z.strictObject({ allow: Trust }).default({ allow: [...families] }),
+  trust: z.strictObject({ allow: Trust }).default({ allow: ['*'] }),
   connector: ConnectorConfig,
 })
 export type HostRecord = z.output<typeof HostRecord>

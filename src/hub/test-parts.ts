@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import { linkStateCell, offline } from '../connectors/link-state.ts'
 import type { ConnectorTraits, LinkState } from '../connectors/port.ts'
 import { direct } from '../contract/direct.ts'
-import { families } from '../contract/family.ts'
 import { type Bound, implementation, type Principal } from '../contract/implementation.ts'
 import { scopes } from '../contract/operation.ts'
 import { openStore, type Store } from '../store/store.ts'
@@ -61,7 +60,7 @@ export function testHost(
     id,
     name: id,
     labels: {},
-    trust: families,
+    trust: ['*'],
     kind: 'tunnel',
     label: id,
     connector,

@@ -4,7 +4,7 @@
 // counts. So no order of rules or layers changes a decision, a denying rule only narrows, and an allowing one never overrides it.
 // A rule whose condition cannot be evaluated counts as matching or as not, whichever is narrower.
 
-import { isCommandName } from '../contract/names.ts'
+import { isCommandName } from '../contract/command-name.ts'
 import { type Decision, type Effect, effects, type LayerVerdict, type RuleMatch, type RuleVerdict } from '../contract/policy.ts'
 import { conditionHolds } from './condition.ts'
 import { matchesPattern } from './pattern.ts'
@@ -27,12 +27,15 @@ export function combine(trace: readonly [LayerVerdict, ...LayerVerdict[]]): Deci
  * let through.
  */
 export function exposureOf(question: Question, layers: Layers): { effect: Effect | null; never: boolean } {
-  const narrow = decideBy(layers, question, 'narrow')
-  const wide = decideBy(layers, question, 'wide')
+  if (!isCommandName(question.command)) return { effect: 'deny', never: true }
+  const bounds = layers.map((layer) => boundsOf(layer, question))
+  const narrow = bounds.map((one) => one.narrow).reduce(narrower)
+  const wide = bounds.map((one) => one.wide).reduce(narrower)
   return { effect: narrow === wide ? narrow : null, never: wide === 'deny' }
 }
 
-function judge({ layer, of, rules, byNameOnly = false }: Layer, question: Question): LayerVerdict {
+/** One layer alone. */
+export function judge({ layer, of, rules, byNameOnly = false }: Layer, question: Question): LayerVerdict {
   if (!isCommandName(question.command)) return { layer, of, effect: 'deny', why: "that is no command's name", rules: [] }
   const verdicts = rules.map((rule) => ({ ...rule, ...match(rule, question, byNameOnly, conditionHolds) }))
   return { layer, of, ...outcome(verdicts), rules: verdicts }
@@ -69,18 +72,22 @@ function outcome(verdicts: readonly RuleVerdict[]): { effect: Effect; why: strin
   return { effect, why: `${from} ${does[effect]}${doubt}` }
 }
 
-/** Conditions taken for what makes the decision as narrow, or as wide, as it can become. */
-function decideBy(layers: Layers, question: Question, bound: 'narrow' | 'wide'): Effect {
-  if (!isCommandName(question.command)) return 'deny'
-  const matches = (effect: Effect): RuleMatch => ((effect === 'allow') === (bound === 'wide') ? 'yes' : 'no')
-  const judged = layers.map(({ rules, byNameOnly = false }) => {
+/** Between which effects a layer decides, whatever its conditions come to. A conditional `ask` can narrow or widen. */
+function boundsOf({ rules, byNameOnly = false }: Layer, question: Question): { narrow: Effect; wide: Effect } {
+  const taking = (conditional: Record<Effect, RuleMatch>) => {
     const verdicts = rules.map((rule) => ({
       ...rule,
-      ...match(rule, question, byNameOnly, () => ({ match: matches(rule.effect), why: '' })),
+      ...match(rule, question, byNameOnly, () => ({ match: conditional[rule.effect], why: '' })),
     }))
     return outcome(verdicts).effect
-  })
-  return judged.reduce((decided, next) => (isNarrower(next, decided) ? next : decided))
+  }
+  const asking = taking({ deny: 'no', ask: 'yes', allow: 'yes' })
+  const unasked = taking({ deny: 'no', ask: 'no', allow: 'yes' })
+  return { narrow: taking({ deny: 'yes', ask: 'unknown', allow: 'no' }), wide: isNarrower(asking, unasked) ? unasked : asking }
+}
+
+function narrower(one: Effect, other: Effect): Effect {
+  return isNarrower(one, other) ? one : other
 }
 
 function isNarrower(one: Effect, other: Effect): boolean {

@@ -12,9 +12,20 @@ const families = Object.keys(topicScopes)
 
 export function eventsCommand(program: Command, perform: Perform): void {
   declareCommand(program, 'events', 'what happened and happens: hosts that come and go, and what their nodes tell')
-    .addOption(repeated('--topic <topic>', `only these: a topic such as host.connected, or a family (${families}); may be repeated`, nonEmpty))
-    .addOption(single('--after <n>', 'only those after this number (default: all that are kept)', integer(0, Number.MAX_SAFE_INTEGER)))
+    .addOption(
+      repeated(
+        '--topic <topic>',
+        `only these: a topic such as host.connected, or a family (${families}); may be repeated`,
+        nonEmpty,
+      ),
+    )
+    .addOption(
+      single('--after <n>', 'only those after this number (default: all that are kept)', integer(0, Number.MAX_SAFE_INTEGER)),
+    )
     .option('-f, --follow', 'go on with those to come')
-    .addHelpText('after', '\nWith --json each event is one line of JSON, as it comes; its `position` is what the next --after takes.\n')
+    .addHelpText(
+      'after',
+      '\nWith --json each event is one line of JSON, as it comes; its `position` is what the next --after takes.\n',
+    )
     .action(perform(async () => (await import('../events.ts')).events))
 }

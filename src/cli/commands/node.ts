@@ -2,11 +2,10 @@
 
 import type { Command } from 'commander'
 import { trustFlags } from '../../connectors/flags.ts'
-import { families } from '../../host/policy.ts'
-import { declareCommand } from '../declare.ts'
+import { declareCommand, declareGroup } from '../declare.ts'
 import { optionOf } from '../host/connector-options.ts'
 import { trustOption } from '../host/trust-option.ts'
-import { duration, integer, nonEmpty, oneOf, pair, repeated, single, tunnelUrl } from '../options.ts'
+import { commandPattern, duration, integer, nonEmpty, pair, repeated, single, tunnelUrl } from '../options.ts'
 import type { Perform } from '../perform.ts'
 
 const notes = `
@@ -24,17 +23,23 @@ const attachNotes = `
 It speaks Muster's protocol, not words: \`muster host add NAME --ssh USER@HOST\` on the hub is what makes use of it.
 `
 
+const exposeNotes = `
+A command is named like exec, file.read or runs (everything that \`muster exec\` and workflows start), or several together like file.* or *.
+The rule is written into node/policy.toml in MUSTER_HOME and counts from the next question, also for a node that runs. --when is CEL over
+command, params, hub, session and principal: --when 'params.path.startsWith("/srv/")'. docs/policy.md tells all of it.
+`
+
+const allowing = 'what the hub may have here, such as runs, exec or file.*; may be repeated (more: `muster node expose`)'
+
 export function nodeCommands(program: Command, perform: Perform): void {
   const node = declareCommand(program, 'node', 'make this machine a host: dial the hub and do what it asks')
     .enablePositionalOptions()
-    .usage('[options] | enroll [options] NAME | pull [options] | attach | daemon [options]')
+    .usage('[options] | enroll [options] NAME | expose [options] COMMAND | hide [options] COMMAND | pull [options] | …')
     .addOption(single('--hub <url>', "the hub's address, such as wss://hub.example:7878", tunnelUrl))
     .option('--token-stdin', 'read the enrolment token from standard input')
     .addOption(single('--token <token>', 'the enrolment token (discouraged: it can be seen in the list of processes)', nonEmpty))
     .addOption(single('--node-id <id>', "the host id that this machine is; checked against the hub's answer", nonEmpty))
-    .addOption(
-      repeated('--allow <family>', `what the hub may do here: ${families.join(', ')}; may be repeated`, oneOf(...families)),
-    )
+    .addOption(repeated('--allow <command>', allowing, commandPattern))
     .option('--insecure', 'dial ws:// beyond this machine: tokens, commands and output can then be read on the way')
     .addOption(
       single('--name <name>', "what this host calls itself until the hub names it (default: the machine's name)", nonEmpty),
@@ -54,23 +59,35 @@ export function nodeCommands(program: Command, perform: Perform): void {
     .option('--insecure', 'permit an http:// endpoint beyond this machine: commands and output can then be read on the way')
     .option('--token-stdin', 'read the token that the hub printed from standard input')
     .addOption(single('--token <token>', 'that token (discouraged: it can be seen in the list of processes)', nonEmpty))
-    .addOption(
-      repeated('--allow <family>', `what the hub may do here: ${families.join(', ')}; may be repeated`, oneOf(...families)),
-    )
+    .addOption(repeated('--allow <command>', allowing, commandPattern))
     .option('--once', 'end when nothing is left to do, for cron')
     .addOption(single('--interval <duration>', 'how often to look (default: 15s)', duration))
     .addOption(single('--concurrency <n>', 'so many runs at once (default: 4)', integer(1, 256)))
     .addHelpText('after', pullNotes)
     .action(perform(async () => (await import('../node/pull.ts')).pull))
+  declareCommand(node, 'expose <command>', 'let hubs have a command of this machine')
+    .addOption(single('--to <hub>', "this hub alone: its key's fingerprint, or the beginning of it", nonEmpty))
+    .option('--ask', 'only after a person at the hub has been asked, each time')
+    .addOption(single('--when <cel>', 'only when this condition holds', nonEmpty))
+    .addHelpText('after', exposeNotes)
+    .action(perform(async () => (await import('../node/expose.ts')).expose))
+  declareCommand(node, 'hide <command>', 'take a command of this machine from hubs; what runs goes on')
+    .addOption(single('--to <hub>', "from this hub alone: its key's fingerprint, or the beginning of it", nonEmpty))
+    .action(perform(async () => (await import('../node/hide.ts')).hide))
+  const policy = declareGroup(node, 'policy', "this machine's own policy: what hubs may have here")
+  declareCommand(policy, 'test <command> [params]', 'what it decides about a command, rule by rule; nothing is begun')
+    .addOption(single('--hub <hub>', "for this hub: its key's fingerprint, or the beginning of it", nonEmpty))
+    .addOption(single('--session <id>', 'in this session', nonEmpty))
+    .action(perform(async () => (await import('../node/test-policy.ts')).testPolicyHere))
   declareCommand(node, 'attach', 'what a hub runs here by ssh: join standard input and output to the node of this machine')
     .addHelpText('after', attachNotes)
     .action(perform(async () => (await import('../node/attach.ts')).attach))
   declareCommand(node, 'daemon', 'be the node of this machine for hubs that come by ssh; `attach` starts it when it is needed')
     .addOption(
       repeated(
-        '--allow <family>',
-        `what they may do here: ${families.join(', ')} (default: node/policy.toml, or all)`,
-        oneOf(...families),
+        '--allow <command>',
+        'what they may have here, beside what node/policy.toml names (default: without that file, everything)',
+        commandPattern,
       ),
     )
     .addOption(single('--idle <duration>', 'end after so long without a hub and without work (default: 10m)', duration))

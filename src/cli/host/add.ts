@@ -1,7 +1,6 @@
 // `muster host add`: a record for a host that the hub reaches by itself. The id alone on stdout; how it went on stderr.
 
 import { failure } from '../../contract/errors.ts'
-import type { Family } from '../../contract/family.ts'
 import { addHost as addHostOperation, type HostDetail } from '../../contract/host.ts'
 import { hostName } from '../arguments.ts'
 import { connect } from '../hub-connection.ts'
@@ -17,7 +16,7 @@ interface AddOptions extends Given {
   readonly token?: string
   readonly tokenStdin?: true
   readonly label?: [string, string][]
-  readonly trust?: Family[]
+  readonly trust?: string[]
   readonly probe: boolean
 }
 

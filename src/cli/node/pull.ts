@@ -16,6 +16,7 @@ import { readToken } from '../stdin-secret.ts'
 import { stopRequested } from '../stop-signal.ts'
 import { letHeapGrow } from '../streaming-heap.ts'
 import type { Terminal } from '../terminal.ts'
+import { nodePolicy } from './policy.ts'
 
 interface PullOptions {
   readonly bucket?: string
@@ -47,7 +48,7 @@ export const pull: Action<PullOptions, []> = async (terminal, options) => {
   const stopping = stopRequested().then(() => leaving.abort())
   if (place.insecure)
     terminal.say('With --insecure, whoever is on the way can read commands and output, and can delete what lies in the bucket.')
-  const host = await openHost({ home: join(home.dir, 'host'), name: hostname(), policy: { allow }, log })
+  const host = await openHost({ home: join(home.dir, 'host'), name: hostname(), policy: nodePolicy(home.dir, { allow }), log })
   const pulling = pullFromBucket({
     place,
     home: home.dir,

@@ -18,6 +18,7 @@ import { readToken } from '../stdin-secret.ts'
 import { stopRequested } from '../stop-signal.ts'
 import { letHeapGrow } from '../streaming-heap.ts'
 import type { Terminal } from '../terminal.ts'
+import { nodePolicy } from './policy.ts'
 
 interface NodeOptions {
   readonly hub?: string
@@ -46,7 +47,7 @@ export const serveNode: Action<NodeOptions, []> = async (terminal, options) => {
   warnOfFewDescriptors(log)
   const leaving = new AbortController()
   const stopping = stopRequested().then(() => leaving.abort())
-  const host = await openHost({ home: join(home.dir, 'host'), name, policy: { allow }, log })
+  const host = await openHost({ home: join(home.dir, 'host'), name, policy: nodePolicy(home.dir, { allow }), log })
   try {
     // A hub that comes by ssh meets the same host.
     await using _attached = await serveAttached({ home: home.dir, host, version: softwareVersion, log })

@@ -24,7 +24,10 @@ function silenceOver(told: Partial<Run>[], heardAt = () => 0) {
 }
 
 test('a run that has ended before its output was here is said to be waited for, once', async () => {
-  await using silence = silenceOver([{ state: 'running', unreachableSince: null }, { state: 'succeeded', unreachableSince: null }])
+  await using silence = silenceOver([
+    { state: 'running', unreachableSince: null },
+    { state: 'succeeded', unreachableSince: null },
+  ])
   await eventually(() => expect(silence.looks()).toBeGreaterThan(4))
   expect(silence.said).toEqual([expect.stringMatching(/^Run r1 has ended, and the rest of its output has not come from box yet/)])
 })

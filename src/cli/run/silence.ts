@@ -20,7 +20,11 @@ export interface Silence {
 }
 
 /** Says each reason once, until `signal` aborts. Never rejects: whoever reads the log hears of a hub that does not answer. */
-export async function tellSilence({ terminal, hub, run, heardAt }: Silence, signal: AbortSignal, quietMs = patienceMs): Promise<void> {
+export async function tellSilence(
+  { terminal, hub, run, heardAt }: Silence,
+  signal: AbortSignal,
+  quietMs = patienceMs,
+): Promise<void> {
   let told: string | undefined
   while (!signal.aborted) {
     const leftMs = heardAt() + quietMs - performance.now()
@@ -36,7 +40,8 @@ export async function tellSilence({ terminal, hub, run, heardAt }: Silence, sign
 
 function reasonOf({ id, host, state, unreachableSince }: Run): string | undefined {
   const look = `\`muster host show ${host}\` says whether the host can be reached; Ctrl-C leaves.`
-  if (isTerminal(state)) return `Run ${id} has ended, and the rest of its output has not come from ${host} yet: waiting for it. ${look}`
+  if (isTerminal(state))
+    return `Run ${id} has ended, and the rest of its output has not come from ${host} yet: waiting for it. ${look}`
   return unreachableSince === null
     ? undefined
     : `${host} has been away since ${unreachableSince}: waiting for what ${id} writes. ${look}`

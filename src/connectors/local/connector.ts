@@ -1,11 +1,13 @@
 // The hub's own host, reached by a function call. There is one in every hub, and no registry record makes another.
 // How it breaks: not at all; while the hub runs, so does its host. The host's side is the host itself, so there is no link.ts.
 
+import { dirname } from 'node:path'
 import { direct } from '../../contract/direct.ts'
 import type { Principal } from '../../contract/implementation.ts'
 import { localHost } from '../../contract/names.ts'
 import { scopes } from '../../contract/operation.ts'
 import { openHost } from '../../host/host.ts'
+import { policyFileOf } from '../../host/policy-file.ts'
 import { linkStateCell, offline } from '../link-state.ts'
 import type { Connector } from '../port.ts'
 
@@ -13,9 +15,11 @@ export type { Executor } from '../../host/executors.ts'
 
 const thisProcess: Principal = { kind: 'self', id: 'hub', role: 'operator', scopes: new Set(scopes) }
 
-/** Opens the host and its connector as one; closing the connector closes the host, whose runs go on. */
+/** `home` is `host` in MUSTER_HOME. Opens the host and its connector as one; closing the connector closes the host, whose runs go on. */
 export async function openLocal(options: Omit<Parameters<typeof openHost>[0], 'name' | 'policy'>): Promise<Connector> {
-  const host = await openHost({ ...options, name: localHost, policy: { allow: 'everything' } })
+  // The hub may everything, being the same account; what it is not to do by itself, its people write into the file.
+  const policy = { allow: 'everything', file: policyFileOf(dirname(options.home)) } as const
+  const host = await openHost({ ...options, name: localHost, policy })
   const cell = linkStateCell({ status: 'online', since: new Date().toISOString(), caller: direct(host.offers, thisProcess) })
   // Online until the host has let go of its runs: a workflow that is being put aside must not take this for a unit's failure.
   const close = async () => {

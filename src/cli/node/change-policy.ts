@@ -1,0 +1,49 @@
+// One rule put into node/policy.toml in place of those that it overrides, and what people should know then: of `expose` and `hide`.
+
+import { mkdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { isCommandName } from '../../contract/command-name.ts'
+import { CommandPattern, type PolicyRule } from '../../contract/policy.ts'
+import { openPolicy } from '../../host/policy.ts'
+import { check } from '../arguments.ts'
+import { openHome } from '../home.ts'
+import type { Outcome } from '../perform.ts'
+import type { Terminal } from '../terminal.ts'
+import { policyHere } from './box.ts'
+import { editPolicy } from './edit-policy.ts'
+
+export const commandPattern = (text: string): string =>
+  check(CommandPattern, text, 'The command', 'Name one (`exec`), all that begin alike (`file.*`), or all (`*`).')
+
+/** Throws `policy.unreadable`, `policy.not_edited`, `file.unwritable`. */
+export async function changePolicy(
+  terminal: Terminal,
+  rule: PolicyRule,
+  replaces: (other: PolicyRule) => boolean,
+): Promise<Outcome> {
+  const home = (await openHome(terminal.env)).dir
+  const { file, ...started } = await policyHere(home)
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+  const isSame = ({ command, to }: PolicyRule) => command === rule.command && to === rule.to
+  const { before } = await editPolicy(file, { adds: rule, removes: (other) => isSame(other) && replaces(other) })
+  if (before === undefined && started.withoutFile)
+    terminal.say(`Until now hubs that come by ssh could have everything here; from now on only what ${file} exposes.`)
+  const stays = isCommandName(rule.command) ? whatStays({ ...started, file }, rule) : undefined
+  if (stays !== undefined) terminal.say(stays)
+  const { effect, command, to, when } = rule
+  const words = [effect, command, ...(to === undefined ? [] : ['to', to]), ...(when === undefined ? [] : ['when', when])]
+  return { json: { file, rule }, text: words.join(' ') }
+}
+
+/** Another rule may be narrower than the new one. */
+function whatStays(policy: Parameters<typeof openPolicy>[0], { command, to, effect, when }: PolicyRule): string | undefined {
+  if (when !== undefined || effect === 'deny') return undefined
+  const principal =
+    to === undefined && policy.allow === 'everything' ? itsOwnHub : { kind: 'hub' as const, id: to ?? '', role: 'hub' }
+  const now = openPolicy(policy).decide({ command, principal })
+  if (now.effect === effect) return undefined
+  const is = now.effect === 'deny' ? 'is still denied' : 'still wants a person to be asked'
+  return `${command} ${is}, by ${now.by.of}: ${now.by.why}.`
+}
+
+const itsOwnHub = { kind: 'self', id: 'hub', role: 'operator' } as const
