@@ -31,7 +31,7 @@ export interface CommandNature {
 export interface Asked {
   readonly command: string
   readonly params?: Readonly<Record<string, unknown>>
-  readonly session?: string
+  readonly session?: string | undefined
   readonly principal: Pick<Principal, 'kind' | 'id' | 'role'>
 }
 

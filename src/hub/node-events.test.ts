@@ -7,7 +7,7 @@ import type { Caller } from '../contract/caller.ts'
 import { direct } from '../contract/direct.ts'
 import { failure } from '../contract/errors.ts'
 import { followNodeEvents, NodeEvent } from '../contract/fleet-event.ts'
-import { implement, implementation } from '../contract/implementation.ts'
+import { implement, implementation, type Principal } from '../contract/implementation.ts'
 import { appendFleetEvents, readFleetEvents } from '../store/fleet-events.ts'
 import { hearNode } from './node-events.ts'
 import { openTestHome, testHost } from './test-parts.ts'
@@ -31,7 +31,7 @@ async function hearing(told: readonly object[], failing?: Error) {
     if (failing) throw failing
     await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
   })
-  const principal = { kind: 'hub', id: 'hub', role: 'hub', scopes: new Set(['read']) } as const
+  const principal: Principal = { kind: 'hub', id: 'hub', role: 'hub', scopes: new Set(['read']) }
   const caller: Caller = direct(implementation(bound), principal)
   const leaving = new AbortController()
   let rings = 0

@@ -117,7 +117,7 @@ describe.skipIf(lacking !== undefined)(
       async ({ name }) => {
         // Begun by whichever test comes first, and not before all: what cannot be set up fails each test, and skips none.
         begun ??= beginAll()
-        report(await (await begun).get(name))
+        report((await (await begun).get(name)) ?? '')
       },
     )
   },

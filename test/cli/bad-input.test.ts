@@ -76,7 +76,7 @@ const cases: readonly Case[] = [
   { args: ['node'], exit: usage, says: /needs the hub's address/ },
   { args: ['node', '--hub', 'ftp://x'], exit: usage, says: /hub's address such as wss/ },
   { args: ['node', '--hub', 'wss://user:secret@x'], exit: usage, says: /hub's address such as wss/ },
-  { args: ['node', '--hub', 'wss://127.0.0.1:1', '--allow', 'everything'], exit: usage, says: /one of runs, procs/ },
+  { args: ['node', '--hub', 'wss://127.0.0.1:1', '--allow', 'Everything'], exit: usage, says: /a command such as runs/ },
   { args: ['node', '--hub', 'wss://127.0.0.1:1', '--token', 'a', '--token-stdin'], exit: usage, says: /given twice/, stdin: 'a' },
   { args: ['node', '--hub', 'wss://127.0.0.1:1', '--token', 'nonsense'], exit: exitCode.refused, says: /token is malformed/ },
   {

@@ -329,7 +329,7 @@ describe.skipIf(!hasProgram('sshd') || !hasProgram('ssh'))('a host reached by ss
     await using hub = await serveHub(home)
     await mkdir(join(far.path, 'node'), { mode: 0o700 })
     const policy = join(far.path, 'node', 'policy.toml')
-    await writeFile(policy, 'allow = ["everything"]\n')
+    await writeFile(policy, 'allow = ["Everything"]\n')
     const { config } = await configure(home, [sshd.entry('box')], [sshd.known])
     const { host } = await addHost(hub, 'box', 'box', ['--ssh-config', config, '--remote-command', remote(far)])
     expect(host.probe?.problem).toMatch(/policy\.toml cannot be read: allow\.0/)

@@ -59,7 +59,7 @@ test('a run that takes no more ends it quietly; another refusal does not', async
     return passStdin(terminalWith(stdin), hostThat([], refuse).host, 'run_1', new AbortController().signal)
   }
   await expect(end(failure('run.ended', { run: 'run_1', state: 'succeeded' }))).resolves.toBeUndefined()
-  await expect(end(failure('policy.denied', { family: 'runs' }))).rejects.toMatchObject({ code: 'policy.denied' })
+  await expect(end(failure('policy.denied', { command: 'runs' }))).rejects.toMatchObject({ code: 'policy.denied' })
 })
 
 test('it lets go of standard input when the run has ended', async () => {

@@ -97,7 +97,7 @@ test('errors of the work itself stay as they are, and say nothing about the link
       throw failure('run.unknown', { run })
     }),
     implement(startRun, async () => {
-      throw failure('policy.denied', { family: 'runs' })
+      throw failure('policy.denied', { command: 'runs' })
     }),
   ])
   await using connector = openHttp({ config: { url: other.url } })
