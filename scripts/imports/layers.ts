@@ -14,7 +14,10 @@ export const layers: Readonly<Record<string, Layer>> = {
   wire: { meaning: 'the peer that carries the contract: channels, frames, flow control, handshake', mayImport: ['contract'] },
   store: { meaning: 'what must survive: one schema on SQLite or PostgreSQL, and output files', mayImport: ['contract'] },
   expression: { meaning: 'what every use of CEL shares: values, limits, a bound in time', mayImport: [] },
-  policy: { meaning: 'the one evaluator of who may have what begun on a host; no input or output', mayImport: ['contract', 'expression'] },
+  policy: {
+    meaning: 'the one evaluator of who may have what begun on a host; no input or output',
+    mayImport: ['contract', 'expression'],
+  },
   host: { meaning: 'one machine: front door, procs, runs, the keeper', mayImport: ['contract', 'wire', 'store', 'policy'] },
   workflow: { meaning: 'YAML to a checked plan to a durable execution', mayImport: ['contract', 'expression'] },
   sdk: { meaning: 'the typed client of a hub', mayImport: ['contract', 'wire'] },

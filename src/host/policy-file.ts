@@ -16,8 +16,8 @@ export { conditionProblem } from '../policy/condition.ts'
 
 /** Nobody writes as much by hand; whatever is larger is something else. */
 const mostBytes = 64 * 1024
-/** A file that has changed just now may change once more within the same tick of its clock. */
-const settledAfterMs = 100
+/** A file that has changed just now may change once more within the same tick of its clock; some file systems count in seconds. */
+const settledAfterMs = 2_500
 
 const Written = z.strictObject({
   allow: z.array(CommandPattern).default([]).meta({ description: 'Commands that every hub may have.' }),
@@ -25,7 +25,12 @@ const Written = z.strictObject({
   files: z
     .strictObject({
       roots: z
-        .array(z.string().max(4096).regex(/^\/[^\0]*$/, 'it is an absolute path'))
+        .array(
+          z
+            .string()
+            .max(4096)
+            .regex(/^\/[^\0]*$/, 'it is an absolute path'),
+        )
         .max(100)
         .default([]),
     })

@@ -25,12 +25,16 @@ test('nothing is allowed that is not named', () => {
   expect([effectOf(policy, 'runs'), effectOf(policy, 'procs'), effectOf(policy, 'exec')]).toEqual(['allow', 'deny', 'deny'])
   expect(policy.allowedFamilies(hub('a'))).toEqual(['runs'])
   policy.requireAllowed({ command: 'runs', principal: hub('a') })
-  expect(() => policy.requireAllowed({ command: 'procs', principal: hub('a') })).toThrow('The host does not allow its hub "procs".')
+  expect(() => policy.requireAllowed({ command: 'procs', principal: hub('a') })).toThrow(
+    'The host does not allow its hub "procs".',
+  )
 })
 
 test('what is begun without waiting cannot be asked about', async () => {
   await writeFile(file, '[[rule]]\neffect = "ask"\ncommand = "*"\n')
-  expect(() => opened().requireAllowed({ command: 'runs', principal: hub('a') })).toThrow(expect.objectContaining({ code: 'policy.asks' }))
+  expect(() => opened().requireAllowed({ command: 'runs', principal: hub('a') })).toThrow(
+    expect.objectContaining({ code: 'policy.asks' }),
+  )
 })
 
 describe('its file', () => {
@@ -80,14 +84,32 @@ describe('its file', () => {
     ['a word that nobody knows', 'alow = ["runs"]\n', /alow/],
     ['a pattern that is none', 'allow = ["file.**"]\n', /allow\.0: a pattern is the name of a command/],
     ['a rule without an effect', '[[rule]]\ncommand = "exec"\n', /rule\.1 \(line 1\)\.effect/],
-    ['a key that is none', '# two\n[[rule]]\neffect = "deny"\ncommand = "exec"\nto = "box"\n', /rule\.1 \(line 2\)\.to: a hub's key/],
-    ['a condition that cannot be parsed', '[[rule]]\neffect = "allow"\ncommand = "exec"\nwhen = "params.("\n', /rule\.1 \(line 1\)\.when: /],
-    ['a condition about what there is not', '[[rule]]\neffect = "allow"\ncommand = "exec"\nwhen = "env.HOME == \'\'"\n', /when: Unknown variable: env/],
-    ['a condition that is no condition', '[[rule]]\neffect = "allow"\ncommand = "exec"\nwhen = "1 + 1"\n', /when: it must be true or false, and this is a int/],
+    [
+      'a key that is none',
+      '# two\n[[rule]]\neffect = "deny"\ncommand = "exec"\nto = "box"\n',
+      /rule\.1 \(line 2\)\.to: a hub's key/,
+    ],
+    [
+      'a condition that cannot be parsed',
+      '[[rule]]\neffect = "allow"\ncommand = "exec"\nwhen = "params.("\n',
+      /rule\.1 \(line 1\)\.when: /,
+    ],
+    [
+      'a condition about what there is not',
+      '[[rule]]\neffect = "allow"\ncommand = "exec"\nwhen = "env.HOME == \'\'"\n',
+      /when: Unknown variable: env/,
+    ],
+    [
+      'a condition that is no condition',
+      '[[rule]]\neffect = "allow"\ncommand = "exec"\nwhen = "1 + 1"\n',
+      /when: it must be true or false, and this is a int/,
+    ],
   ])('with %s refuses everything, and says where', async (_, text, says) => {
     const policy = opened({ allow: ['runs'], withoutFile: 'everything' })
     await writeFile(file, text)
-    expect(() => effectOf(policy, 'runs')).toThrow(expect.objectContaining({ code: 'policy.unreadable', message: expect.stringMatching(says) }))
+    expect(() => effectOf(policy, 'runs')).toThrow(
+      expect.objectContaining({ code: 'policy.unreadable', message: expect.stringMatching(says) }),
+    )
     expect(policy.allowedFamilies(hub('a'))).toEqual([])
     await writeFile(file, 'allow = ["exec"]\n')
     expect(effectOf(policy, 'exec')).toBe('allow')
@@ -119,7 +141,10 @@ describe('its file', () => {
 
 test('what is sensitive asks, and what is hidden wants to be named, whoever is allowed everything', async () => {
   const nature = { shell: { sensitive: true }, 'fleet.enroll': { sensitive: false, hidden: true } }
-  const policy = openPolicy({ allow: 'everything', file }, (command) => nature[command as keyof typeof nature] ?? { sensitive: false })
+  const policy = openPolicy(
+    { allow: 'everything', file },
+    (command) => nature[command as keyof typeof nature] ?? { sensitive: false },
+  )
   expect(['shell', 'exec', 'fleet.enroll'].map((command) => effectOf(policy, command, ours))).toEqual(['ask', 'allow', 'deny'])
   await writeFile(file, '[[rule]]\neffect = "allow"\ncommand = "fleet.enroll"\n')
   expect(effectOf(policy, 'fleet.enroll', ours)).toBe('allow')

@@ -17,7 +17,8 @@ const pair = (...rules: PolicyRule[]): Layer => ({
   rules: rules.map((rule, n) => ({ ...rule, from: `rule ${n + 1}` })),
 })
 
-const effectOf = (command: string, rules: PolicyRule[], more?: Partial<Question>) => decide(question(command, more), [pair(...rules)]).effect
+const effectOf = (command: string, rules: PolicyRule[], more?: Partial<Question>) =>
+  decide(question(command, more), [pair(...rules)]).effect
 
 describe('in a layer', () => {
   test.each<[string, PolicyRule[], string]>([
@@ -25,9 +26,24 @@ describe('in a layer', () => {
     ['a rule about another command allows nothing', [{ effect: 'allow', command: 'file.read' }], 'deny'],
     ['the name allows', [{ effect: 'allow', command: 'exec' }], 'allow'],
     ['everything allows', [{ effect: 'allow', command: '*' }], 'allow'],
-    ['asking narrows allowing', [{ effect: 'allow', command: '*' }, { effect: 'ask', command: 'exec' }], 'ask'],
+    [
+      'asking narrows allowing',
+      [
+        { effect: 'allow', command: '*' },
+        { effect: 'ask', command: 'exec' },
+      ],
+      'ask',
+    ],
     ['asking alone lets in, after asking', [{ effect: 'ask', command: 'exec' }], 'ask'],
-    ['denying narrows all, wherever it stands', [{ effect: 'deny', command: 'exec' }, { effect: 'ask', command: '*' }, { effect: 'allow', command: 'exec' }], 'deny'],
+    [
+      'denying narrows all, wherever it stands',
+      [
+        { effect: 'deny', command: 'exec' },
+        { effect: 'ask', command: '*' },
+        { effect: 'allow', command: 'exec' },
+      ],
+      'deny',
+    ],
     ['a rule about this hub counts', [{ effect: 'allow', command: 'exec', to: 'a'.repeat(32) }], 'allow'],
     ['a rule about another hub does not', [{ effect: 'allow', command: 'exec', to: 'b'.repeat(32) }], 'deny'],
   ])('%s', (_, rules, effect) => {
@@ -47,7 +63,24 @@ describe('in a layer', () => {
   })
 
   test('what looks like a name and is none is denied by everything', () => {
-    const names = ['EXEC', 'Exec', 'exec ', ' exec', 'exec\0', 'exec.', '.exec', 'a..b', 'ехес', 'exec\n', 'ｅｘｅｃ', 'exec\u200b', '__proto__', '*', 'file.*', '']
+    const names = [
+      'EXEC',
+      'Exec',
+      'exec ',
+      ' exec',
+      'exec\0',
+      'exec.',
+      '.exec',
+      'a..b',
+      'ехес',
+      'exec\n',
+      'ｅｘｅｃ',
+      'exec\u200b',
+      '__proto__',
+      '*',
+      'file.*',
+      '',
+    ]
     for (const name of names) expect(effectOf(name, [{ effect: 'allow', command: '*' }]), JSON.stringify(name)).toBe('deny')
   })
 
@@ -64,7 +97,9 @@ describe('a condition', () => {
   test('is asked about what the command is given and who asks', () => {
     expect(effectOf('file.read', [below], { params: { path: '/srv/a' } })).toBe('allow')
     expect(effectOf('file.read', [below], { params: { path: '/etc/a' } })).toBe('deny')
-    expect(effectOf('file.read', [only('session == "s1" && principal.kind == "hub" && command == "file.read"')], { session: 's1' })).toBe('allow')
+    expect(
+      effectOf('file.read', [only('session == "s1" && principal.kind == "hub" && command == "file.read"')], { session: 's1' }),
+    ).toBe('allow')
     expect(effectOf('file.read', [only(`hub == "${'a'.repeat(32)}"`)])).toBe('allow')
     expect(effectOf('file.read', [only('params.size <= 10')], { params: { size: 10 } })).toBe('allow')
     expect(effectOf('file.read', [only('params.ratio <= 10')], { params: { ratio: 0.5 } })).toBe('allow')
@@ -80,7 +115,12 @@ describe('a condition', () => {
   })
 
   test('reaches nothing but what it is given', () => {
-    for (const when of ['params.constructor != null', 'params["__proto__"] != null', 'has(params.toString)', 'principal.constructor != null'])
+    for (const when of [
+      'params.constructor != null',
+      'params["__proto__"] != null',
+      'has(params.toString)',
+      'principal.constructor != null',
+    ])
       expect(effectOf('file.read', [only(when)], { params: {} }), when).toBe('deny')
   })
 
@@ -94,7 +134,9 @@ describe('a condition', () => {
   test('about what is nested deeper than anybody nests narrows too', () => {
     let deep: Record<string, unknown> = {}
     for (let n = 0; n < 100_000; n++) deep = { deep }
-    expect(effectOf('file.read', [{ effect: 'allow', command: '*' }, only('params.deep == null', 'deny')], { params: deep })).toBe('deny')
+    expect(
+      effectOf('file.read', [{ effect: 'allow', command: '*' }, only('params.deep == null', 'deny')], { params: deep }),
+    ).toBe('deny')
   })
 })
 
@@ -115,7 +157,9 @@ describe('over layers', () => {
   })
 
   test('the trace names every rule and why it matched or did not', () => {
-    const { trace, by } = decide(question('exec'), [pair(all, { effect: 'deny', command: 'exec' }, { effect: 'allow', command: 'file.*' })])
+    const { trace, by } = decide(question('exec'), [
+      pair(all, { effect: 'deny', command: 'exec' }, { effect: 'allow', command: 'file.*' }),
+    ])
     expect(by.why).toBe('rule 2 denies')
     expect(trace[0]?.rules.map(({ from, match, why }) => [from, match, why])).toEqual([
       ['rule 1', 'yes', 'it matches'],
@@ -144,10 +188,34 @@ describe('exposure, whatever the parameters', () => {
     [[{ effect: 'allow', command: 'exec' }], { effect: 'allow', never: false }],
     [[{ effect: 'allow', command: 'exec', when }], { effect: null, never: false }],
     [[{ effect: 'ask', command: 'exec', when }], { effect: null, never: false }],
-    [[{ effect: 'allow', command: '*' }, { effect: 'ask', command: 'exec', when }], { effect: null, never: false }],
-    [[{ effect: 'allow', command: '*' }, { effect: 'deny', command: 'exec', when }], { effect: null, never: false }],
-    [[{ effect: 'ask', command: '*' }, { effect: 'allow', command: 'exec', when }], { effect: 'ask', never: false }],
-    [[{ effect: 'deny', command: '*' }, { effect: 'allow', command: 'exec', when }], { effect: 'deny', never: true }],
+    [
+      [
+        { effect: 'allow', command: '*' },
+        { effect: 'ask', command: 'exec', when },
+      ],
+      { effect: null, never: false },
+    ],
+    [
+      [
+        { effect: 'allow', command: '*' },
+        { effect: 'deny', command: 'exec', when },
+      ],
+      { effect: null, never: false },
+    ],
+    [
+      [
+        { effect: 'ask', command: '*' },
+        { effect: 'allow', command: 'exec', when },
+      ],
+      { effect: 'ask', never: false },
+    ],
+    [
+      [
+        { effect: 'deny', command: '*' },
+        { effect: 'allow', command: 'exec', when },
+      ],
+      { effect: 'deny', never: true },
+    ],
     [[], { effect: 'deny', never: true }],
   ])('%j', (rules, exposure) => {
     expect(exposureOf(question('exec'), [pair(...rules)])).toEqual(exposure)

@@ -2,6 +2,7 @@
 // with line, column and the fix. Nothing here runs anything.
 
 import { failure } from '../contract/errors.ts'
+import { timedOut, withinTime } from '../expression/time-limit.ts'
 import { type Condition, checkTypes, parseCondition, type VariableTypes } from './condition.ts'
 import { parseDuration } from './duration.ts'
 import { fixFor } from './fixes.ts'
@@ -20,7 +21,6 @@ import {
   type TemplateComplaint,
   type TemplateTree,
 } from './template.ts'
-import { timedOut, withinTime } from '../expression/time-limit.ts'
 import { keyOffsetAt, locatedAt, offsetAt, offsetInside, type Path, readYaml, textAt, type YamlFile } from './yaml.ts'
 
 /** The plan that a workflow file describes. `file` is its name for messages. Throws `workflow.invalid`. */

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { timedOut, withinTime } from '../expression/time-limit.ts'
 import { parseCondition } from './condition.ts'
 import { filterNames, isTemplate, parseTemplate, treeValue } from './template.ts'
-import { timedOut, withinTime } from '../expression/time-limit.ts'
 
 const scope = {
   inputs: { s: 'abc', n: 3, l: ['a', { b: 1 }], none: null, yes: true },

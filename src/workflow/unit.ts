@@ -5,11 +5,11 @@ import { createHash } from 'node:crypto'
 import { failure, type MusterError } from '../contract/errors.ts'
 import { HostRef, RunId } from '../contract/names.ts'
 import { RunSpec, type RunSpecInput } from '../contract/run.ts'
+import { timedOut, withinTime } from '../expression/time-limit.ts'
 import { jsonArray } from './inputs.ts'
 import { limits } from './limits.ts'
 import type { PlannedStep } from './plan.ts'
 import { renderProblem, type Scope, type Template, treeValue } from './template.ts'
-import { timedOut, withinTime } from '../expression/time-limit.ts'
 
 export interface Unit {
   readonly index: number

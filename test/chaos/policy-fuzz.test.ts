@@ -7,9 +7,32 @@ import { decide } from '../../src/policy/decide.ts'
 import type { Layer, Question } from '../../src/policy/question.ts'
 import { seed, seededRandom, trials } from './trials.ts'
 
-const names = ['exec', 'shell', 'runs', 'procs', 'file.read', 'file.write', 'file', 'system.info', 'fleet.enroll', 'a.b.c', 'a.b', 'a', 'constructor']
+const names = [
+  'exec',
+  'shell',
+  'runs',
+  'procs',
+  'file.read',
+  'file.write',
+  'file',
+  'system.info',
+  'fleet.enroll',
+  'a.b.c',
+  'a.b',
+  'a',
+  'constructor',
+]
 const hubs = ['a', 'b', 'c'].map((letter) => letter.repeat(32))
-const conditions = ['params.n == 1', 'params.a.b == "x"', 'hub.startsWith("a")', 'session == "s" || params.n > 3', 'params.t', 'params.list.exists(i, i == "x")']
+const conditions = [
+  'params.n == 1',
+  'params.a.b == "x"',
+  'hub.startsWith("a")',
+  'session == "s" || params.n > 3',
+  'params.t',
+  'params.list.exists(i, i == "x")',
+]
+/** Those that need no watching, which takes longer than they do. */
+const quickConditions = conditions.slice(0, -1)
 const patterns = [...names, 'file.*', 'a.*', 'a.b.*', 'fleet.*', '*']
 /** What people, encoders and file systems take for the same. */
 const spoil: readonly ((name: string) => string)[] = [
@@ -62,7 +85,7 @@ function anyRule(): PolicyRule {
     effect: pick(effects),
     command: pick(patterns),
     ...(chance(0.2) && { to: pick(hubs) }),
-    ...(chance(0.02) && { when: pick(conditions) }),
+    ...(chance(0.005) && { when: pick(chance(0.01) ? conditions : quickConditions) }),
   }
 }
 
@@ -79,7 +102,17 @@ function anyLayers(): [Layer, ...Layer[]] {
 }
 
 const anyParams = (): Record<string, unknown> =>
-  pick([{}, { n: 1 }, { n: '1' }, { a: { b: 'x' } }, { a: null, n: 4 }, { t: true }, { list: ['x'] }, { list: 'x' }, JSON.parse('{"__proto__": {"n": 1}}')])
+  pick([
+    {},
+    { n: 1 },
+    { n: '1' },
+    { a: { b: 'x' } },
+    { a: null, n: 4 },
+    { t: true },
+    { list: ['x'] },
+    { list: 'x' },
+    JSON.parse('{"__proto__": {"n": 1}}'),
+  ])
 
 function anyQuestion(): Question {
   const hub = pick([...hubs, 'local', ''])
@@ -99,7 +132,11 @@ function isLegal(name: string): boolean {
   return name.split('.').every((part) => {
     const letters = [...part]
     const isPlain = (letter: string) => (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9')
-    return letters.length > 0 && isPlain(letters[0] as string) && letters.every((letter) => isPlain(letter) || letter === '_' || letter === '-')
+    return (
+      letters.length > 0 &&
+      isPlain(letters[0] as string) &&
+      letters.every((letter) => isPlain(letter) || letter === '_' || letter === '-')
+    )
   })
 }
 
@@ -118,7 +155,7 @@ function holds(when: string, { hub, session = '', params = {} }: Question): bool
   const n = own(params, 'n')
   switch (when) {
     case conditions[0]:
-      return n === undefined ? undefined : n === 1 ? true : typeof n === 'number' ? false : undefined
+      return n === undefined ? undefined : n === 1
     case conditions[1]:
       return own(own(params, 'a'), 'b') === undefined ? undefined : own(own(params, 'a'), 'b') === 'x'
     case conditions[2]:
@@ -159,7 +196,7 @@ const width = (effect: Effect) => effects.indexOf(effect)
 test('no question gets through that the policy does not let through', () => {
   const decided: Record<Effect, number> = { allow: 0, ask: 0, deny: 0 }
   const differing: unknown[] = []
-  const questions = trials(1_000_000)
+  const questions = trials(1_000_000, 100_000)
   let layers = anyLayers()
   for (let n = 0; n < questions; n++) {
     if (n % 4 === 0) layers = anyLayers()
@@ -169,7 +206,9 @@ test('no question gets through that the policy does not let through', () => {
     if (effect !== naive(question, layers)) differing.push({ question, layers, effect, expected: naive(question, layers) })
     if (n % 10 === 0) mustKeepItsLaws(question, layers, effect)
   }
-  console.log(`${questions} questions (seed ${seed}): ${JSON.stringify(decided)}, ${differing.length} differing, 0 escapes expected`)
+  console.log(
+    `${questions} questions (seed ${seed}): ${JSON.stringify(decided)}, ${differing.length} differing, 0 escapes expected`,
+  )
   expect(differing.slice(0, 3)).toEqual([])
   // Had nothing been allowed, nothing would have been tried.
   for (const count of Object.values(decided)) expect(count).toBeGreaterThan(questions / 100)
@@ -179,22 +218,36 @@ test('no question gets through that the policy does not let through', () => {
 function mustKeepItsLaws(question: Question, layers: readonly [Layer, ...Layer[]], effect: Effect): void {
   const at = Math.floor(random() * layers.length)
   const withRule = (rule: PolicyRule) =>
-    layers.map((layer, n) => (n === at ? { ...layer, rules: [...layer.rules, { ...rule, from: 'one more' }] } : layer)) as unknown as [Layer, ...Layer[]]
+    layers.map((layer, n) =>
+      n === at ? { ...layer, rules: [...layer.rules, { ...rule, from: 'one more' }] } : layer,
+    ) as unknown as [Layer, ...Layer[]]
   const narrowed = decide(question, withRule({ ...anyRule(), effect: 'deny' })).effect
-  if (width(narrowed) > width(effect)) throw new Error(`a denying rule widened ${effect} to ${narrowed}: ${JSON.stringify({ question, layers })}`)
+  if (width(narrowed) > width(effect))
+    throw new Error(`a denying rule widened ${effect} to ${narrowed}: ${JSON.stringify({ question, layers })}`)
   const isDenied = layers.some(({ rules }) =>
-    rules.some((rule) => rule.effect === 'deny' && rule.when === undefined && covers(rule.command, question.command) && (rule.to ?? question.hub) === question.hub),
+    rules.some(
+      (rule) =>
+        rule.effect === 'deny' &&
+        rule.when === undefined &&
+        covers(rule.command, question.command) &&
+        (rule.to ?? question.hub) === question.hub,
+    ),
   )
   const widened = decide(question, withRule({ ...anyRule(), effect: 'allow' })).effect
-  if (isDenied && widened !== 'deny') throw new Error(`an allowing rule overrode a denying one: ${JSON.stringify({ question, layers })}`)
-  const turned = layers.map((layer) => ({ ...layer, rules: layer.rules.toReversed() })).toReversed() as unknown as [Layer, ...Layer[]]
-  if (decide(question, turned).effect !== effect) throw new Error(`another order changed a decision: ${JSON.stringify({ question, layers })}`)
+  if (isDenied && widened !== 'deny')
+    throw new Error(`an allowing rule overrode a denying one: ${JSON.stringify({ question, layers })}`)
+  const turned = layers.map((layer) => ({ ...layer, rules: layer.rules.toReversed() })).toReversed() as unknown as [
+    Layer,
+    ...Layer[],
+  ]
+  if (decide(question, turned).effect !== effect)
+    throw new Error(`another order changed a decision: ${JSON.stringify({ question, layers })}`)
   const alone = Math.min(...layers.map((layer) => width(decide(question, [layer]).effect)))
   if (alone !== width(effect)) throw new Error(`the narrowest layer did not count: ${JSON.stringify({ question, layers })}`)
 }
 
 test('no text is taken for a pattern that is none', () => {
-  const texts = trials(100_000)
+  const texts = trials(100_000, 10_000)
   let taken = 0
   for (let n = 0; n < texts; n++) {
     const name = anyName()

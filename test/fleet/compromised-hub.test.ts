@@ -73,7 +73,10 @@ to = "${'0'.repeat(32)}"
     // And what is exposed to it, it has.
     await peer.call(startRun, { run: 'allowed', spec: command('/usr/bin/touch', `${marks}/allowed`) }, deadline)
     await until('it has run', async () => ((await readdir(marks)).includes('allowed') ? true : undefined))
-    for (const spec of [command('/usr/bin/touch', `${marks}/allowed`, `${marks}/more`), { ...command('/usr/bin/touch', `${marks}/allowed`), argv: ['touch', `${marks}/allowed`] }])
+    for (const spec of [
+      command('/usr/bin/touch', `${marks}/allowed`, `${marks}/more`),
+      { ...command('/usr/bin/touch', `${marks}/allowed`), argv: ['touch', `${marks}/allowed`] },
+    ])
       await expect(peer.call(startRun, { run: 'more', spec }, deadline)).rejects.toMatchObject({ code: 'policy.denied' })
     expect(await readdir(marks)).toEqual(['allowed'])
 
@@ -125,7 +128,10 @@ function everyInput(marks: string, hubKey: string): Record<string, unknown>[] {
     { run: 'forged' },
     { run: 'forged', spec: { kind: 'command', argv: touch('run') } },
     { run: 'forged', spec: { kind: 'command', argv: ['/bin/sh', '-c', `touch ${marks}/shell`] } },
-    { run: 'forged', spec: { kind: 'workflow', file: 'w.yaml', source: `name: w\nsteps:\n  - id: a\n    run: touch ${marks}/workflow\n` } },
+    {
+      run: 'forged',
+      spec: { kind: 'workflow', file: 'w.yaml', source: `name: w\nsteps:\n  - id: a\n    run: touch ${marks}/workflow\n` },
+    },
     { run: '../../forged', spec: { kind: 'command', argv: touch('path') } },
     { run: 'forged', fence: 9_999, parent: { run: 'r', step: 's' }, spec: { kind: 'command', argv: touch('fence') } },
     { proc: 'forged', spec: { argv: touch('proc') } },
@@ -133,7 +139,19 @@ function everyInput(marks: string, hubKey: string): Record<string, unknown>[] {
     { proc: 'local', method: 'run.start', params: { run: 'forged', spec: { kind: 'command', argv: touch('local') } } },
     { run: 'forged', artifact: 'x', name: '../../../etc/passwd' },
     { approval: 'forged', digest: '0'.repeat(64), outcome: 'approved' },
-    ...['exec', 'shell', 'file.write', 'fleet.enroll', 'undeclared', 'EXEC', 'exec\0', 'ехес', '__proto__', 'constructor', '*'].map((name) => ({
+    ...[
+      'exec',
+      'shell',
+      'file.write',
+      'fleet.enroll',
+      'undeclared',
+      'EXEC',
+      'exec\0',
+      'ехес',
+      '__proto__',
+      'constructor',
+      '*',
+    ].map((name) => ({
       command: name,
       params: { argv: touch('invoke'), script: `touch ${marks}/script`, path: join(marks, 'file'), text: 'x', content: 'x' },
     })),
@@ -148,7 +166,17 @@ function everyInput(marks: string, hubKey: string): Record<string, unknown>[] {
   return plain.flatMap((input) => injected.map((more) => ({ ...input, ...more })))
 }
 
-const unknownOperations = ['policy.set', 'policy.expose', 'hub.exec', 'approval.ask', '__proto__', 'constructor', 'toString', 'RUN.START', 'run.start\0'].map(
+const unknownOperations = [
+  'policy.set',
+  'policy.expose',
+  'hub.exec',
+  'approval.ask',
+  '__proto__',
+  'constructor',
+  'toString',
+  'RUN.START',
+  'run.start\0',
+].map(
   (name): CallOperation => ({
     kind: 'call',
     name,
@@ -186,7 +214,9 @@ async function outcomeOf(peer: Peer, operation: Operation, input: unknown): Prom
 }
 
 function table(tally: ReadonlyMap<string, ReadonlyMap<string, number>>): string {
-  return [...tally].map(([name, codes]) => `  ${name}: ${[...codes].map(([code, count]) => `${code} ${count}`).join(', ')}`).join('\n')
+  return [...tally]
+    .map(([name, codes]) => `  ${name}: ${[...codes].map(([code, count]) => `${code} ${count}`).join(', ')}`)
+    .join('\n')
 }
 
 const nothing: AsyncIterable<Uint8Array> = { async *[Symbol.asyncIterator]() {} }

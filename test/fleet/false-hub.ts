@@ -32,7 +32,13 @@ export async function takeOver(home: string, url: string, host: { id: string; na
     try {
       const channel = webSocketChannel(socket)
       const admit = async () => ({ welcome: { host }, principal: node })
-      const { principal, limits } = await acceptHandshake(channel, { identity, role: 'hub', software: '0.1.0', timeoutMs: 30_000, admit })
+      const { principal, limits } = await acceptHandshake(channel, {
+        identity,
+        role: 'hub',
+        software: '0.1.0',
+        timeoutMs: 30_000,
+        admit,
+      })
       joined.resolve(createPeer(channel, { offers: implementation(), principal, limits, name: 'the node' }))
     } catch (error) {
       joined.reject(error)

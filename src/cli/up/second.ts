@@ -76,7 +76,7 @@ async function spawnNode({ home, hubUrl, env }: Joining, token: string): Promise
   await using log = await open(join(home.secondDir, 'node.log'), 'a', 0o600)
   const { node, script } = selfCommand()
   // Detached, so that the Ctrl-C that stops `up` reaches it in order: after what still needs it.
-  const child = spawn(node, [script, 'node', '--hub', hubUrl, '--token-stdin', '--allow', 'runs', '--name', secondName], {
+  const child = spawn(node, [script, 'node', '--hub', hubUrl, '--token-stdin', '--allow', '*', '--name', secondName], {
     detached: true,
     cwd: home.secondDir,
     stdio: ['pipe', log.fd, log.fd],
