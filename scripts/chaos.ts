@@ -15,4 +15,6 @@ using report = chaosReport()
 const env = { ...process.env, ...report.env, MUSTER_CHAOS_SHARE: share, MUSTER_SEED: seed }
 const args = ['run', '--project', 'chaos', ...process.argv.slice(2)]
 process.exitCode = spawnSync('vitest', args, { cwd: root, env, stdio: 'inherit' }).status ?? 1
-console.log(`What was counted, with a share of ${share} of all trials and seed ${seed}:\n${report.text()}\nThe same again: ${again}`)
+console.log(
+  `What was counted, with a share of ${share} of all trials and seed ${seed}:\n${report.text()}\nThe same again: ${again}`,
+)

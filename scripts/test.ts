@@ -47,7 +47,9 @@ function runTests(): Counts {
     using chaos = chaosReport()
     const env = { ...process.env, ...chaos.env, MUSTER_CHAOS_SHARE: chaosShare }
     const done = spawnSync('vitest', args, { cwd: root, env, stdio: 'inherit' })
-    console.log(`What the chaos tests have counted, with a share of ${chaosShare} of all their trials (npm run chaos):\n${chaos.text()}`)
+    console.log(
+      `What the chaos tests have counted, with a share of ${chaosShare} of all their trials (npm run chaos):\n${chaos.text()}`,
+    )
     return count(readReport(file), done.status === 0)
   } finally {
     rmSync(folder, { recursive: true, force: true })

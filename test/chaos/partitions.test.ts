@@ -134,7 +134,12 @@ async function survives(one: Case, of: { hub: FarHub; network: Network; cable: C
   const stop = join(notes.path, 'stop')
   const lastFile = join(notes.path, 'last')
   const far = await reach[one.way]({ ...of, name, latencyMs, opened })
-  const { since = '' } = await until(`${name} is online`, () => rowIf(hub, name, ({ status }) => status === 'online'), far, patienceMs)
+  const { since = '' } = await until(
+    `${name} is online`,
+    () => rowIf(hub, name, ({ status }) => status === 'online'),
+    far,
+    patienceMs,
+  )
   const spec = { kind: 'command' as const, argv: [process.execPath, countUntil, stop, lastFile, `${everyMs}`] }
   const { id: run } = await client.hub.call(submitRun, { host: name, spec })
   await using followers = followRun({ home: hub.home, client, host: name, run })

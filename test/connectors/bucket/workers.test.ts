@@ -189,7 +189,12 @@ test('the same over S3, and what it costs', async () => {
   }
   // All that is left of a job, which is deleted one by one: what is deleted later would count as an idle hour's.
   const left = () => [...store.objects.keys()].filter((key) => !/\/(beat|done)$/.test(key))
-  await until('the bucket is clean', async () => (left().length === 0 ? true : undefined), { log: () => left().join(' ') }, 120_000)
+  await until(
+    'the bucket is clean',
+    async () => (left().length === 0 ? true : undefined),
+    { log: () => left().join(' ') },
+    120_000,
+  )
   // Signs of life are no job's: each is put, and got once.
   const beats = Math.floor((performance.now() - begunAtMs) / (4 * lookEveryMs))
   const cost = [...store.counts].map(([what, count]) => {
