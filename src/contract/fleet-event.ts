@@ -20,7 +20,10 @@ const Data = z.record(z.string(), z.json()).meta({ description: 'What there is t
 const TopicPattern = z
   .string()
   .max(longestTopic)
-  .regex(/^(?:\*|[a-z]+\.\*|[a-z]+(?:\.[a-z][a-z0-9_]*)+)$/, 'it is a topic such as host.connected, a family such as host.*, or *')
+  .regex(
+    /^(?:\*|[a-z]+\.\*|[a-z]+(?:\.[a-z][a-z0-9_]*)+)$/,
+    'it is a topic such as host.connected, a family such as host.*, or *',
+  )
   .refine((pattern) => pattern === '*' || familyOf(pattern) !== undefined, {
     error: `its family is none of ${Object.keys(topicScopes).join(', ')}`,
   })

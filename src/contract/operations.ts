@@ -2,8 +2,8 @@
 
 import { listArtifacts, readArtifact } from './artifact.ts'
 import { followEvents, followJournal } from './event.ts'
-import { followFleetEvents, followNodeEvents } from './fleet-event.ts'
 import { findRun, getHubInfo, listFleetRuns, submitRun } from './fleet.ts'
+import { followFleetEvents, followNodeEvents } from './fleet-event.ts'
 import {
   addHost,
   enrollNode,

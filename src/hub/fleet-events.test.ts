@@ -17,7 +17,11 @@ const never = new AbortController().signal
 /** As one who publishes what no part of the hub does. */
 const named = (topic: string) => ({ topic }) as NewFleetEvent
 
-async function heard(events: FleetEvents, who: Principal, input: { after?: number; topics?: string[] } = {}): Promise<FleetEvent[]> {
+async function heard(
+  events: FleetEvents,
+  who: Principal,
+  input: { after?: number; topics?: string[] } = {},
+): Promise<FleetEvent[]> {
   const found: FleetEvent[] = []
   for await (const event of events.follow(followFleetEvents.input.parse(input), who, never)) found.push(event)
   return found
@@ -54,7 +58,10 @@ test('only the topics that are asked for come; to ask for those of others is ref
   expect(await of('*', 'host.connected')).toHaveLength(4)
   expect(await of('host.connect')).toEqual([])
   for (const topic of ['pairing.*', 'pairing.requested'])
-    await expect(of('host.*', topic)).rejects.toMatchObject({ code: 'auth.forbidden', message: expect.stringContaining('"admin"') })
+    await expect(of('host.*', topic)).rejects.toMatchObject({
+      code: 'auth.forbidden',
+      message: expect.stringContaining('"admin"'),
+    })
   for (const topic of ['secret.*', 'constructor.x', '__proto__.x', 'HOST.connected', 'host', 'host.', '', '*.x', 'h'.repeat(99)])
     expect(followFleetEvents.input.safeParse({ topics: [topic] }).success, topic).toBe(false)
 })

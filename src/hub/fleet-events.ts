@@ -63,7 +63,10 @@ export function openFleetEvents({ store, log }: { readonly store: Store; readonl
       try {
         await untilStored(() => appendFleetEvents(store, [...taken, ...gone], keptEvents), closing.signal)
       } catch (error) {
-        log.error({ events: taken.length, error: asMusterError(error).toValue() }, 'events could not be kept: nobody hears of them')
+        log.error(
+          { events: taken.length, error: asMusterError(error).toValue() },
+          'events could not be kept: nobody hears of them',
+        )
       }
       waiting.splice(0, taken.length)
       lost -= lostBefore
@@ -78,7 +81,8 @@ export function openFleetEvents({ store, log }: { readonly store: Store; readonl
   ): AsyncGenerator<FleetEvent, void, undefined> {
     for (const pattern of topics) if (pattern !== '*') requireTopic(pattern, subscriber)
     for await (const event of followKeptEvents({ store, bell, gap: 'hub.gap' }, from, signal)) {
-      if (event.topic === 'hub.gap' || (mayHear(event.topic, subscriber) && topics.some((one) => matches(one, event.topic)))) yield event
+      if (event.topic === 'hub.gap' || (mayHear(event.topic, subscriber) && topics.some((one) => matches(one, event.topic))))
+        yield event
     }
   }
 

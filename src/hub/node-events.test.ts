@@ -87,7 +87,9 @@ test('after a break it is asked for what follows the last that was kept', async 
 
 test.each(['operation.unknown', 'host.deferred'] as const)('a host that answers %s is left in peace', async (code) => {
   const error =
-    code === 'operation.unknown' ? failure(code, { operation: 'host.events' }) : failure(code, { host: 'box', operation: 'host.events' })
+    code === 'operation.unknown'
+      ? failure(code, { operation: 'host.events' })
+      : failure(code, { host: 'box', operation: 'host.events' })
   const node = await hearing([], error)
   await node.over
   expect(node.asked).toEqual([0])

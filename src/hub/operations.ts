@@ -1,8 +1,8 @@
 // What only a hub can be asked, bound to the parts that do it. Each handler is short because its work has an owner.
 
 import { failure } from '../contract/errors.ts'
-import { followFleetEvents } from '../contract/fleet-event.ts'
 import { findRun, getHubInfo, listFleetRuns, submitRun } from '../contract/fleet.ts'
+import { followFleetEvents } from '../contract/fleet-event.ts'
 import {
   addHost,
   enrollNode,

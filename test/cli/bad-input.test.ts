@@ -65,7 +65,11 @@ const cases: readonly Case[] = [
   { args: ['host', 'add', 'web', '--ssh', 'a', '--bucket', 'file:///b'], exit: usage, says: /reached one way/ },
   { args: ['host', 'add', 'web', '--ssh', 'a', '--pin', 'x'], exit: usage, says: /--pin goes with --url, not with --ssh/ },
   { args: ['host', 'add', 'web', '--ssh', 'a', '--token', 'x'], exit: usage, says: /takes no token/ },
-  { args: ['host', 'add', 'web', '--url', 'https://a.example'], exit: usage, says: /reached by its URL and wants a token, and none was given/ },
+  {
+    args: ['host', 'add', 'web', '--url', 'https://a.example'],
+    exit: usage,
+    says: /reached by its URL and wants a token, and none was given/,
+  },
   { args: ['host', 'rename', 'web'], exit: usage, says: /Missing required argument 'name'/ },
   { args: ['host', 'rename', 'web', 'a b'], exit: usage, says: /a host name is 1 to 63/ },
   { args: ['host', 'label'], exit: usage, says: /Missing required argument 'host'/ },

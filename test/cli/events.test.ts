@@ -37,8 +37,15 @@ test('events are told in lines, by topic, and on from a number; a reader who fol
   expect(lines[1]).toMatch(/^\d+ 20\S+Z host\.connected local connector=local$/)
   const last = seen().at(-1)?.position ?? 0
   expect((await home.muster(['events', '--after', String(last)])).stdout).toBe('')
-  expect(await home.muster(['events', '--after', '999999'])).toMatchObject({ code: 5, stdout: '', stderr: expect.stringContaining('newest is') })
-  expect(await home.muster(['events', '--topic', 'secret.*'])).toMatchObject({ code: 2, stderr: expect.stringContaining('its family is none of') })
+  expect(await home.muster(['events', '--after', '999999'])).toMatchObject({
+    code: 5,
+    stdout: '',
+    stderr: expect.stringContaining('newest is'),
+  })
+  expect(await home.muster(['events', '--topic', 'secret.*'])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('its family is none of'),
+  })
   const file = join(home.dir, 'events.json')
   await home.muster(['events', '--topic', 'hub.*', '--output', file])
   expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject({ events: [{ topic: 'hub.started' }, { topic: 'hub.started' }] })
@@ -51,6 +58,9 @@ test('a viewer hears of what he may, and not of pairing', async () => {
   const { token } = JSON.parse((await home.muster(['token', 'create', 'look', '--json'])).stdout)
   const { url } = JSON.parse((await home.muster(['hub', 'status', '--json'])).stdout)
   const env = { MUSTER_HUB: url, MUSTER_TOKEN: token }
-  await vi.waitFor(async () => expect((await home.muster(['events'], { env })).stdout).toContain('host.connected local'), patience)
+  await vi.waitFor(
+    async () => expect((await home.muster(['events'], { env })).stdout).toContain('host.connected local'),
+    patience,
+  )
   expect(await home.muster(['events', '--topic', 'pairing.*'], { env })).toMatchObject({ code: 3, stdout: '' })
 })

@@ -2,9 +2,9 @@
 
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { families } from '../../src/contract/family.ts'
 import type { HostRow } from '../../src/contract/host.ts'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { type Running, type TestHome, testHome } from './muster.ts'
 
 let home: TestHome

@@ -168,7 +168,11 @@ test('a run that is called as the language calls its own is laid ready like any'
 test('a run that is cancelled in the moment before its job is laid ready is taken back, though no worker looks', async () => {
   const bucket = await openBucket()
   const patience = { timeoutMs: 30_000 }
-  const code = (call: Promise<unknown>) => call.then(() => 'answered', (error) => error.code)
+  const code = (call: Promise<unknown>) =>
+    call.then(
+      () => 'answered',
+      (error) => error.code,
+    )
   const cancelled = code(bucket.caller.call(cancelRun, { run: 'early' }, patience))
   await eventually(async () => expect(await readdir(join(bucket.drop, 'q', 'ask'))).toHaveLength(1))
   const spec = { kind: 'command' as const, argv: ['true'] }
