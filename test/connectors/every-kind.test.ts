@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasProgram } from '../../scripts/system-parts.ts'
+import type { FleetEvent } from '../../src/contract/fleet-event.ts'
 import type { HostDetail, HostRow } from '../../src/contract/host.ts'
 import {
   type Home,
@@ -124,6 +125,18 @@ describe.skipIf(!hasProgram('sshd') || !hasProgram('ssh'))('a hub with a host of
       expect(row?.info?.cores).toBeGreaterThan(0)
       expect(row?.info?.memoryBytes).toBeGreaterThan(2 ** 20)
     }
+  })
+
+  it('each has told that its node has started, however it is reached', async () => {
+    const events = async () => {
+      const { stdout } = await muster(home.path, ['events', '--topic', 'node.started', '--json'])
+      return stdout.split('\n').flatMap((line) => (line === '' ? [] : [(JSON.parse(line) as FleetEvent).name]))
+    }
+    const told = await until('all of them have', async () => {
+      const found = await events()
+      return names.every((name) => found.includes(name)) ? found : undefined
+    })
+    expect(told.toSorted()).toEqual(names.toSorted())
   })
 
   it.each(never)('%s was never reached: nothing of it is shown as a number', async (name) => {

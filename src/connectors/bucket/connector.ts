@@ -8,6 +8,7 @@ import { readArtifact } from '../../contract/artifact.ts'
 import type { Caller, CallOptions } from '../../contract/caller.ts'
 import { asMusterError, failure, type MusterError } from '../../contract/errors.ts'
 import { followJournal } from '../../contract/event.ts'
+import { followNodeEvents } from '../../contract/fleet-event.ts'
 import { getHostInfo, type HostInfo } from '../../contract/host.ts'
 import type { Operation } from '../../contract/operation.ts'
 import { feedOutput } from '../../contract/output.ts'
@@ -78,9 +79,11 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
   }
 
   async function* answerItems(operation: Operation, input: { after?: number; follow?: boolean }, options?: CallOptions) {
-    if (operation.name !== followJournal.name) refuse(operation)
     const { inbox } = await open()
-    yield* inbox.journal(input.after ?? 0, input.follow ?? false, untilClosing(options?.signal))
+    const from = [input.after ?? 0, input.follow ?? false, untilClosing(options?.signal)] as const
+    if (operation.name === followNodeEvents.name) yield* inbox.nodeEvents(...from)
+    else if (operation.name === followJournal.name) yield* inbox.journal(...from)
+    else refuse(operation)
   }
 
   async function* answerBytes(operation: Operation, input: { run: string; after?: number }, options?: CallOptions) {

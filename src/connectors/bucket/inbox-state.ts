@@ -1,6 +1,7 @@
 // What an inbox has on record (state.json): how far each worker was heard, what is known of each run, and what was asked for.
 
 import { z } from 'zod'
+import { NodeEvent } from '../../contract/fleet-event.ts'
 import { ErrorValue, Run } from '../../contract/run.ts'
 import { byId } from './by-id.ts'
 
@@ -25,6 +26,9 @@ export const InboxState = z.object({
   journalBytes: z.int().default(0),
   /** The time of the newest ask, so that the next one's id is higher whatever the clock says. */
   askedAtMs: z.int().default(0),
+  /** What its workers' nodes have told of themselves, the newest of it, numbered here: each of them numbers for itself. */
+  nodeEvents: z.array(NodeEvent).default([]),
+  nextNodeEvent: z.int().default(1),
   doneVersion: z.int().default(0),
   done: byId(z.string(), z.int()),
   /** Of each run that was asked for, what it is to be, as a digest. */

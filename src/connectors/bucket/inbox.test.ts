@@ -157,6 +157,42 @@ test('a reader that hangs has stored nothing: the run is kept until it comes aga
   expect(await next, 'it is left in peace').toMatchObject({ value: { run: 'run_2' } })
 })
 
+test('what nodes tell of themselves is numbered here, once for each segment, and who comes late is told what is gone', async () => {
+  const { dir, inbox } = await openTestInbox()
+  const at = '2026-01-01T00:00:00.000Z'
+  const told = (position: number) => ({ position, at, topic: 'node.test', data: { position } })
+  const segment = (number: number, positions: number[]) => ({ ...segmentOf(number, []), nodeEvents: positions.map(told) })
+  const read = async (from: Inbox, after = 0) => {
+    const found: string[] = []
+    for await (const { position, topic, data } of from.nodeEvents(after, false, never))
+      found.push(`${position} ${topic} ${data.position}`)
+    return found
+  }
+  await inbox.takeIn('a'.repeat(32), segment(1, [1, 2]), new Uint8Array(), () => true)
+  await inbox.takeIn('b'.repeat(32), segment(1, [1]), new Uint8Array(), () => true)
+  const all = ['1 node.test 1', '2 node.test 2', '3 node.test 1']
+  expect(await read(inbox)).toEqual(all)
+  const again = await openInbox(dir, 'host_1')
+  expect(await read(again, 1)).toEqual(all.slice(1))
+  const next = again.nodeEvents(3, true, AbortSignal.timeout(60_000))[Symbol.asyncIterator]().next()
+  await again.takeIn('a'.repeat(32), segment(2, [3]), new Uint8Array(), () => true)
+  expect(await next).toMatchObject({ value: { position: 4, data: { position: 3 } } })
+  await again.takeIn(
+    'a'.repeat(32),
+    segment(
+      3,
+      Array.from({ length: 100 }, (_, n) => n + 4),
+    ),
+    new Uint8Array(),
+    () => true,
+  )
+  expect((await read(again)).slice(0, 2)).toEqual(['4 node.gap undefined', '5 node.test 4'])
+  // A hub whose directory was lost goes on behind what it has told.
+  expect(await read(again, 500)).toEqual([])
+  await again.takeIn('a'.repeat(32), segment(4, [104]), new Uint8Array(), () => true)
+  expect(await read(again, 500)).toEqual(['501 node.test 104'])
+})
+
 test('a run whose beginning was never told is passed over, and what else its worker tells is taken in', async () => {
   const { inbox } = await openTestInbox()
   const message = segmentOf(1, [2, 3], undefined, 'headless')

@@ -9,10 +9,11 @@ import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type ErrorValue, failure } from '../../contract/errors.ts'
 import { followJournal, type JournalEntry } from '../../contract/event.ts'
+import type { NodeEvent } from '../../contract/fleet-event.ts'
 import { isTerminal } from '../../contract/run.ts'
 import { artifactFile, draftOf } from './draft.ts'
 import { InboxState, type KnownRun } from './inbox-state.ts'
-import type { SegmentMessage } from './messages.ts'
+import { mostNodeEvents, type SegmentMessage } from './messages.ts'
 import { untilAborted } from './until-aborted.ts'
 import { countChunks } from './whole-chunks.ts'
 
@@ -38,6 +39,7 @@ export interface Inbox {
   ): Promise<void>
   /** To whom begins after a number all up to it is stored. Ends, though it follows, when it wants to be told that again. */
   journal(after: number, follow: boolean, signal: AbortSignal): AsyncIterable<JournalEntry>
+  nodeEvents(after: number, follow: boolean, signal: AbortSignal): AsyncIterable<NodeEvent>
   feed(
     input: { run: string; after: number; stdout?: number | undefined; stderr?: number | undefined },
     signal: AbortSignal,
@@ -210,6 +212,7 @@ export async function openInbox(dir: string, host: string): Promise<Inbox> {
         const change = {
           nextPosition: state.nextPosition + draft.fresh.length,
           journalBytes: state.journalBytes + lines.byteLength,
+          ...withNodeEvents(state, message.nodeEvents),
         }
         const heard = { next: message.number + 1, beat: state.workers[worker]?.beat ?? 0 }
         await writeState({
@@ -245,6 +248,22 @@ export async function openInbox(dir: string, host: string): Promise<Inbox> {
         }
       } finally {
         own.to = Math.min(own.to, after)
+      }
+    },
+    async *nodeEvents(after, follow, signal) {
+      await inTurn(async () => {
+        state.nextNodeEvent = Math.max(state.nextNodeEvent, after + 1)
+      })
+      let last = after
+      for (;;) {
+        const more = changed.promise
+        for (const event of state.nodeEvents.filter(({ position }) => position > last)) {
+          if (event.position > last + 1) yield gapBefore(event, last)
+          yield event
+          last = event.position
+        }
+        if (!follow) return
+        await untilAborted(more, signal)
       }
     },
     async *feed(input, signal) {
@@ -297,6 +316,19 @@ export async function openInbox(dir: string, host: string): Promise<Inbox> {
           if (gone.has(name.split('~')[0] as string)) await rm(join(outputDir, name), { force: true })
       }),
   }
+}
+
+function withNodeEvents(
+  { nodeEvents, nextNodeEvent }: InboxState,
+  told: readonly NodeEvent[],
+): Pick<InboxState, 'nodeEvents' | 'nextNodeEvent'> {
+  const fresh = told.map((event, index) => ({ ...event, position: nextNodeEvent + index }))
+  return { nodeEvents: [...nodeEvents, ...fresh].slice(-mostNodeEvents), nextNodeEvent: nextNodeEvent + fresh.length }
+}
+
+function gapBefore({ position, at }: NodeEvent, after: number): NodeEvent {
+  const through = position - 1
+  return { position: through, at, topic: 'node.gap', data: { after, through } }
 }
 
 function linesOf(entries: readonly JournalEntry[]): Buffer {

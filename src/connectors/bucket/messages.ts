@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import { Artifact } from '../../contract/artifact.ts'
 import { RunEvent } from '../../contract/event.ts'
+import { NodeEvent } from '../../contract/fleet-event.ts'
 import { HostInfo } from '../../contract/host.ts'
 import { RunId } from '../../contract/names.ts'
 import { ErrorValue } from '../../contract/run.ts'
@@ -65,6 +66,9 @@ const Claimed = { run: RunId, fence: z.int().positive() }
 const Told = z.object({ seq: Count, chunks: Count, artifactBytes: Count.default(0) })
 export type Told = z.output<typeof Told>
 
+/** So many of them in one segment, and kept by the hub until they are read. */
+export const mostNodeEvents = 100
+
 /** What has happened since the segment before. The body is the chunk records of `outputs`, then the pieces of `artifacts`. */
 export const SegmentMessage = z.object({
   type: z.literal('segment'),
@@ -72,8 +76,12 @@ export const SegmentMessage = z.object({
   events: z.array(z.object({ ...Claimed, event: RunEvent })),
   outputs: z.array(z.object({ ...Claimed, after: Count, chunks: Count, bytes: Count, whole: z.boolean() })),
   artifacts: z.array(z.object({ ...Claimed, ...ArtifactPiece, bytes: Count })).default([]),
+  /** What the worker's node tells of itself. */
+  nodeEvents: z.array(NodeEvent).max(mostNodeEvents).default([]),
   answers: z.array(z.object({ to: z.string(), value: z.unknown().optional(), error: ErrorValue.optional() })),
   /** For the worker itself: where each unfinished run goes on after this segment. */
   told: z.record(RunId, Told),
+  /** The same for what its node tells: the last that is told. */
+  nodeTold: Count.default(0),
 })
 export type SegmentMessage = z.output<typeof SegmentMessage>

@@ -4,12 +4,13 @@
 import type { Logger } from 'pino'
 import { asMusterError, failure } from '../../contract/errors.ts'
 import type { RunEvent } from '../../contract/event.ts'
+import type { NodeEvent } from '../../contract/fleet-event.ts'
 import { pause } from '../../contract/pause.ts'
 import type { Identity } from '../../wire/identity.ts'
 import { makeBell } from './bell.ts'
 import { type Place, seal, unseal } from './envelope.ts'
 import { segmentKey } from './keys.ts'
-import { SegmentMessage, type Told } from './messages.ts'
+import { mostNodeEvents, SegmentMessage, type Told } from './messages.ts'
 import type { Objects } from './objects.ts'
 import type { WorkerHome } from './worker-home.ts'
 
@@ -31,6 +32,9 @@ export interface News {
   event(claimed: Claimed, event: RunEvent): Promise<void>
   output(claimed: Claimed, piece: { after: number; chunks: number; bytes: Uint8Array }): Promise<void>
   artifact(claimed: Claimed, piece: Pick<ArtifactPiece, 'sha256' | 'offset' | 'after'>, bytes: Uint8Array): Promise<void>
+  /** What the node tells of itself, and the last of it that was told. */
+  nodeEvent(event: NodeEvent): Promise<void>
+  readonly nodeTold: number
   /** There is no more output, and no more of artifacts. */
   outputIsWhole(claimed: Claimed, chunks: number): void
   answer(answer: Answer): void
@@ -66,10 +70,12 @@ export function openNews({ objects, home, host, worker, gatherMs, log }: NewsOf)
   let outputs: { at: number; output: Output; bytes: Uint8Array }[] = []
   let artifacts: { at: number; artifact: ArtifactPiece; bytes: Uint8Array }[] = []
   let answers: { at: number; answer: Answer }[] = []
+  const nodeEvents: { at: number; event: NodeEvent }[] = []
+  let nodeTold = former?.nodeTold ?? 0
   let last = 0
   /** The lowest number in the segment that is being put. */
   let underway = home.newest ? 0 : Infinity
-  const oldest = () => Math.min(...[events, outputs, artifacts, answers].map(([first]) => first?.at ?? Infinity))
+  const oldest = () => Math.min(...[events, outputs, artifacts, nodeEvents, answers].map(([first]) => first?.at ?? Infinity))
   const waitingBytes = () => [...outputs, ...artifacts].reduce((sum, { bytes }) => sum + bytes.byteLength, 0)
 
   async function untilRoom(): Promise<void> {
@@ -83,6 +89,7 @@ export function openNews({ objects, home, host, worker, gatherMs, log }: NewsOf)
     number++
     const taken = {
       events: events.splice(0, mostEvents),
+      nodeEvents: nodeEvents.splice(0, mostNodeEvents),
       answers,
       outputs: [] as typeof outputs,
       artifacts: [] as typeof artifacts,
@@ -101,6 +108,7 @@ export function openNews({ objects, home, host, worker, gatherMs, log }: NewsOf)
     for (const { output } of taken.outputs) told.set(output.run, { ...toldOf(output.run), chunks: output.after + output.chunks })
     for (const { artifact } of taken.artifacts)
       told.set(artifact.run, { ...toldOf(artifact.run), artifactBytes: artifact.after + artifact.bytes })
+    nodeTold = taken.nodeEvents.at(-1)?.event.position ?? nodeTold
     for (const run of [...told.keys()]) if (home.held.get(run)?.ended !== false) told.delete(run)
     const message: SegmentMessage = {
       type: 'segment',
@@ -108,8 +116,10 @@ export function openNews({ objects, home, host, worker, gatherMs, log }: NewsOf)
       events: taken.events.map(({ event }) => event),
       outputs: taken.outputs.map(({ output }) => output),
       artifacts: taken.artifacts.map(({ artifact }) => artifact),
+      nodeEvents: taken.nodeEvents.map(({ event }) => event),
       answers: taken.answers.map(({ answer }) => answer),
       told: Object.fromEntries(told),
+      nodeTold,
     }
     return seal(
       place(number),
@@ -150,6 +160,14 @@ export function openNews({ objects, home, host, worker, gatherMs, log }: NewsOf)
     artifact({ run, fence }, piece, bytes) {
       artifacts.push({ at: ++last, artifact: { run, fence, ...piece, bytes: bytes.byteLength }, bytes })
       return untilRoom()
+    },
+    async nodeEvent(event) {
+      nodeEvents.push({ at: ++last, event })
+      come.ring()
+      while (nodeEvents.length > mostNodeEvents) await wasPut.promise
+    },
+    get nodeTold() {
+      return nodeTold
     },
     outputIsWhole({ run, fence }, chunks) {
       outputs.push({

@@ -5,6 +5,7 @@ import { Readable } from 'node:stream'
 import type { Logger } from 'pino'
 import type { Caller } from '../../contract/caller.ts'
 import { asMusterError, failure, hasCode } from '../../contract/errors.ts'
+import { followNodeEvents } from '../../contract/fleet-event.ts'
 import { getHostInfo } from '../../contract/host.ts'
 import type { CallOperation } from '../../contract/operation.ts'
 import { hostOperations } from '../../contract/operations.ts'
@@ -18,6 +19,7 @@ import { askKey, beatKey, doneKey, jobKey, parseKey, queuePrefix } from './keys.
 import { AskMessage, type BeatMessage, clockSlackMs, DoneMessage, JobMessage, largestObjectBytes, validMs } from './messages.ts'
 import type { News } from './news.ts'
 import type { Listed, Objects } from './objects.ts'
+import { untilAborted } from './until-aborted.ts'
 import type { WorkerHome } from './worker-home.ts'
 
 export interface WorkerOf {
@@ -325,6 +327,16 @@ export async function work(of: WorkerOf): Promise<void> {
     for (const [run, held] of home.held) if (!held.ended) await claims.renew(run, held)
   }
 
+  /** What this machine's node tells of itself goes along, from where the last segment ended. */
+  async function tellNode(until: AbortSignal): Promise<void> {
+    try {
+      const events = host.items(followNodeEvents, { after: news.nodeTold, follow: !of.once }, { signal: until })
+      for await (const event of events) await untilAborted(news.nodeEvent(event), until)
+    } catch (error) {
+      if (!until.aborted) logged(error, 'what this node tells of itself could not be told')
+    }
+  }
+
   const logged = (error: unknown, what: string) => log.warn({ error: asMusterError(error).toValue() }, what)
 
   /** One look at the bucket. Returns whether there may be more to do at once. */
@@ -361,6 +373,8 @@ export async function work(of: WorkerOf): Promise<void> {
     chores = chores.then(task).catch((error) => logged(error, what))
   }
   await chores
+  const working = new AbortController()
+  const nodeTold = tellNode(AbortSignal.any([signal, working.signal]))
   const beating = setInterval(chore('a beat could not be put', beat), looksPerBeat * of.intervalMs)
   const renewing = setInterval(chore('a claim could not be renewed', renewAll), of.leaseMs / 3)
   try {
@@ -372,6 +386,8 @@ export async function work(of: WorkerOf): Promise<void> {
     await hears
     await Promise.all(hearingOf.values())
     await chores
+    if (!of.once) working.abort()
+    await nodeTold
     const lastWords = AbortSignal.timeout(lastWordsMs)
     await news.settled(of.once && !signal.aborted ? never : lastWords)
     await beat(true).catch((error) => logged(error, 'the last beat could not be put'))
