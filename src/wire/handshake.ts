@@ -9,13 +9,15 @@
 // Either side that refuses tells the other why, then closes. Used by the tunnel; it knows no enrolment and no host.
 
 import { z } from 'zod'
-import { asMusterError, failure, type MusterError } from '../contract/errors.ts'
+import { failure, type MusterError } from '../contract/errors.ts'
 import type { Principal } from '../contract/implementation.ts'
-import type { Channel, Frame } from './channel.ts'
+import type { Channel } from './channel.ts'
 import { agreeVersion, type Hello, makeHello, parseHello, proofBytes } from './hello.ts'
-import { type Identity, verify } from './identity.ts'
+import type { Identity } from './identity.ts'
 import { agreeLimits, defaultLimits, type Limits } from './limits.ts'
-import { encodeClose, encodeError, encodeRequest, encodeResult, type Message, parseMessage, parseObject } from './messages.ts'
+import { encodeRequest, encodeResult } from './messages.ts'
+import { requireProof, Signature, signed } from './proof.ts'
+import { paramsOf, parsePart, resultOf, type Talk, talkOver } from './talk.ts'
 
 export interface Side {
   readonly identity: Identity
@@ -62,7 +64,6 @@ export interface Agreed {
 
 const helloId = 1
 const proveId = 2
-const Signature = z.string().regex(/^[A-Za-z0-9_-]{86}$/, 'it is not 64 bytes in base64url')
 const HelloParams = z.object({ hello: z.string() })
 const HelloResult = z.object({ hello: z.string(), signature: Signature })
 const ProveParams = z.object({ signature: Signature, credential: z.string().max(4096).optional() })
@@ -73,15 +74,15 @@ export async function dialHandshake(channel: Channel, side: DialSide): Promise<A
     const limits = { ...defaultLimits, ...side.limits }
     const ours = makeHello({ ...side, key: side.identity.publicKey, limits })
     talk.send(encodeRequest(helloId, '$/hello', { hello: ours }))
-    const { hello, signature } = parse(HelloResult, resultOf(await talk.next(), helloId, beforeProof))
+    const { hello, signature } = parsePart(HelloResult, resultOf(await talk.next(), helloId, beforeProof))
     const theirs = parseHello(hello)
     const protocol = agreeVersion(side.role, theirs.protocol)
     requireProof(theirs.key, proofBytes('acceptor', ours, hello), signature)
     side.expectKey?.(theirs.key)
 
-    const proof = side.identity.sign(proofBytes('dialer', ours, hello))
-    talk.send(encodeRequest(proveId, '$/prove', { signature: encode(proof), credential: side.credential }))
-    const welcome = resultOf(await talk.next(), proveId, (error) => error)
+    const proof = signed(side.identity, proofBytes('dialer', ours, hello))
+    talk.send(encodeRequest(proveId, '$/prove', { signature: proof, credential: side.credential }))
+    const welcome = resultOf(await talk.next(), proveId)
     return { ...agreed(theirs, protocol, limits), welcome }
   })
 }
@@ -91,14 +92,14 @@ export async function acceptHandshake(channel: Channel, side: AcceptSide): Promi
   const { takeTurn = (work) => work() } = side
   return shakeHands(channel, side, async (talk) => {
     const limits = { ...defaultLimits, ...side.limits }
-    const { hello } = parse(HelloParams, paramsOf(await talk.next(), helloId, '$/hello'))
+    const { hello } = parsePart(HelloParams, paramsOf(await talk.next(), helloId, '$/hello'))
     const theirs = parseHello(hello)
     const protocol = agreeVersion(side.role, theirs.protocol)
     const ours = makeHello({ ...side, key: side.identity.publicKey, limits })
-    const proof = await takeTurn(async () => side.identity.sign(proofBytes('acceptor', hello, ours)))
-    talk.send(encodeResult(helloId, { hello: ours, signature: encode(proof) }))
+    const proof = await takeTurn(async () => signed(side.identity, proofBytes('acceptor', hello, ours)))
+    talk.send(encodeResult(helloId, { hello: ours, signature: proof }))
 
-    const { signature, credential } = parse(ProveParams, paramsOf(await talk.next(), proveId, '$/prove'))
+    const { signature, credential } = parsePart(ProveParams, paramsOf(await talk.next(), proveId, '$/prove'))
     const { welcome, principal } = await takeTurn(async () => {
       // Who gave up while he waited is nobody any more.
       talk.requireOpen()
@@ -114,103 +115,11 @@ function agreed(theirs: Hello, protocol: number, limits: Limits): Agreed {
   return { peerKey: theirs.key, protocol, limits: agreeLimits(limits, theirs.limits), software: theirs.software }
 }
 
-/** One message at a time over the channel. */
-interface Talk {
-  send(text: string): void
-  /** What follows it stays in the channel, for the next `next` or for the peer. */
-  next(): Promise<Message>
-  /** Throws why it is over, if it is. */
-  requireOpen(): void
-}
-
-async function shakeHands<T>(channel: Channel, { timeoutMs }: Side, talkThrough: (talk: Talk) => Promise<T>): Promise<T> {
-  const broken = Promise.withResolvers<never>()
-  let over: MusterError | undefined
-  // It may break when nobody waits for a message: the next wait then tells.
-  broken.promise.catch((reason) => {
-    over = reason
-  })
-  void channel.closed.then(broken.reject)
-  const timer = setTimeout(
-    () => broken.reject(failure('call.deadline', { operation: 'the handshake', ms: timeoutMs })),
-    timeoutMs,
-  )
-  /** The request that waits for this side's answer: a refusal is that answer. */
-  let answering: number | undefined
-
-  async function next(): Promise<Message> {
-    const frame = await Promise.race([oneFrame(channel), broken.promise])
-    const message = parseMessage(parseObject(textOf(frame)))
-    answering = message.type === 'request' ? message.id : undefined
-    return message
-  }
-
-  const talk: Talk = {
-    send(text) {
-      answering = undefined
-      channel.send({ kind: 'text', text })
-    },
-    next,
-    requireOpen() {
-      if (over) throw over
-    },
-  }
-  try {
-    return await Promise.race([talkThrough(talk), broken.promise])
-  } catch (thrown) {
-    const error = asMusterError(thrown)
-    channel.send({ kind: 'text', text: answering === undefined ? encodeClose(error) : encodeError(answering, error) })
-    channel.close(error)
-    throw error
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-/** Takes one frame and leaves the rest where they are. */
-function oneFrame(channel: Channel): Promise<Frame> {
-  return new Promise((resolve) =>
-    channel.receive((frame) => {
-      channel.receive(undefined)
-      resolve(frame)
-    }),
-  )
-}
-
-function textOf(frame: Frame): string {
-  if (frame.kind === 'text') return frame.text
-  throw failure('wire.protocol', { problem: 'a binary frame in the handshake' })
-}
-
-function resultOf(message: Message, id: number, error: (error: MusterError) => MusterError): unknown {
-  if (message.type === 'error' && message.id === id) throw error(message.error)
-  if (message.type === 'close') throw error(message.reason)
-  if (message.type === 'result' && message.id === id) return message.result
-  throw failure('wire.protocol', { problem: "something else than the handshake's answer" })
+function shakeHands<T>(channel: Channel, { timeoutMs }: Side, talkThrough: (talk: Talk) => Promise<T>): Promise<T> {
+  return talkOver(channel, { what: 'the handshake', timeoutMs }, talkThrough)
 }
 
 /** Nobody has proven anything yet: what a stranger says may end this attempt, but not decide that no other is made. */
 function beforeProof(error: MusterError): MusterError {
   return error.code === 'wire.version' ? error : failure('wire.closed', { reason: error.message }, { cause: error })
-}
-
-function paramsOf(message: Message, id: number, method: string): unknown {
-  if (message.type === 'close') throw message.reason
-  if (message.type === 'request' && message.method === method && message.id === id) return message.params
-  throw failure('wire.protocol', { problem: `something else than ${method}` })
-}
-
-function parse<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
-  const parsed = schema.safeParse(value)
-  if (parsed.success) return parsed.data
-  throw failure('wire.protocol', { problem: 'a message of the handshake that is none' }, { cause: parsed.error })
-}
-
-function requireProof(key: string, bytes: Buffer, signature: string): void {
-  if (verify(key, bytes, Buffer.from(signature, 'base64url'))) return
-  throw failure('wire.proof', { problem: 'its signature does not fit its key and this conversation' })
-}
-
-function encode(signature: Uint8Array): string {
-  return Buffer.from(signature).toString('base64url')
 }
