@@ -11,9 +11,13 @@ import { defaultLimits } from '../limits.ts'
 import { createInbox } from './inbox.ts'
 
 export const tunnelSubprotocol = 'muster.1'
+/** What a machine dials with to be let in. */
+export const pairingSubprotocol = 'muster-pair.1'
 
 export interface WebSocketDial {
   readonly timeoutMs: number
+  /** Default: the tunnel's. */
+  readonly subprotocol?: string
   readonly headers?: Readonly<Record<string, string>>
   /** Makes the connection; for wss:// it decides whom to trust. */
   readonly agent?: Agent
@@ -25,11 +29,11 @@ export interface WebSocketDial {
 /** Dials and resolves once the WebSocket is open. Rejects with `call.deadline`, `call.cancelled` or `wire.closed`, which says why. */
 export function dialWebSocket(
   url: string,
-  { timeoutMs, headers = {}, agent, signal, maxFrame = defaultLimits.maxFrame }: WebSocketDial,
+  { timeoutMs, subprotocol = tunnelSubprotocol, headers = {}, agent, signal, maxFrame = defaultLimits.maxFrame }: WebSocketDial,
 ): Promise<Channel> {
   const { promise, resolve, reject } = Promise.withResolvers<Channel>()
   if (signal?.aborted) return Promise.reject(failure('call.cancelled'))
-  const webSocket = new WebSocket(url, tunnelSubprotocol, {
+  const webSocket = new WebSocket(url, subprotocol, {
     maxPayload: maxFrame,
     perMessageDeflate: false,
     headers,
