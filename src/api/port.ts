@@ -15,6 +15,8 @@ export interface HubPort {
   authenticate(token: string): Promise<Principal | undefined>
   /** Takes a WebSocket that a node has dialled. A promise ends with the handshake; what that costs the hub is done in turns. */
   acceptTunnel(channel: Channel, remote: { address: string; takeTurn: TakeTurn }): void | Promise<void>
+  /** The same for a WebSocket that a machine has dialled to be let in; ends when that is over. */
+  acceptPairing(channel: Channel, remote: { address: string; takeTurn: TakeTurn }): void | Promise<void>
   /** Rejects while the hub cannot do its work. */
   checkReady(): Promise<void>
   /** The hub's figures as Prometheus text. */

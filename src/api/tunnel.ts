@@ -1,4 +1,5 @@
-// The one WebSocket that the API takes: a node that dials in. It needs no token, for the handshake that follows proves a key.
+// The WebSocket that the API takes: a node that dials in, or a machine that asks to be let in, told apart by the subprotocol. It needs
+// no token, for what follows proves a key.
 // Who has proven nothing yet is bounded: in number like every connection, in bytes and in what he makes the hub do here, in time by the hub.
 
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
@@ -7,7 +8,7 @@ import { WebSocketServer } from 'ws'
 import { asMusterError, failure, type MusterError } from '../contract/errors.ts'
 import { tunnelPath } from '../contract/http.ts'
 import type { Channel } from '../wire/channel.ts'
-import { tunnelSubprotocol, webSocketChannel } from '../wire/channels/websocket.ts'
+import { pairingSubprotocol, tunnelSubprotocol, webSocketChannel } from '../wire/channels/websocket.ts'
 import { defaultLimits } from '../wire/limits.ts'
 import type { Crowd } from './crowd.ts'
 import type { HttpMetrics } from './metrics.ts'
@@ -55,7 +56,7 @@ export function tunnelDoor({
     noServer: true,
     maxPayload: defaultLimits.maxFrame,
     perMessageDeflate: false,
-    handleProtocols: (offered) => offered.has(tunnelSubprotocol) && tunnelSubprotocol,
+    handleProtocols: (offered) => [tunnelSubprotocol, pairingSubprotocol].find((known) => offered.has(known)) ?? false,
   })
   const channels = new Set<Channel>()
   const line = makeWaitingLine({ atOnce, mostWaiting })
@@ -75,7 +76,8 @@ export function tunnelDoor({
     const { remoteAddress = '' } = request.socket
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       const proven = limitUnproven(socket)
-      void admit(hold(webSocketChannel(webSocket, socket)), remoteAddress).finally(proven)
+      const accept = webSocket.protocol === pairingSubprotocol ? hub.acceptPairing : hub.acceptTunnel
+      void admit(hold(webSocketChannel(webSocket, socket)), remoteAddress, accept).finally(proven)
     })
   }
 
@@ -86,9 +88,9 @@ export function tunnelDoor({
     return channel
   }
 
-  async function admit(channel: Channel, address: string): Promise<void> {
+  async function admit(channel: Channel, address: string, accept: HubPort['acceptTunnel']): Promise<void> {
     try {
-      await hub.acceptTunnel(channel, { address, takeTurn: line.take })
+      await accept(channel, { address, takeTurn: line.take })
     } catch (error) {
       channel.close(asMusterError(error))
     }

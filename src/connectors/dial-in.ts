@@ -11,8 +11,13 @@ import type { Connector } from './port.ts'
 export interface DialInGate {
   /** Which host a proven key (and a credential, the first time) belongs to. Throws `node.unknown`, `enroll.…`. */
   admit(node: { key: string; credential: string | undefined; address: string }): Promise<{ id: string; name: string }>
+  /** Takes a proven key's host out of the fleet, as its own machine wishes. Throws `node.unknown`. */
+  leave(key: string): Promise<void>
   connectorOf(host: string): Connector | undefined
 }
+
+/** What a node says that it is when it dials to leave for good. */
+export const leaverRole = 'leaver'
 
 const handshakeTimeoutMs = 10_000
 
@@ -33,17 +38,24 @@ export async function acceptDialIn(
   { address, takeTurn }: Remote,
   hub: { identity: Identity; version: string; gate: DialInGate },
 ): Promise<void> {
+  let left = false
   const { principal, limits } = await acceptHandshake(channel, {
     identity: hub.identity,
     role: 'hub',
     software: hub.version,
     timeoutMs: handshakeTimeoutMs,
     ...(takeTurn && { takeTurn }),
-    admit: async ({ key, credential }) => {
+    admit: async ({ key, credential, role }) => {
+      if (role === leaverRole) {
+        await hub.gate.leave(key)
+        left = true
+        return { welcome: { left }, principal: nodePrincipal(key) }
+      }
       const host = await hub.gate.admit({ key, credential, address })
       return { welcome: { host }, principal: nodePrincipal(host.id) }
     },
   })
+  if (left) return channel.close(failure('wire.closed', { reason: 'the host has left' }))
   const attach = hub.gate.connectorOf(principal.id)?.attach
   if (!attach) return channel.close(unusableNow())
   attach(channel, principal, limits)

@@ -20,10 +20,18 @@ export const HostName = z
   .string()
   .normalize('NFC')
   .regex(
-    /^[\p{L}\p{N}][\p{L}\p{N}._-]{0,62}$/u,
+    // Marks carry the vowels of many scripts. What is drawn as nothing would make two names of one.
+    /^(?!.*\p{Default_Ignorable_Code_Point})[\p{L}\p{N}][\p{L}\p{M}\p{N}._-]{0,62}$/u,
     'a host name is 1 to 63 letters, digits, ".", "_" or "-", and begins with a letter or digit',
   )
-  .meta({ description: "A host's name: unique at its hub, compared without regard to case." })
+  .meta({
+    description: "A host's name: unique at its hub, compared without regard to case and to how its characters are encoded.",
+  })
+
+/** The same for names that people take for one: whatever their case, and however their characters are composed or how wide they are. */
+export function nameKey(name: string): string {
+  return name.normalize('NFKC').toUpperCase().toLowerCase().normalize('NFKC')
+}
 
 export const ProcName = z
   .string()

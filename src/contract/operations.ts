@@ -18,6 +18,7 @@ import {
 } from './host.ts'
 import type { Operation } from './operation.ts'
 import { feedOutput, followLog, readOutput } from './output.ts'
+import { approvePairing, listPairings, rejectPairing } from './pairing.ts'
 import { testPolicy } from './policy.ts'
 import { applyProc, callProc, getProc, listProcs, stopProc } from './proc.ts'
 import { cancelRun, getRun, listRuns, pauseRun, resumeRun, startRun, writeStdin } from './run.ts'
@@ -59,6 +60,9 @@ export const hubOperations: readonly Operation[] = [
   replaceHostToken,
   removeHost,
   enrollNode,
+  listPairings,
+  approvePairing,
+  rejectPairing,
   submitRun,
   listFleetRuns,
   findRun,

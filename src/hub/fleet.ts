@@ -4,7 +4,7 @@
 import type { Connector } from '../connectors/port.ts'
 import { failure } from '../contract/errors.ts'
 import type { HostRow, Probe } from '../contract/host.ts'
-import { localHost } from '../contract/names.ts'
+import { localHost, nameKey } from '../contract/names.ts'
 import type { HostHealth } from '../store/health.ts'
 import { versionSkew } from './version-skew.ts'
 
@@ -88,10 +88,6 @@ export function createFleet(local: FleetHost): Fleet {
 
 export function isLocal(host: FleetHost): boolean {
   return host.id === localHost
-}
-
-function nameKey(name: string): string {
-  return name.normalize('NFC').toLocaleLowerCase('en')
 }
 
 /** A host as lists show it, from what is known of it. `version` is this hub's; `asked` is what asking it just now came to. */

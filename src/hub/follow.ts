@@ -6,6 +6,7 @@ import type { LinkState } from '../connectors/port.ts'
 import type { Caller } from '../contract/caller.ts'
 import { asMusterError } from '../contract/errors.ts'
 import { followJournal, type JournalEntry } from '../contract/event.ts'
+import type { HostInfo } from '../contract/host.ts'
 import { pause } from '../contract/pause.ts'
 import type { Run } from '../contract/run.ts'
 import { endedUnnoticed } from '../store/ended-unnoticed.ts'
@@ -30,6 +31,8 @@ export interface Followed {
   readonly queue: Queue
   readonly mirror: Mirror
   readonly events: FleetEvents
+  /** Told what a host has said of itself. */
+  readonly onSaid?: (host: FleetHost, info: HostInfo) => void
   readonly log: Logger
 }
 
@@ -134,10 +137,12 @@ function whileDoing(work: Promise<void>): AsyncDisposable {
 }
 
 /** Keeps what the host last said of itself, now and every minute. */
-function askForInfo(host: FleetHost, caller: Caller, { store, log }: Followed): AsyncDisposable {
+function askForInfo(host: FleetHost, caller: Caller, { store, onSaid, log }: Followed): AsyncDisposable {
   const ask = async () => {
     try {
-      await keepAnswer(host, await askHowItIs(caller, infoDeadlineMs), store)
+      const answered = await askHowItIs(caller, infoDeadlineMs)
+      onSaid?.(host, answered.info)
+      await keepAnswer(host, answered, store)
     } catch (error) {
       log.debug({ host: host.name, error: asMusterError(error).toValue() }, 'the host did not say how it is')
     }

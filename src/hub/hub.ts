@@ -24,6 +24,8 @@ import { openMembership } from './membership.ts'
 import { hubMetrics } from './metrics.ts'
 import { openMirror } from './mirror.ts'
 import { hubOffers } from './operations.ts'
+import { changeOfUpgrade, openPairing, type PairingChange } from './pairing/pairing.ts'
+import { openUpgrades } from './pairing/upgrades.ts'
 import { openQueue } from './queue.ts'
 import { openRegistry } from './registry.ts'
 import { openSecrets } from './secrets.ts'
@@ -38,6 +40,8 @@ export interface HubOptions {
   /** How many runs' output is copied at once, where open files are few. */
   readonly copiesAtOnce?: number
   readonly version: string
+  /** Told of machines that ask to be let in, and what becomes of them. */
+  readonly onPairing?: (change: PairingChange) => void
   readonly log: Logger
 }
 
@@ -51,6 +55,8 @@ export interface Hub extends AsyncDisposable {
   authenticate(token: string): Promise<Principal | undefined>
   /** Takes a channel that a node has dialled; a refusal closes it. Resolves when the handshake is over. */
   acceptTunnel(channel: Channel, remote: Remote): Promise<void>
+  /** Takes a channel that a machine has dialled to be let in. Resolves when that is over. */
+  acceptPairing(channel: Channel, remote: Remote): Promise<void>
   /** Where the API listens, once it does: for hub.info and for the commands that enrolment prints. */
   listening(urls: readonly string[]): void
   /** Rejects while the hub cannot do its work, e.g. `store.unavailable`. */
@@ -59,7 +65,15 @@ export interface Hub extends AsyncDisposable {
 }
 
 /** Opens the hub of this home. Rejects with `home.locked` when another process has it. */
-export async function openHub({ home, storeUrl, label = '', copiesAtOnce = Infinity, version, log }: HubOptions): Promise<Hub> {
+export async function openHub({
+  home,
+  storeUrl,
+  label = '',
+  copiesAtOnce = Infinity,
+  version,
+  onPairing = () => {},
+  log,
+}: HubOptions): Promise<Hub> {
   await using opened = new AsyncDisposableStack()
   const dir = join(home, 'hub')
   await mkdir(dir, { recursive: true, mode: 0o700 })
@@ -100,6 +114,10 @@ export async function openHub({ home, storeUrl, label = '', copiesAtOnce = Infin
   const queue = opened.use(await openQueue({ store, fleet, mirror, owner: `hub:${identity.fingerprint}`, log }))
   const door = openDoor({ queue, mirror, closing: closingReaders.signal })
   const secrets = openSecrets({ dir: join(dir, 'secrets'), log })
+  const upgrades = await openUpgrades(store, ({ host, asks }) => {
+    log.info({ host: host.name, asks }, 'a host asks for more than was approved')
+    onPairing(changeOfUpgrade('pairing.upgrade_requested', host))
+  })
   const membership = opened.use(
     await openMembership({
       secrets,
@@ -113,16 +131,19 @@ export async function openHub({ home, storeUrl, label = '', copiesAtOnce = Infin
       door,
       identity,
       version,
+      onSaid: upgrades.note,
       log,
       hubUrl: () => (urls[0] ?? 'ws://127.0.0.1:7878').replace(/^http/, 'ws'),
     }),
   )
+  const pairing = opened.use(openPairing({ store, fleet, membership, upgrades, identity, version, log, onChange: onPairing }))
   ready.resolve({ fleet, queue, door })
   const offers = hubOffers({
     store,
     fleet,
     queue,
     membership,
+    pairing,
     secrets,
     events,
     runs: fleetRuns({ store, fleet, door }),
@@ -146,6 +167,7 @@ export async function openHub({ home, storeUrl, label = '', copiesAtOnce = Infin
     host: async (ref) => door.offers(fleet.find(ref)),
     authenticate: (token) => authenticate(store, token),
     acceptTunnel: membership.acceptTunnel,
+    acceptPairing: pairing.accept,
     listening: (now) => {
       urls = now
     },

@@ -13,7 +13,8 @@ import type { OutputOf, ParsedOf } from '../contract/operation.ts'
 import { cancelRun } from '../contract/run.ts'
 import { forgetNodeEvents } from '../store/fleet-events.ts'
 import { unfinishedJobs } from '../store/jobs/find.ts'
-import { removeNode } from '../store/nodes.ts'
+import { findNodeByKey, removeNode } from '../store/nodes.ts'
+import { savePairing } from '../store/pairings.ts'
 import type { Channel } from '../wire/channel.ts'
 import { hostOfNode, mintEnrolment, renewEnrolment } from './enrolment.ts'
 import { type Fleet, type FleetHost, isLocal } from './fleet.ts'
@@ -32,6 +33,10 @@ export interface Membership extends AsyncDisposable {
   label(input: ParsedOf<typeof labelHost>): Promise<FleetHost>
   /** The former token counts no longer once this resolves, and no link is left that it opened. `joining`: for a host that dials in. */
   replaceToken(input: Pick<ParsedOf<typeof replaceHostToken>, 'host' | 'secret' | 'hubUrl'>): Promise<Renewed>
+  /** Lets a machine in whose key a person has approved: as the host that this key is already, or as a new one. Durable once it resolves. */
+  pair(machine: Paired): Promise<FleetHost>
+  /** Another set of what this hub may begin there. */
+  trust(ref: string, allow: HostRecord['trust']['allow']): Promise<FleetHost>
   /** Null, or why its secret stays in the keychain. */
   forget(host: FleetHost): Promise<string | null>
   /** A host that has no link, since its record was deleted by hand, or cannot be used or read. */
@@ -47,6 +52,16 @@ export interface Membership extends AsyncDisposable {
 interface Added {
   readonly host: FleetHost
   readonly command: string | null
+}
+
+interface Paired {
+  /** The public key that it has proven. */
+  readonly key: string
+  /** What it calls itself, and so a new host, unless somebody has chosen another name. */
+  readonly name: string
+  readonly chosenName: string | undefined
+  readonly allow: HostRecord['trust']['allow']
+  readonly approvedBy: string
 }
 
 interface Renewed {
@@ -103,6 +118,51 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
       throw error
     }
     return fleet.find(record.id)
+  }
+
+  async function pair(machine: Paired): Promise<FleetHost> {
+    const { key, chosenName, allow, approvedBy } = machine
+    const bound = (await findNodeByKey(store, key))?.host
+    const there = bound === undefined ? undefined : fleet.byId(bound)
+    const name = chosenName ?? there?.name ?? machine.name
+    refuseTaken(name, there)
+    const id = bound ?? `host_${ulid()}`
+    const former = there && (await recordOf(there))
+    if (bound !== undefined && !there) await refuseUnreadable(bound)
+    // The key first: what a killed hub leaves is then a key whose host the next approval makes, and no host without a key.
+    if (!(await savePairing(store, { host: id, publicKey: key, approvedBy }))) return pair(machine)
+    if (there && former) {
+      await change({ ...former, name, trust: { allow } })
+      return there
+    }
+    try {
+      return await enter({ id, name, labels: {}, trust: { allow }, connector: { kind: 'tunnel' } })
+    } catch (error) {
+      if (bound === undefined) await removeNode(store, id)
+      throw error
+    }
+  }
+
+  /** What somebody is just mending is not written over. */
+  async function refuseUnreadable(id: string): Promise<void> {
+    const found = (await registry.read()).corrupt.find(({ about }) => about.includes(id))
+    if (found) throw failure('host.record_corrupt', found)
+  }
+
+  /** For its own sake: whoever proves a key may give it up. Throws `node.unknown` where it is nobody's. */
+  async function leave(key: string): Promise<void> {
+    const id = (await findNodeByKey(store, key))?.host
+    if (id === undefined) throw failure('node.unknown')
+    const host = fleet.byId(id)
+    log.info({ host: host?.name ?? id, id }, 'a host has left')
+    if (host) await forget(host)
+    else await forgetUnserved({ id, name: id })
+  }
+
+  async function trust(ref: string, allow: HostRecord['trust']['allow']): Promise<FleetHost> {
+    const host = fleet.find(ref)
+    await change({ ...(await recordOf(host)), trust: { allow } })
+    return host
   }
 
   function refuseTaken(name: string, but?: FleetHost): void {
@@ -212,6 +272,7 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
         if (!host) throw unusableNow()
         return { id: host.id, name: host.name }
       },
+      leave: (key: string) => oneAtATime(() => leave(key)),
       // Who was let in by what has been taken back since is not: it dials again, and is judged anew.
       connectorOf: (id: string) => (before === revocations ? fleet.byId(id)?.connector : undefined),
     }
@@ -228,6 +289,8 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
     rename: (ref, name) => oneAtATime(() => rename(ref, name)),
     label: (input) => oneAtATime(() => label(input)),
     replaceToken: (input) => oneAtATime(() => replaceToken(input)),
+    pair: (machine) => oneAtATime(() => pair(machine)),
+    trust: (ref, allow) => oneAtATime(() => trust(ref, allow)),
     forget: (host) => oneAtATime(() => forget(host)),
     unserved: records.unserved,
     forgetUnserved: (host) => oneAtATime(() => forgetUnserved(host)),

@@ -28,6 +28,7 @@ import { type Fleet, type FleetHost, hostRow, isLocal } from './fleet.ts'
 import type { FleetEvents } from './fleet-events.ts'
 import type { FleetRuns } from './fleet-runs.ts'
 import type { Membership } from './membership.ts'
+import type { Pairing } from './pairing/pairing.ts'
 import { probe, probeNew, probeRenewed } from './probe.ts'
 import type { Queue } from './queue.ts'
 import type { Secrets } from './secrets.ts'
@@ -41,6 +42,7 @@ export interface HubParts {
   readonly queue: Queue
   readonly runs: FleetRuns
   readonly membership: Membership
+  readonly pairing: Pick<Pairing, 'offers'>
   readonly secrets: Secrets
   readonly events: FleetEvents
   readonly info: () => OutputOf<typeof getHubInfo>
@@ -49,7 +51,8 @@ export interface HubParts {
 const probeDeadlineMs = 2_000
 const liveStates = (Object.keys(runStates) as RunState[]).filter((state) => !isTerminal(state))
 
-export function hubOffers({ store, fleet, queue, runs, membership, secrets, events, info }: HubParts): Implementation {
+export function hubOffers(parts: HubParts): Implementation {
+  const { store, fleet, queue, runs, membership, pairing, secrets, events, info } = parts
   const row = async (host: FleetHost, asked: Probe | null = null): Promise<HostRow> =>
     hostRow(host, await healthOf(store, host.id), info().version, asked)
   const detail = async (host: FleetHost, asked: Probe | null): Promise<HostDetail> => ({
@@ -119,6 +122,7 @@ export function hubOffers({ store, fleet, queue, runs, membership, secrets, even
     }),
 
     implement(enrollNode, (input) => membership.enroll(input)),
+    ...pairing.offers,
 
     implement(submitRun, async ({ host: ref, ...submission }): Promise<Run> => {
       const host = fleet.find(ref)

@@ -79,5 +79,8 @@ export async function findNodeByKey({ db }: Store, publicKey: string): Promise<K
 }
 
 export async function removeNode(store: Store, host: string): Promise<void> {
-  await store.write((db) => db.deleteFrom('node').where('host', '=', host).execute())
+  await store.write(async (db) => {
+    await db.deleteFrom('node').where('host', '=', host).execute()
+    await db.deleteFrom('pairing').where('host', '=', host).execute()
+  })
 }

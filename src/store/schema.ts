@@ -10,6 +10,7 @@ export interface Tables {
   job: JobTable
   token: TokenTable
   node: NodeTable
+  pairing: PairingTable
   health: HealthTable
   probe: ProbeTable
   fleet_event: FleetEventTable
@@ -95,6 +96,13 @@ export interface NodeTable {
   public_key: string | null
   created_at: string
   enrolled_at: string | null
+}
+
+export interface PairingTable {
+  host: string
+  approved_at: string
+  approved_by: string
+  refused: string
 }
 
 export interface HealthTable {

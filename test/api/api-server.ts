@@ -51,6 +51,7 @@ export async function serveApi({
     },
     authenticate: async (token) => (Object.hasOwn(roleScopes, token) ? principalOf(token as Role) : undefined),
     acceptTunnel: (channel) => channel.close(failure('node.unknown')),
+    acceptPairing: (channel) => channel.close(failure('pairing.rejected')),
     checkReady: async () => {},
     metrics: async () => '# HELP muster_hosts Hosts.\n# TYPE muster_hosts gauge\nmuster_hosts 1\n',
     ...parts,
