@@ -8,6 +8,7 @@ import { execCommand } from './commands/exec.ts'
 import { hostCommands } from './commands/host.ts'
 import { hubCommands } from './commands/hub.ts'
 import { nodeCommands } from './commands/node.ts'
+import { pairingCommands } from './commands/pairing.ts'
 import { policyCommands } from './commands/policy.ts'
 import { runCommands } from './commands/run.ts'
 import { tokenCommands } from './commands/token.ts'
@@ -39,6 +40,7 @@ export function buildProgram(perform: Perform, print: (text: string) => void): C
   program.commandsGroup('Machines:')
   hostCommands(program, perform)
   nodeCommands(program, perform)
+  pairingCommands(program, perform)
   policyCommands(program, perform)
   program.commandsGroup('The hub:')
   hubCommands(program, perform)

@@ -14,6 +14,16 @@ from then on this machine's key is its credential. Give it by --token-stdin or i
 machine can read a command line. --ca-file and --pin are remembered with the hub's address.
 `
 
+const joinNotes = `
+It shows six digits and waits until they are typed at the hub: \`muster pairing approve CODE\`. Let only him approve who sees this
+screen, for the digits are what tells this machine and its hub from somebody between them. --allow is remembered with the hub's
+address; \`muster node\` alone serves every hub that was joined.
+`
+
+const leaveNotes = `
+The hub is told, and forgets this machine; if it cannot be told, this machine forgets the hub all the same. What runs here goes on.
+`
+
 const pullNotes = `
 \`muster host add NAME --bucket URL\` on the hub prints the whole command. The token is needed the first time only, and may
 be given in MUSTER_TOKEN. Credentials for the store come from where its own tools take them.
@@ -34,7 +44,7 @@ const allowing = 'what the hub may have here, such as runs, exec or file.*; may 
 export function nodeCommands(program: Command, perform: Perform): void {
   const node = declareCommand(program, 'node', 'make this machine a host: dial the hub and do what it asks')
     .enablePositionalOptions()
-    .usage('[options] | enroll [options] NAME | expose [options] COMMAND | hide [options] COMMAND | pull [options] | …')
+    .usage('[options] | join [options] HUB_URL | leave [HUB_URL] | enroll [options] NAME | expose [options] COMMAND | …')
     .addOption(single('--hub <url>', "the hub's address, such as wss://hub.example:7878", tunnelUrl))
     .option('--token-stdin', 'read the enrolment token from standard input')
     .addOption(single('--token <token>', 'the enrolment token (discouraged: it can be seen in the list of processes)', nonEmpty))
@@ -47,6 +57,24 @@ export function nodeCommands(program: Command, perform: Perform): void {
     .addHelpText('after', notes)
     .action(perform(async () => (await import('../node/serve.ts')).serveNode))
   for (const flag of trustFlags) node.addOption(optionOf({ ...flag, description: `wss: ${flag.description}` }))
+  const join = declareCommand(
+    node,
+    'join <hub-url>',
+    'ask a hub to let this machine in: shows a code to be typed there, then serves',
+  )
+    .addOption(single('--name <name>', "what this machine is to be called there (default: the machine's name)", nonEmpty))
+    .addOption(
+      repeated('--allow <family>', 'what the hub may do here: the most that an approval there grants; may be repeated', nonEmpty),
+    )
+    .option('--insecure', 'dial ws:// beyond this machine: commands and output can then be read on the way')
+    .option('--once', 'end once this machine is let in; `muster node` then serves')
+    .addHelpText('after', joinNotes)
+    .action(perform(async () => (await import('../node/join.ts')).join))
+  for (const flag of trustFlags) join.addOption(optionOf({ ...flag, description: `wss: ${flag.description}` }))
+  declareCommand(node, 'leave [hub-url]', 'leave a hub for good: the one that is named, or the only one')
+    .option('--insecure', 'dial ws:// beyond this machine')
+    .addHelpText('after', leaveNotes)
+    .action(perform(async () => (await import('../node/leave.ts')).leave))
   declareCommand(node, 'enroll <name>', 'on the hub: mint the one-time token for a new host and print the command that joins it')
     .addOption(single('--hub-url <url>', "the address that the host will dial (default: the hub's own)", tunnelUrl))
     .addOption(repeated('--label <name=value>', 'a label of the host; may be repeated', pair))

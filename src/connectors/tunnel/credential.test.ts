@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { findJoinedHub, saveJoinedHub } from './credential.ts'
+import { findJoinedHub, forgetJoinedHub, listJoinedHubs, saveJoinedHub } from './credential.ts'
 
 test('a joined hub is found by its address, past files that are no record of one', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'muster-node-'))
@@ -37,4 +37,21 @@ test('of two hubs at one address, the second was set up in the place of the firs
 
 test('a node that has joined no hub knows none', async () => {
   expect(await findJoinedHub(join(tmpdir(), 'muster-nowhere'), 'ws://127.0.0.1:7878')).toBeUndefined()
+})
+
+test('every joined hub is listed by its address, with what it was allowed, until it is forgotten', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'muster-node-'))
+  try {
+    const far = { hubUrl: 'wss://z.example', hubKey: 'aaa', host: 'host_1', name: 'box', trust: {}, allow: ['runs'] }
+    const near = { hubUrl: 'ws://127.0.0.1:7878', hubKey: 'bbb', host: 'host_2', name: 'box', trust: {} }
+    for (const hub of [far, near]) await saveJoinedHub(dir, hub)
+    await writeFile(join(dir, 'ccc.json'), '{ torn')
+    expect(await listJoinedHubs(dir)).toEqual([near, far])
+    await forgetJoinedHub(dir, far)
+    await forgetJoinedHub(dir, far)
+    expect(await listJoinedHubs(dir)).toEqual([near])
+    expect(await listJoinedHubs(join(dir, 'nowhere'))).toEqual([])
+  } finally {
+    await rm(dir, { recursive: true })
+  }
 })

@@ -12,6 +12,8 @@ const JoinedHub = z.object({
   host: z.string(),
   name: z.string(),
   trust: TrustConfig.default({}),
+  /** What whoever joined it has allowed it here; absent where that is said at each start. */
+  allow: z.array(z.string()).optional(),
 })
 export type JoinedHub = z.output<typeof JoinedHub>
 
@@ -31,15 +33,29 @@ export async function findJoinedHub(dir: string, hubUrl: string): Promise<Joined
   return (await joinedAt(dir, hubUrl))[0]?.hub
 }
 
-/** A file that cannot be read as a record of one is not one. */
+/** Every hub that was joined, by address. */
+export async function listJoinedHubs(dir: string): Promise<JoinedHub[]> {
+  const hubs = (await recordsIn(dir)).map(({ hub }) => hub)
+  return hubs.sort((a, b) => (a.hubUrl < b.hubUrl ? -1 : 1))
+}
+
+export async function forgetJoinedHub(dir: string, { hubKey }: Pick<JoinedHub, 'hubKey'>): Promise<void> {
+  for (const { file, hub } of await recordsIn(dir)) if (hub.hubKey === hubKey) await rm(file, { force: true })
+}
+
 async function joinedAt(dir: string, hubUrl: string): Promise<{ file: string; hub: JoinedHub }[]> {
+  return (await recordsIn(dir)).filter(({ hub }) => hub.hubUrl === hubUrl)
+}
+
+/** A file that cannot be read as a record of one is not one. */
+async function recordsIn(dir: string): Promise<{ file: string; hub: JoinedHub }[]> {
   const files = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return []
     throw error
   })
   const records = files.filter((name) => name.endsWith('.json')).map((name) => join(dir, name))
   const read = await Promise.all(records.map(async (file) => ({ file, hub: parseJoinedHub(await readFile(file, 'utf8')) })))
-  return read.flatMap(({ file, hub }) => (hub?.hubUrl === hubUrl ? [{ file, hub }] : []))
+  return read.flatMap(({ file, hub }) => (hub ? [{ file, hub }] : []))
 }
 
 function parseJoinedHub(text: string): JoinedHub | undefined {

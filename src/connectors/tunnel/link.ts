@@ -47,7 +47,7 @@ export type TunnelState =
   | { readonly online: false; readonly reason: MusterError }
 
 const Welcome = z.object({ host: z.object({ id: z.string(), name: z.string() }) })
-const dialTimeoutMs = 10_000
+export const dialTimeoutMs = 10_000
 
 /** Keeps this host joined to its hub until `signal` aborts. Rejects when the hub refuses for good, e.g. `node.unknown`. */
 export async function linkTunnel(link: TunnelLink): Promise<void> {
@@ -74,7 +74,8 @@ export async function linkTunnel(link: TunnelLink): Promise<void> {
   })
 }
 
-function refusePlaintext({ hubUrl, insecure }: TunnelLink): void {
+/** Throws `link.insecure`. */
+export function refusePlaintext({ hubUrl, insecure }: Pick<TunnelLink, 'hubUrl' | 'insecure'>): void {
   const url = new URL(hubUrl)
   if (url.protocol === 'ws:' && !isLoopback(url.hostname) && !insecure) throw failure('link.insecure', { url: hubUrl })
 }
@@ -83,6 +84,8 @@ interface KnownHub {
   readonly hubKey: string
   readonly token?: string
   readonly trust: TrustConfig
+  /** Kept as it was found. */
+  readonly allow?: string[] | undefined
   /** At this address, before this process. */
   readonly hasJoined: boolean
 }
@@ -98,7 +101,7 @@ async function knownHub({ token, trust: given, hubUrl, nodeId }: TunnelLink, dir
     return { hubKey: parsed.hubKey, token, trust, hasJoined: joined !== undefined }
   }
   if (!joined) throw failure('enroll.token_wanted', { hubUrl })
-  return { hubKey: joined.hubKey, trust, hasJoined: true }
+  return { hubKey: joined.hubKey, trust, allow: joined.allow, hasJoined: true }
 }
 
 interface JoinedPeer {
@@ -127,8 +130,15 @@ async function dial(
     if (link.nodeId !== undefined && link.nodeId !== host.id) {
       throw failure('input.invalid', { what: '--node-id', problem: `the hub knows this node as ${host.id}` })
     }
-    const { hubKey, trust } = known
-    await saveJoinedHub(known.dir, { hubUrl: link.hubUrl, hubKey, host: host.id, name: host.name, trust })
+    const { hubKey, trust, allow } = known
+    await saveJoinedHub(known.dir, {
+      hubUrl: link.hubUrl,
+      hubKey,
+      host: host.id,
+      name: host.name,
+      trust,
+      ...(allow && { allow }),
+    })
     const peer = createPeer(channel, { offers: link.host.offers, principal: hubPrincipal(peerKey), limits, name: 'hub' })
     return { host: host.id, name: host.name, closed: peer.closed, close: (reason) => peer.close(reason) }
   } catch (error) {
@@ -138,11 +148,21 @@ async function dial(
 }
 
 /** Over wss:// nothing is sent before the certificate is found good. */
-async function openChannel(hubUrl: string, trust: TrustConfig, signal: AbortSignal): Promise<Channel> {
+export async function openChannel(
+  hubUrl: string,
+  trust: TrustConfig,
+  signal: AbortSignal,
+  subprotocol?: string,
+): Promise<Channel> {
   const url = new URL(tunnelPath, hubUrl)
   const agent = url.protocol === 'wss:' ? await agentFor(hubUrl, trust) : undefined
   try {
-    return await dialWebSocket(url.href, { timeoutMs: dialTimeoutMs, signal, ...(agent && { agent }) })
+    return await dialWebSocket(url.href, {
+      timeoutMs: dialTimeoutMs,
+      signal,
+      ...(agent && { agent }),
+      ...(subprotocol !== undefined && { subprotocol }),
+    })
   } catch (error) {
     // A connection that was still being made would outlive the dialling that gave it up.
     agent?.destroy()
@@ -155,7 +175,8 @@ async function agentFor(hubUrl: string, trust: TrustConfig) {
   return tlsAgent(hubUrl, () => trusted)
 }
 
-function expectHub(expected: string, key: string): void {
+/** Throws `enroll.hub_key`. */
+export function expectHub(expected: string, key: string): void {
   const actual = fingerprintOf(key)
   if (actual !== expected) throw failure('enroll.hub_key', { expected, actual })
 }

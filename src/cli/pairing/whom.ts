@@ -1,0 +1,11 @@
+// Whom a decision is about, as it is typed: six digits, an id of the list, or a host.
+
+import { PairingCode } from '../../contract/pairing.ts'
+import { hostRef } from '../arguments.ts'
+
+/** `482 913` is how the machine shows it. */
+export function whom(text: string): { code: string } | { pairing: string } | { host: string } {
+  const digits = text.replace(/[ -]/g, '')
+  if (PairingCode.safeParse(digits).success) return { code: digits }
+  return text.startsWith('pair_') ? { pairing: text } : { host: hostRef(text) }
+}
