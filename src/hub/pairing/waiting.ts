@@ -26,7 +26,7 @@ export interface Limits {
   readonly newOfOneSourceAMinute: number
 }
 
-export const defaultLimits: Limits = {
+const defaultLimits: Limits = {
   lifeMs: 5 * 60_000,
   most: 10,
   mostOfOneSource: 3,
