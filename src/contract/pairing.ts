@@ -38,8 +38,8 @@ export const PairingRow = z.object({
 })
 export type PairingRow = z.output<typeof PairingRow>
 
-function namesOne({ code, pairing, host }: { code?: string; pairing?: string; host?: string }): boolean {
-  return [code, pairing, host].filter((one) => one !== undefined).length === 1
+function namesOne(input: Readonly<Record<string, unknown>>): boolean {
+  return ['code', 'pairing', 'host'].filter((way) => input[way] !== undefined).length === 1
 }
 
 export const listPairings = operation({

@@ -208,6 +208,7 @@ test('a socket that a dead process left is replaced, one that answers is not', a
         host: async () => new Map(),
         authenticate: async () => undefined,
         acceptTunnel: () => undefined,
+        acceptPairing: () => undefined,
         checkReady: async () => undefined,
         metrics: async () => '',
       },

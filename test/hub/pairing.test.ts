@@ -6,6 +6,7 @@ import { expect, test } from 'vitest'
 import { asMusterError } from '../../src/contract/errors.ts'
 import { enrollNode, listHosts, removeHost, renameHost } from '../../src/contract/host.ts'
 import { approvePairing, listPairings, type PairingRow, rejectPairing } from '../../src/contract/pairing.ts'
+import type { Principal } from '../../src/contract/implementation.ts'
 import { applyProc } from '../../src/contract/proc.ts'
 import { openHost } from '../../src/host/host.ts'
 import { memoryChannels } from '../../src/wire/channels/memory.ts'
@@ -67,7 +68,7 @@ async function serve(hub: TestHub, identity: Identity, allow: string[] = ['runs'
   const [end, hubEnd] = memoryChannels()
   const admitted = hub.acceptTunnel(hubEnd)
   const { peerKey } = await dialHandshake(end, { identity, role: 'node', software: '1', timeoutMs: 10_000 })
-  const principal = { kind: 'hub', id: peerKey, role: 'hub', scopes: new Set(['read', 'operate', 'admin']) } as const
+  const principal: Principal = { kind: 'hub', id: peerKey, role: 'hub', scopes: new Set(['read', 'operate', 'admin']) }
   stack.use(createPeer(end, { offers: host.offers, principal }))
   await admitted
   return stack

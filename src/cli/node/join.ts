@@ -38,8 +38,8 @@ export const join: Action<JoinOptions, [string]> = async (terminal, options, url
       name,
       asks,
       version: softwareVersion,
-      insecure,
       signal,
+      ...(insecure && { insecure }),
       onCode: (shown) => sayCode(terminal, hubUrl, shown),
       onBroken: (reason) => terminal.say(`${printable(reason.message)} Asking anew; there will be another code.`),
     })

@@ -25,7 +25,7 @@ export interface TunnelPairing {
   readonly asks: readonly string[]
   readonly version: string
   /** Permits ws:// beyond this machine. */
-  readonly insecure?: boolean | undefined
+  readonly insecure?: boolean
   readonly signal: AbortSignal
   readonly onCode: (shown: { code: string; expiresInMs: number }) => void
   /** The connection broke, and it asks anew. */
