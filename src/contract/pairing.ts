@@ -18,11 +18,9 @@ const Families = z.array(Trust.element).max(64)
 
 export const PairingRow = z.object({
   id: z.string(),
-  kind: z
-    .enum(['new', 'rejoin', 'upgrade'])
-    .meta({
-      description: 'A machine that is new here, one whose key is a host already, or a host that asks for more than was approved.',
-    }),
+  kind: z.enum(['new', 'rejoin', 'upgrade']).meta({
+    description: 'A machine that is new here, one whose key is a host already, or a host that asks for more than was approved.',
+  }),
   name: z.string().meta({ description: 'What the machine calls itself; of a host that is known, its name here.' }),
   nameTaken: z.boolean().meta({ description: 'Another host has that name: approve with another.' }),
   host: z.string().nullable().meta({ description: 'The host that it is already.' }),

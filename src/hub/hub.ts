@@ -24,8 +24,8 @@ import { openMembership } from './membership.ts'
 import { hubMetrics } from './metrics.ts'
 import { openMirror } from './mirror.ts'
 import { hubOffers } from './operations.ts'
-import { changeOfUpgrade, openPairing, type PairingChange } from './pairing/pairing.ts'
-import { openUpgrades } from './pairing/upgrades.ts'
+import { openPairing } from './pairing/pairing.ts'
+import { openUpgrades, tellUpgrade } from './pairing/upgrades.ts'
 import { openQueue } from './queue.ts'
 import { openRegistry } from './registry.ts'
 import { openSecrets } from './secrets.ts'
@@ -40,8 +40,6 @@ export interface HubOptions {
   /** How many runs' output is copied at once, where open files are few. */
   readonly copiesAtOnce?: number
   readonly version: string
-  /** Told of machines that ask to be let in, and what becomes of them. */
-  readonly onPairing?: (change: PairingChange) => void
   readonly log: Logger
 }
 
@@ -65,15 +63,7 @@ export interface Hub extends AsyncDisposable {
 }
 
 /** Opens the hub of this home. Rejects with `home.locked` when another process has it. */
-export async function openHub({
-  home,
-  storeUrl,
-  label = '',
-  copiesAtOnce = Infinity,
-  version,
-  onPairing = () => {},
-  log,
-}: HubOptions): Promise<Hub> {
+export async function openHub({ home, storeUrl, label = '', copiesAtOnce = Infinity, version, log }: HubOptions): Promise<Hub> {
   await using opened = new AsyncDisposableStack()
   const dir = join(home, 'hub')
   await mkdir(dir, { recursive: true, mode: 0o700 })
@@ -114,9 +104,9 @@ export async function openHub({
   const queue = opened.use(await openQueue({ store, fleet, mirror, owner: `hub:${identity.fingerprint}`, log }))
   const door = openDoor({ queue, mirror, closing: closingReaders.signal })
   const secrets = openSecrets({ dir: join(dir, 'secrets'), log })
-  const upgrades = await openUpgrades(store, ({ host, asks }) => {
-    log.info({ host: host.name, asks }, 'a host asks for more than was approved')
-    onPairing(changeOfUpgrade('pairing.upgrade_requested', host))
+  const upgrades = await openUpgrades(store, (upgrade) => {
+    log.info({ host: upgrade.host.name, asks: upgrade.asks }, 'a host asks for more than was approved')
+    tellUpgrade('pairing.upgrade_requested', upgrade, events)
   })
   const membership = opened.use(
     await openMembership({
@@ -136,7 +126,7 @@ export async function openHub({
       hubUrl: () => (urls[0] ?? 'ws://127.0.0.1:7878').replace(/^http/, 'ws'),
     }),
   )
-  const pairing = opened.use(openPairing({ store, fleet, membership, upgrades, identity, version, log, onChange: onPairing }))
+  const pairing = opened.use(openPairing({ store, fleet, membership, upgrades, identity, version, log, events }))
   ready.resolve({ fleet, queue, door })
   const offers = hubOffers({
     store,

@@ -11,7 +11,6 @@ import { type InputOf, scopes } from '../../src/contract/operation.ts'
 import { getRun, isTerminal, type Run, type RunSpecInput } from '../../src/contract/run.ts'
 import { openHost } from '../../src/host/host.ts'
 import { openHub } from '../../src/hub/hub.ts'
-import type { PairingChange } from '../../src/hub/pairing/pairing.ts'
 import type { Channel } from '../../src/wire/channel.ts'
 import { memoryChannels } from '../../src/wire/channels/memory.ts'
 import { dialHandshake } from '../../src/wire/handshake.ts'
@@ -35,8 +34,6 @@ export interface TestHub extends AsyncDisposable {
   acceptTunnel(channel: Channel): Promise<void>
   /** Takes a channel of a machine that asks to be let in. */
   acceptPairing(channel: Channel, address?: string): Promise<void>
-  /** What became of machines that asked to be let in, in order. */
-  readonly pairingChanges: readonly PairingChange[]
 }
 
 export interface TestNode extends AsyncDisposable {
@@ -51,12 +48,10 @@ export interface TestNode extends AsyncDisposable {
 export async function openTestHub(options: { storeUrl?: string; home?: Home } = {}): Promise<TestHub> {
   await using opened = new AsyncDisposableStack()
   const home = options.home ?? opened.use(await makeHome())
-  const pairingChanges: PairingChange[] = []
   const hub = opened.use(
     await openHub({
       home: home.path,
       version: '0.0.0-test',
-      onPairing: (change) => void pairingChanges.push(change),
       log,
       ...(options.storeUrl !== undefined && { storeUrl: options.storeUrl }),
     }),
@@ -107,7 +102,6 @@ export async function openTestHub(options: { storeUrl?: string; home?: Home } = 
     join: joinNode,
     acceptTunnel: (channel) => hub.acceptTunnel(channel, { address: 'memory' }),
     acceptPairing: (channel, address = 'memory') => hub.acceptPairing(channel, { address }),
-    pairingChanges,
     submit: (spec, more) => caller.call(submitRun, { spec, ...more }),
     endOf: (run) =>
       until(`${run.id} ends`, async () => {

@@ -63,9 +63,7 @@ export function nodeCommands(program: Command, perform: Perform): void {
     'ask a hub to let this machine in: shows a code to be typed there, then serves',
   )
     .addOption(single('--name <name>', "what this machine is to be called there (default: the machine's name)", nonEmpty))
-    .addOption(
-      repeated('--allow <family>', 'what the hub may do here: the most that an approval there grants; may be repeated', nonEmpty),
-    )
+    .addOption(repeated('--allow <command>', `${allowing}; an approval there grants no more`, commandPattern))
     .option('--insecure', 'dial ws:// beyond this machine: commands and output can then be read on the way')
     .option('--once', 'end once this machine is let in; `muster node` then serves')
     .addHelpText('after', joinNotes)

@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander'
 import { declareCommand, declareGroup } from '../declare.ts'
-import { nonEmpty, repeated, single } from '../options.ts'
+import { commandPattern, nonEmpty, repeated, single } from '../options.ts'
 import type { Perform } from '../perform.ts'
 
 const approveNotes = `
@@ -14,7 +14,7 @@ export function pairingCommands(program: Command, perform: Perform): void {
   const group = declareGroup(program, 'pairing', 'machines that ask to be let in, and hosts that ask for more')
   declareCommand(group, 'list', 'who waits for a decision').action(perform(async () => (await import('../pairing/list.ts')).list))
   declareCommand(group, 'approve <code>', 'let the machine in that shows this code')
-    .addOption(repeated('--allow <family>', 'grant only this of what it asks for; may be repeated', nonEmpty))
+    .addOption(repeated('--allow <command>', 'grant only this of what it asks for; may be repeated', commandPattern))
     .addOption(single('--name <name>', 'call the host this, and not as it calls itself', nonEmpty))
     .addHelpText('after', approveNotes)
     .action(perform(async () => (await import('../pairing/approve.ts')).approve))

@@ -7,7 +7,6 @@ import { softwareVersion } from '../../wire/protocol.ts'
 import { hostName } from '../arguments.ts'
 import { openHome } from '../home.ts'
 import { tunnelUrl } from '../options.ts'
-import { families } from '../pairing/families.ts'
 import type { Action } from '../perform.ts'
 import { printable } from '../printable.ts'
 import { stopRequested } from '../stop-signal.ts'
@@ -27,7 +26,7 @@ export const join: Action<JoinOptions, [string]> = async (terminal, options, url
   const hubUrl = hubAddress(url)
   const trust = trustOf(options, hubUrl, terminal.cwd)
   const name = hostName(options.name ?? hostname())
-  const asks = families(options.allow ?? [])
+  const asks = [...new Set(options.allow)]
   const { insecure, once } = options
   const home = await openHome(terminal.env)
   const pair = async (signal: AbortSignal) => {

@@ -5,7 +5,6 @@ import { approvePairing } from '../../contract/pairing.ts'
 import { hostName } from '../arguments.ts'
 import { connect } from '../hub-connection.ts'
 import type { Action } from '../perform.ts'
-import { families } from './families.ts'
 import { whom } from './whom.ts'
 
 interface ApproveOptions {
@@ -23,7 +22,7 @@ export const approve: Action<ApproveOptions, [string]> = async (terminal, { allo
   const input = {
     ...who,
     ...(name !== undefined && { name: hostName(name) }),
-    ...(allow && { allow: families(allow) }),
+    ...(allow && { allow }),
   }
   using client = connect(terminal)
   const approved = await client.hub.call(approvePairing, input)

@@ -15,19 +15,11 @@ import type { Channel } from '../../wire/channel.ts'
 import { fingerprintOf, type Identity } from '../../wire/identity.ts'
 import { type Asking, acceptPairing } from '../../wire/pairing.ts'
 import type { Fleet, FleetHost } from '../fleet.ts'
+import type { FleetEvents } from '../fleet-events.ts'
 import type { Membership } from '../membership.ts'
-import type { Upgrade, Upgrades } from './upgrades.ts'
-import { type Ending, openWaiting, type Taken, type WaitingMachine, type WaitingOf } from './waiting.ts'
+import { tellUpgrade, type Upgrade, type Upgrades } from './upgrades.ts'
+import { openWaiting, type Taken, type WaitingMachine, type WaitingOf } from './waiting.ts'
 import { beyond } from './wishes.ts'
-
-/** What happened, for whoever follows the hub's events. */
-export interface PairingChange {
-  readonly topic: `pairing.${'requested' | 'upgrade_requested' | 'upgrade_decided' | Ending}`
-  /** The id of the machine that waits or waited, or of the host that asks for more. */
-  readonly subject: string
-  readonly name: string
-  readonly address: string | null
-}
 
 export interface Pairing extends AsyncDisposable {
   /** Takes a channel that a machine has dialled to be let in. Resolves when that is over, however it ended. */
@@ -44,24 +36,25 @@ export interface PairingOf {
   readonly identity: Identity
   readonly version: string
   readonly log: Logger
-  readonly onChange: (change: PairingChange) => void
+  readonly events: Pick<FleetEvents, 'publish'>
   readonly limits?: WaitingOf['limits']
 }
 
 const handshakeTimeoutMs = 10_000
 
 export function openPairing(of: PairingOf): Pairing {
-  const { store, fleet, membership, upgrades, log } = of
+  const { store, fleet, membership, upgrades, events, log } = of
   const accepting = new Set<Promise<void>>()
   const waiting = openWaiting({
     ...(of.limits && { limits: of.limits }),
     onEnter(machine) {
       log.info({ name: machine.name, address: machine.address, pairing: machine.id }, 'a machine asks to be let in')
-      of.onChange(changeOf('pairing.requested', machine))
+      events.publish({ topic: 'pairing.requested', data: dataOf(machine) })
     },
     onEnd(machine, ending) {
       log.info({ name: machine.name, pairing: machine.id, ending }, 'a machine waits no more')
-      of.onChange(changeOf(`pairing.${ending}`, machine))
+      // That one was let in is told with the host that it is.
+      if (ending !== 'approved') events.publish({ topic: `pairing.${ending}`, data: dataOf(machine) })
     },
   })
 
@@ -128,6 +121,7 @@ export function openPairing(of: PairingOf): Pairing {
         approvedBy,
       })
       upgrades.paired(host.id)
+      events.publish({ topic: 'pairing.approved', host: { id: host.id, name: host.name }, data: dataOf(machine) })
       taken.approve({ host: { id: host.id, name: host.name }, trust: granted })
       return { host: host.id, name: host.name, kind, trust: [...granted] }
     } catch (error) {
@@ -145,14 +139,14 @@ export function openPairing(of: PairingOf): Pairing {
     const { trust } = await membership.trust(host.id, Trust.parse([...host.trust, ...granted]))
     const rest = beyond(asks, granted)
     if (rest.length > 0) await upgrades.refuse(host, rest)
-    of.onChange(changeOfUpgrade('pairing.upgrade_decided', host))
+    tellUpgrade('pairing.upgrade_decided', { host, asks }, events)
     return { host: host.id, name: host.name, kind: 'upgrade', trust: [...trust] }
   }
 
   async function rejectUpgrade(ref: string): Promise<OutputOf<typeof rejectPairing>> {
     const { host, asks } = upgradeOf(ref)
     await upgrades.refuse(host, asks)
-    of.onChange(changeOfUpgrade('pairing.upgrade_decided', host))
+    tellUpgrade('pairing.upgrade_decided', { host, asks }, events)
     return { rejected: host.id, name: host.name }
   }
 
@@ -205,12 +199,8 @@ function granting(name: string, asks: readonly string[], allow: ParsedOf<typeof 
   return granted
 }
 
-function changeOf(topic: PairingChange['topic'], { id, name, address }: WaitingMachine): PairingChange {
-  return { topic, subject: id, name, address }
-}
-
-export function changeOfUpgrade(topic: PairingChange['topic'], { id, name }: Pick<FleetHost, 'id' | 'name'>): PairingChange {
-  return { topic, subject: id, name, address: null }
+function dataOf({ id, name, address }: WaitingMachine) {
+  return { pairing: id, name, address }
 }
 
 function rowOfUpgrade({ host, asks, since }: Upgrade): PairingRow {

@@ -5,6 +5,7 @@ import type { HostInfo } from '../../contract/host.ts'
 import { refusedWishes, saveRefused } from '../../store/pairings.ts'
 import type { Store } from '../../store/store.ts'
 import type { FleetHost } from '../fleet.ts'
+import type { FleetEvents } from '../fleet-events.ts'
 import { beyond } from './wishes.ts'
 
 export interface Upgrade {
@@ -28,6 +29,14 @@ interface Asked {
   readonly host: FleetHost
   readonly allows: readonly string[]
   readonly since: string
+}
+
+export function tellUpgrade(
+  topic: 'pairing.upgrade_requested' | 'pairing.upgrade_decided',
+  { host, asks }: Pick<Upgrade, 'host' | 'asks'>,
+  events: Pick<FleetEvents, 'publish'>,
+): void {
+  events.publish({ topic, host: { id: host.id, name: host.name }, data: { asks: [...asks] } })
 }
 
 /** `onAsk` is told once of each new wish. */
