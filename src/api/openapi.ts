@@ -111,7 +111,7 @@ function requestBodyOf({ operation, place }: Route): Json {
   return { requestBody: { required: schema.required.length > 0, content: { 'application/json': { schema } } } }
 }
 
-function successOf({ kind, output, input, numberedBy }: Operation): Json {
+function successOf({ kind, output, input, numberedBy, reports }: Operation): Json {
   const binary = { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } }
   if (kind === 'bytes') {
     return {
@@ -120,7 +120,7 @@ function successOf({ kind, output, input, numberedBy }: Operation): Json {
     }
   }
   const schema = jsonSchemaOf(output, 'output')
-  if (kind !== 'items') return { 200: { description: 'The answer.', content: { 'application/json': { schema } } } }
+  if (kind !== 'items') return { 200: { description: 'The answer.', content: { 'application/json': { schema }, ...progressOf(reports) } } }
   return {
     200: {
       description: `The items. As events: \`event: item\` with \`id:\` = ${numberedBy ?? 'none'}, then \`event: end\`, or \`event: error\` with a Problem.`,
@@ -137,6 +137,11 @@ function successOf({ kind, output, input, numberedBy }: Operation): Json {
       },
     },
   }
+}
+
+/** `event: progress` each, then `event: answer`. */
+function progressOf(reports: Operation['reports']): Json {
+  return reports ? { 'text/event-stream': { schema: { type: 'string' } } } : {}
 }
 
 function errorsOf(route: Route): Json {

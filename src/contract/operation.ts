@@ -24,6 +24,8 @@ export interface Operation<
   readonly input: In
   /** The answer; for `items` one item; for `bytes` unused. */
   readonly output: Out
+  /** For a `call`: the values of progress that it tells on its way. Without it, it tells none. */
+  readonly reports?: z.ZodType
   /** What a caller may have to handle beside input, auth, wire and deadline errors. */
   readonly errors: readonly ErrorCode[]
   readonly scope: Scope

@@ -19,7 +19,6 @@ export interface HubClient {
  * Makes a client; nothing is sent before the first call. A call fails with the hub's own errors; with `hub.not_running`,
  * `link.certificate` or `link.tls`, when nothing was sent; or with `wire.closed`, `call.deadline` or `call.cancelled`, when the hub
  * may have done it all the same. Reads resume by themselves after a break; calls and uploads are never repeated.
- * Over HTTP a call reports no progress: `onProgress` is never told anything.
  */
 export function connectHub(address: HubAddress, policy: ResumePolicy = {}): HubClient {
   const transport = openTransport(address)

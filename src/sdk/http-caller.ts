@@ -14,7 +14,13 @@ import type { Transport } from './transport.ts'
 export function httpCaller(transport: Transport, asked: Asked, policy: ResumePolicy): Caller {
   async function call(operation: CallOperation, input: Record<string, unknown>, options?: CallOptions): Promise<unknown> {
     using deadline = deadlineOf(operation, options)
-    const response = await transport.send(requestOf(operation, input, asked), deadline.signal)
+    const request = requestOf(operation, input, asked)
+    if (operation.reports && options?.onProgress) {
+      // Loaded when something is told: most commands only ask.
+      const { readAnswer } = await import('./progress.ts')
+      return parseOutput(operation, await untilAborted(readAnswer(transport, request, options.onProgress, deadline.signal), deadline.signal))
+    }
+    const response = await transport.send(request, deadline.signal)
     return parseOutput(operation, parseJson(await untilAborted(readText(response), deadline.signal)))
   }
 
