@@ -101,6 +101,18 @@ export const systemParts: readonly SystemPart[] = [
     suite: 'test/cli/hosts.test.ts',
     reason: 'is a terminal on which a question can be answered',
   },
+  {
+    program: 'Xvfb',
+    debian: 'xvfb',
+    suite: 'test/host/screenshot.test.ts',
+    reason: 'is a display on which a picture can be put',
+  },
+  {
+    program: 'import',
+    debian: 'imagemagick',
+    suite: 'test/host/screenshot.test.ts',
+    reason: 'takes the picture of a display, as the command `screenshot` does',
+  },
   { program: 'zsh', debian: 'zsh', suite: 'test/package/pack.test.ts', reason: 'must accept its completion script' },
   { program: 'fish', debian: 'fish', suite: 'test/package/pack.test.ts', reason: 'must accept its completion script' },
 ]

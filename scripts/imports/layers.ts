@@ -68,6 +68,7 @@ export const packageOwners: Readonly<Record<string, readonly string[]>> = {
   ws: ['wire', 'api'],
   fastify: ['api'],
   commander: ['cli'],
+  ajv: ['contract'],
   '@napi-rs/keyring': ['hub'],
   '@aws-sdk/client-s3': ['connectors'],
   'google-auth-library': ['connectors'],

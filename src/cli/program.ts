@@ -7,6 +7,7 @@ import { eventsCommand } from './commands/events.ts'
 import { execCommand } from './commands/exec.ts'
 import { hostCommands } from './commands/host.ts'
 import { hubCommands } from './commands/hub.ts'
+import { invokeCommand } from './commands/invoke.ts'
 import { nodeCommands } from './commands/node.ts'
 import { pairingCommands } from './commands/pairing.ts'
 import { policyCommands } from './commands/policy.ts'
@@ -34,6 +35,7 @@ export function buildProgram(perform: Perform, print: (text: string) => void): C
   upCommand(program, perform)
   program.commandsGroup('Work:')
   execCommand(program, perform)
+  invokeCommand(program, perform)
   workflowCommands(program, perform)
   runCommands(program, perform)
   eventsCommand(program, perform)

@@ -1,6 +1,7 @@
 // The whole contract as two lists. A host answers hostOperations; a hub answers hubOperations, and hostOperations for each host.
 
 import { listArtifacts, readArtifact } from './artifact.ts'
+import { invokeCommand, invokeOnFleet, listCommands } from './command.ts'
 import { followEvents, followJournal } from './event.ts'
 import { findRun, getHubInfo, listFleetRuns, submitRun } from './fleet.ts'
 import { followFleetEvents, followNodeEvents } from './fleet-event.ts'
@@ -48,6 +49,8 @@ export const hostOperations: readonly Operation[] = [
   listProcs,
   callProc,
   testPolicy,
+  listCommands,
+  invokeCommand,
 ]
 
 export const hubOperations: readonly Operation[] = [
@@ -67,6 +70,7 @@ export const hubOperations: readonly Operation[] = [
   listFleetRuns,
   findRun,
   followFleetEvents,
+  invokeOnFleet,
   createToken,
   listTokens,
   revokeToken,

@@ -1,11 +1,13 @@
 // A host's front door: every operation that it can be asked, routed to its runs, its procs or itself.
 // It never learns how it was reached; who asks is in the call's context, and what this host's policy allows is asked here.
 
+import { invokeCommand, listCommands } from '../contract/command.ts'
 import { getHostInfo, type HostInfo, shutdownHost } from '../contract/host.ts'
 import { type Bound, type Implementation, implement, implementation, type Principal } from '../contract/implementation.ts'
 import { testPolicy } from '../contract/policy.ts'
 import { applyProc, callProc, getProc, listProcs, stopProc } from '../contract/proc.ts'
 import { cancelRun, pauseRun, resumeRun, startRun, writeStdin } from '../contract/run.ts'
+import type { Commands } from './commands/invoke.ts'
 import { type OpenPolicy, traceFor } from './policy.ts'
 import type { ProcTable } from './procs/table.ts'
 import type { Runs } from './runs.ts'
@@ -16,19 +18,39 @@ export interface BehindTheDoor {
   /** The operations that read runs, their output, and what this node tells of itself. */
   readonly readings: readonly Bound[]
   readonly procs: ProcTable
+  readonly commands: Commands
   /** As it is for who asks. */
-  readonly info: (principal: Principal) => HostInfo
+  readonly info: (principal: Principal) => Promise<HostInfo>
   readonly shutDown: (options: { timeoutMs: number; concurrency: number }) => Promise<{ ended: number }>
   /** Throws `host.not_ready` or `host.stopped` while nothing new may be begun. */
   readonly requireUp: () => void
 }
 
-export function openFrontDoor({ policy, runs, readings, procs, info, shutDown, requireUp }: BehindTheDoor): Implementation {
+export function openFrontDoor({
+  policy,
+  runs,
+  readings,
+  procs,
+  commands,
+  info,
+  shutDown,
+  requireUp,
+}: BehindTheDoor): Implementation {
   return implementation(
-    implement(getHostInfo, async (_, { principal }) => info(principal)),
+    implement(getHostInfo, (_, { principal }) => info(principal)),
     implement(shutdownHost, (options) => shutDown(options)),
 
-    implement(testPolicy, async (asked, { principal }) => traceFor(principal, policy.decide({ ...asked, principal }))),
+    implement(testPolicy, async (asked, { principal }) => {
+      await commands.refresh()
+      const { session, ...rest } = asked
+      return traceFor(principal, policy.decide({ ...rest, ...(session !== undefined && { session }), principal }))
+    }),
+
+    implement(listCommands, (_, { principal }) => commands.list(principal)),
+    implement(invokeCommand, async (input, context) => {
+      requireUp()
+      return commands.invoke(input, context)
+    }),
 
     implement(startRun, async (request, { principal }) => {
       requireUp()

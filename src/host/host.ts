@@ -2,6 +2,7 @@
 // This file only puts the parts together. Who reaches the host, and how, is none of its business.
 
 import type { Logger } from 'pino'
+import type { Caller } from '../contract/caller.ts'
 import { failure } from '../contract/errors.ts'
 import { admit, type Implementation } from '../contract/implementation.ts'
 import { localHost } from '../contract/names.ts'
@@ -12,6 +13,10 @@ import { openStore } from '../store/store.ts'
 import { logOfStore, watched } from '../store/watched.ts'
 import { socketPath } from '../wire/channels/socket-path.ts'
 import { softwareVersion } from '../wire/protocol.ts'
+import { nobodyToAsk } from './commands/approvals.ts'
+import { openCatalog } from './commands/catalog.ts'
+import { openCommands } from './commands/invoke.ts'
+import { ownCommands } from './commands/own.ts'
 import type { Executors } from './executors.ts'
 import { openFrontDoor } from './front-door.ts'
 import { hostHome, makeHome } from './home.ts'
@@ -38,6 +43,10 @@ export interface HostOptions {
   readonly policy: HostPolicy
   /** Who carries runs of other kinds than commands. */
   readonly executors?: Executors
+  /** The folder of the commands that its owner has declared. */
+  readonly commands?: string
+  /** Where the host is the hub's own: the way to ask that hub, as an operator may. */
+  readonly hub?: () => Promise<Caller>
   /** What the built-in proc `local` answers, by method. */
   readonly local?: Readonly<Record<string, LocalHandler>>
   readonly log: Logger
@@ -53,10 +62,13 @@ export interface Host extends AsyncDisposable {
 }
 
 /** Throws `home.locked`, `home.unusable`, or what the store says. */
-export async function openHost({ home: dir, name, policy: given, executors = {}, local = {}, log }: HostOptions): Promise<Host> {
+export async function openHost(options: HostOptions): Promise<Host> {
+  const { home: dir, name, policy: given, executors = {}, commands: commandsDir, hub, local = {}, log } = options
   const home = hostHome(dir)
   await makeHome(home)
-  const policy = openPolicy(given)
+  const own = ownCommands({ host: name, env: process.env, fileRoots: () => policy.fileRoots(), hub })
+  const catalog = openCatalog(own, { dir: commandsDir, host: name })
+  const policy = openPolicy(given, catalog.natureOf)
   await using opened = new AsyncDisposableStack()
   opened.use(lockHome(home.dir))
   noteStart(home.dir, given)
@@ -84,6 +96,9 @@ export async function openHost({ home: dir, name, policy: given, executors = {},
   opened.defer(() => procs.close())
   opened.use(await openBackend(backendPath, procs.ready))
 
+  const commands = openCommands({ catalog, policy, approvals: nobodyToAsk })
+  opened.defer(() => commands.close())
+
   let phase: 'starting' | 'up' | 'stopped' = 'starting'
   const shut = Promise.withResolvers<void>()
   async function shutDown(options: { timeoutMs: number; concurrency: number }): Promise<{ ended: number }> {
@@ -103,11 +118,17 @@ export async function openHost({ home: dir, name, policy: given, executors = {},
     policy,
     runs,
     procs,
+    commands,
     shutDown,
     requireUp,
     readings: [...readingOperations({ store, host: localHost, bells, outputDir: home.runDir, watched: true }), events.reading],
-    info: (principal) =>
-      describeHost({ activeRuns: runs.liveCount, kinds: runs.kinds, allows: policy.allowedFamilies(principal) }),
+    info: async (principal) =>
+      describeHost({
+        activeRuns: runs.liveCount,
+        kinds: runs.kinds,
+        allows: policy.allowedFamilies(principal),
+        catalogSize: await commands.count(principal),
+      }),
   })
   await runs.adopt()
   await procs.adopt()

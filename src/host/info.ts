@@ -5,8 +5,8 @@ import type { HostInfo } from '../contract/host.ts'
 import { procManagers } from '../contract/proc.ts'
 import { protocolVersion, softwareVersion } from '../wire/protocol.ts'
 
-/** `kinds` and `allows` as this host has them for who asks. */
-export function describeHost(own: { activeRuns: number; kinds: HostInfo['kinds']; allows: string[] }): HostInfo {
+/** `kinds`, `allows` and `catalogSize` as this host has them for who asks. */
+export function describeHost(own: Pick<HostInfo, 'activeRuns' | 'kinds' | 'allows' | 'catalogSize'>): HostInfo {
   const now = Date.now()
   return {
     version: softwareVersion,
@@ -18,8 +18,6 @@ export function describeHost(own: { activeRuns: number; kinds: HostInfo['kinds']
     memoryBytes: knownCount(totalmem()),
     bootedAt: bootTime(now),
     clock: new Date(now).toISOString(),
-    // No host has a catalog of its own yet.
-    catalogSize: null,
     backends: [...procManagers],
     ...own,
   }

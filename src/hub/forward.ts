@@ -3,6 +3,7 @@
 
 import { listArtifacts, readArtifact } from '../contract/artifact.ts'
 import type { Caller, CallOptions } from '../contract/caller.ts'
+import { invokeCommand } from '../contract/command.ts'
 import { direct } from '../contract/direct.ts'
 import { failure, hasCode } from '../contract/errors.ts'
 import { followEvents, followJournal } from '../contract/event.ts'
@@ -22,6 +23,8 @@ import { feedOutput, followLog, readOutput } from '../contract/output.ts'
 import { type Decision, testPolicy } from '../contract/policy.ts'
 import { cancelRun, getRun, isTerminal, listRuns, pauseRun, type Run, resumeRun, startRun, writeStdin } from '../contract/run.ts'
 import type { FleetHost } from './fleet.ts'
+import { invocationOf, invokeOn } from './invoke.ts'
+import { type KnownCommands, knownCommands } from './known-commands.ts'
 import { type LastKnown, lastKnown } from './last-known.ts'
 import type { Mirror } from './mirror.ts'
 import { withOwnLayers } from './policy-test.ts'
@@ -73,10 +76,11 @@ export interface ForwardTo {
 /** A forwarder, with what it remembers of the host. */
 interface Forwarding extends ForwardTo {
   readonly known: LastKnown
+  readonly commands: KnownCommands
 }
 
 export function forwardTo(asked: ForwardTo): Implementation {
-  const to = { ...asked, known: lastKnown() }
+  const to = { ...asked, known: lastKnown(), commands: knownCommands() }
   const copy = to.mirror.readings(to.host.id)
   const bound = hostOperations.map((operation) => forward(operation, to, copy))
   // The others end with the link that carries them.
@@ -110,6 +114,10 @@ function forward(operation: Operation, to: Forwarding, copy: Implementation): Bo
         const asked = askedFor(operation, input)
         requireScope(asked.operation, context.principal)
         requireTrusted(to.host, asked.operation, asked.input)
+        if (asked.operation === invokeCommand) {
+          const invocation = operation === invokeCommand ? (input as ParsedOf<typeof invokeCommand>) : invocationOf(asked.input)
+          return invokeOn(to.host, to.commands, invocation, context)
+        }
         const answer = await asLastKnown(to, operation, input, async () => {
           const caller = await source(input, context)
           return caller.call(operation as CallOperation, input as never, { ...options(context), timeoutMs: callDeadlineMs })

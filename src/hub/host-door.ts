@@ -17,7 +17,8 @@ export interface HostDoor {
   forget(host: FleetHost, reason: MusterError): void
 }
 
-const hubItself: Principal = { kind: 'self', id: 'hub', role: 'operator', scopes: new Set(scopes) }
+/** This process, for what the hub asks by itself. */
+export const hubItself: Principal = { kind: 'self', id: 'hub', role: 'operator', scopes: new Set(scopes) }
 
 /** `closing`: ends, with its reason, whatever is still being asked. */
 export function openDoor({ queue, mirror, closing }: { queue: Queue; mirror: Mirror; closing: AbortSignal }): HostDoor {

@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Remote } from '../connectors/dial-in.ts'
 import { openLocal } from '../connectors/table.ts'
+import type { Caller } from '../contract/caller.ts'
+import { direct } from '../contract/direct.ts'
 import { failure } from '../contract/errors.ts'
 import type { Implementation, Principal } from '../contract/implementation.ts'
 import { localHost } from '../contract/names.ts'
@@ -19,7 +21,8 @@ import { authenticate } from './access.ts'
 import { createFleet } from './fleet.ts'
 import { openFleetEvents } from './fleet-events.ts'
 import { fleetRuns } from './fleet-runs.ts'
-import { openDoor } from './host-door.ts'
+import { hubItself, openDoor } from './host-door.ts'
+import { fleetInvoker } from './invoke-fleet.ts'
 import { openMembership } from './membership.ts'
 import { hubMetrics } from './metrics.ts'
 import { openMirror } from './mirror.ts'
@@ -85,10 +88,12 @@ export async function openHub({ home, storeUrl, label = '', copiesAtOnce = Infin
   const mirror = opened.use(openMirror({ dir: join(dir, 'mirror'), store, log, copiesAtOnce }))
   // The own host takes up its unfinished workflows as it opens; they wait here until there is a queue for their units.
   const ready = Promise.withResolvers<WorkflowParts>()
+  const itself = Promise.withResolvers<Caller>()
   const local = opened.use(
     await openLocal({
       home: join(home, 'host'),
       executors: { workflow: workflowExecutor(ready.promise) },
+      hub: () => itself.promise,
       log,
     }),
   )
@@ -137,6 +142,7 @@ export async function openHub({ home, storeUrl, label = '', copiesAtOnce = Infin
     secrets,
     events,
     runs: fleetRuns({ store, fleet, door }),
+    invokeOnFleet: fleetInvoker({ fleet, door }),
     info: () => ({
       id: identity.fingerprint,
       label,
@@ -149,6 +155,7 @@ export async function openHub({ home, storeUrl, label = '', copiesAtOnce = Infin
       pid: process.pid,
     }),
   })
+  itself.resolve(direct(offers, hubItself))
   const figures = hubMetrics({ store, fleet })
   const closing = opened.move()
   return {

@@ -1,5 +1,6 @@
 // What only a hub can be asked, bound to the parts that do it. Each handler is short because its work has an owner.
 
+import { invokeOnFleet } from '../contract/command.ts'
 import { failure } from '../contract/errors.ts'
 import { findRun, getHubInfo, listFleetRuns, submitRun } from '../contract/fleet.ts'
 import { followFleetEvents } from '../contract/fleet-event.ts'
@@ -16,7 +17,7 @@ import {
   replaceHostToken,
   showHost,
 } from '../contract/host.ts'
-import { type Implementation, implement, implementation } from '../contract/implementation.ts'
+import { type Handler, type Implementation, implement, implementation } from '../contract/implementation.ts'
 import type { OutputOf } from '../contract/operation.ts'
 import { isTerminal, type Run, type RunState, runStates, startRun } from '../contract/run.ts'
 import { createToken, listTokens, revokeToken } from '../contract/token.ts'
@@ -45,6 +46,7 @@ export interface HubParts {
   readonly pairing: Pick<Pairing, 'offers'>
   readonly secrets: Secrets
   readonly events: FleetEvents
+  readonly invokeOnFleet: Handler<typeof invokeOnFleet>
   readonly info: () => OutputOf<typeof getHubInfo>
 }
 
@@ -52,7 +54,7 @@ const probeDeadlineMs = 2_000
 const liveStates = (Object.keys(runStates) as RunState[]).filter((state) => !isTerminal(state))
 
 export function hubOffers(parts: HubParts): Implementation {
-  const { store, fleet, queue, runs, membership, pairing, secrets, events, info } = parts
+  const { store, fleet, queue, runs, membership, pairing, secrets, events, invokeOnFleet: invoke, info } = parts
   const row = async (host: FleetHost, asked: Probe | null = null): Promise<HostRow> =>
     hostRow(host, await healthOf(store, host.id), info().version, asked)
   const detail = async (host: FleetHost, asked: Probe | null): Promise<HostDetail> => ({
@@ -139,6 +141,7 @@ export function hubOffers(parts: HubParts): Implementation {
     implement(listFleetRuns, (input) => runs.list(input)),
     implement(findRun, (input) => runs.find(input)),
     implement(followFleetEvents, (input, { principal, signal }) => events.follow(input, principal, signal)),
+    implement(invokeOnFleet, invoke),
 
     implement(createToken, async ({ name, role }) => {
       const { row, value } = await tokens.createToken(store, { name, role })

@@ -1,6 +1,7 @@
 // The hub's side of what may be done on a host: the `[trust]` part of its record. The host's own policy is the other side, asked there;
 // the narrower of the two counts. Asked before a run is taken for a host, before it is started, and before a proc is made.
 
+import { invokeCommand } from '../contract/command.ts'
 import { failure } from '../contract/errors.ts'
 import type { Operation } from '../contract/operation.ts'
 import { hostOperations } from '../contract/operations.ts'
@@ -14,6 +15,7 @@ import type { FleetHost } from './fleet.ts'
 const begins = new Map<Operation, (input: unknown) => string>([
   [startRun, () => 'runs'],
   [applyProc, () => 'procs'],
+  [invokeCommand, (input) => String((input as { command?: unknown } | undefined)?.command)],
 ])
 
 const hubItself = { kind: 'self', id: 'hub', role: 'operator' }

@@ -29,7 +29,7 @@ export interface TestHub extends AsyncDisposable {
   submit(spec: RunSpecInput, more?: Omit<InputOf<typeof submitRun>, 'spec'>): Promise<Run>
   endOf(run: Run): Promise<Run>
   /** A node's process, as it were: a host of its own whose link can be cut and made again. `offers`: what it answers, if not its host's own. */
-  join(name: string, offers?: (its: Implementation) => Implementation): Promise<TestNode>
+  join(name: string, offers?: (its: Implementation) => Implementation, allow?: readonly string[]): Promise<TestNode>
   /** Takes a channel as a dialled one. */
   acceptTunnel(channel: Channel): Promise<void>
   /** Takes a channel of a machine that asks to be let in. */
@@ -59,11 +59,11 @@ export async function openTestHub(options: { storeUrl?: string; home?: Home } = 
   const caller = direct(hub.offers, operator)
   const host = async (ref: string) => direct(await hub.host(ref), operator)
 
-  async function joinNode(name: string, offers = (its: Implementation) => its): Promise<TestNode> {
+  async function joinNode(name: string, offers = (its: Implementation) => its, allow: readonly string[] = ['runs']): Promise<TestNode> {
     const enrolled = await caller.call(enrollNode, { name })
     const node = new AsyncDisposableStack()
     const itsHome = node.use(await makeHome())
-    const itsHost = node.use(await openHost({ home: join(itsHome.path, 'host'), name, policy: { allow: ['runs'] }, log }))
+    const itsHost = node.use(await openHost({ home: join(itsHome.path, 'host'), name, policy: { allow }, log }))
     const identity = temporaryIdentity()
     let peer = await dial(enrolled.token)
     async function dial(credential?: string) {

@@ -27,6 +27,9 @@ export function hostCommands(program: Command, perform: Perform): void {
   declareCommand(group, 'show <host>', 'one host, asked for its present state').action(
     perform(async () => (await import('../host/show.ts')).showHost),
   )
+  declareCommand(group, 'commands <host> [command]', 'what its catalog offers this hub, or one command with its schemas').action(
+    perform(async () => (await import('../host/commands.ts')).showCommands),
+  )
   const add = declareCommand(group, 'add <name>', 'add a host that this hub reaches by itself')
   for (const option of connectorOptions()) add.addOption(option)
   add

@@ -37,7 +37,10 @@ export const serveDaemon: Action<DaemonOptions, []> = async (terminal, { allow, 
   warnOfFewDescriptors(log)
   // Who can log in by ssh may run anything as this account already, so that without a word about it everything is allowed.
   const policy = nodePolicy(home.dir, allow === undefined ? { allow: [], withoutFile: 'everything' } : { allow })
-  const host = await openHost({ home: join(home.dir, 'host'), name: hostname(), policy, log })
+  const host = await openHost({
+    home: join(home.dir, 'host'),
+    commands: join(home.dir, 'commands'),
+    name: hostname(), policy, log })
   const ending = new AbortController()
   try {
     await using attached = await serveAttached({ home: home.dir, host, version: softwareVersion, log })

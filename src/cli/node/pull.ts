@@ -48,7 +48,10 @@ export const pull: Action<PullOptions, []> = async (terminal, options) => {
   const stopping = stopRequested().then(() => leaving.abort())
   if (place.insecure)
     terminal.say('With --insecure, whoever is on the way can read commands and output, and can delete what lies in the bucket.')
-  const host = await openHost({ home: join(home.dir, 'host'), name: hostname(), policy: nodePolicy(home.dir, { allow }), log })
+  const host = await openHost({
+    home: join(home.dir, 'host'),
+    commands: join(home.dir, 'commands'),
+    name: hostname(), policy: nodePolicy(home.dir, { allow }), log })
   const pulling = pullFromBucket({
     place,
     home: home.dir,

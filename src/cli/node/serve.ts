@@ -110,7 +110,10 @@ export async function serveHubs(
   warnOfFewDescriptors(log)
   const leaving = new AbortController()
   const stopping = stopRequested().then(() => leaving.abort())
-  const host = await openHost({ home: join(home.dir, 'host'), name, policy: nodePolicy(home.dir, { allow }), log })
+  const host = await openHost({
+    home: join(home.dir, 'host'),
+    commands: join(home.dir, 'commands'),
+    name, policy: nodePolicy(home.dir, { allow }), log })
   try {
     // A hub that comes by ssh meets the same host.
     await using _attached = await serveAttached({ home: home.dir, host, version: softwareVersion, log })
