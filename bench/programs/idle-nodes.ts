@@ -23,7 +23,7 @@ const log = pino({ level: 'silent' })
 
 const host = {
   offers: implementation(
-    implement(getHostInfo, async () => describeHost({ activeRuns: 0, kinds: ['command'], allows: [] })),
+    implement(getHostInfo, async () => describeHost({ activeRuns: 0, kinds: ['command'], allows: [], catalogSize: null })),
     // Nothing ever happens here.
     implement(followJournal, async function* (_, { signal }) {
       await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))

@@ -11,7 +11,7 @@ import { openTestHome, testHost } from './test-parts.ts'
 function infoOf({ aheadMs = 0, onTheWayMs = 0 }): Bound {
   return implement(getHostInfo, async () => {
     await sleep(onTheWayMs)
-    const info = describeHost({ activeRuns: 0, kinds: ['command'], allows: [] })
+    const info = describeHost({ activeRuns: 0, kinds: ['command'], allows: [], catalogSize: null })
     const answer = { ...info, clock: new Date(Date.now() + aheadMs).toISOString() }
     await sleep(onTheWayMs)
     return answer

@@ -2,9 +2,10 @@
 // no worker has taken is taken back.
 
 import { createHash } from 'node:crypto'
+import type { Logger } from 'pino'
 import type { CallOptions } from '../../contract/caller.ts'
 import { deadlineOf } from '../../contract/deadline.ts'
-import { failure, MusterError } from '../../contract/errors.ts'
+import { asMusterError, failure, MusterError } from '../../contract/errors.ts'
 import type { Operation } from '../../contract/operation.ts'
 import { cancelRun, startRun, writeStdin } from '../../contract/run.ts'
 import type { Answers } from './answers.ts'
@@ -20,6 +21,8 @@ const piecesAhead = 4
 export interface Asking {
   /** Something that may be done later, of one run. */
   call(operation: Operation, run: string, input: unknown, options?: CallOptions): Promise<unknown>
+  /** Something of no run, for as long as somebody waits for it. */
+  callOfNoRun(operation: Operation, input: unknown, options?: CallOptions): Promise<unknown>
   /** Standard input, which is written from an offset on, so that its pieces can come one by one. */
   writeStdin(input: StdinInput, body: AsyncIterable<Uint8Array>, options?: CallOptions): Promise<unknown>
 }
@@ -31,13 +34,16 @@ interface StdinInput {
 }
 
 export interface AskingOf {
+  /** What people call the host by now. */
+  readonly name: () => string
   readonly open: () => Promise<Opened>
   readonly answers: Answers
   /** Aborts when the hub is done with this bucket. */
   readonly closing: AbortSignal
+  readonly log: Logger
 }
 
-export function openAsking({ open, answers, closing }: AskingOf): Asking {
+export function openAsking({ name, open, answers, closing, log }: AskingOf): Asking {
   /** What takes a run's job back, for each who is cancelling it now. */
   const cancelling = new Map<string, Set<() => Promise<void>>>()
   const untilClosing = (signal: AbortSignal) => AbortSignal.any([signal, closing])
@@ -52,6 +58,21 @@ export function openAsking({ open, answers, closing }: AskingOf): Asking {
       return operation.output.parse(await answers.wait(askKey(id), within))
     }
     return operation.name === cancelRun.name ? await cancel(opened, run, signal, ask) : await ask()
+  }
+
+  async function callOfNoRun(operation: Operation, input: unknown, options?: CallOptions): Promise<unknown> {
+    using deadline = deadlineOf(operation, options)
+    const signal = untilClosing(deadline.signal)
+    const { requests } = await untilAborted(open(), signal)
+    const id = await requests.putAsk({ operation: operation.name, input, forMs: options?.timeoutMs })
+    try {
+      return operation.output.parse(await answers.wait(askKey(id), signal))
+    } finally {
+      if (signal.aborted)
+        requests.takeBack(id).catch((error) => {
+          log.warn({ host: name(), id, error: asMusterError(error).toValue() }, 'what nobody waits for could not be taken back')
+        })
+    }
   }
 
   /** The run as its host has accepted it. Asked for again, it is the same run. */
@@ -107,6 +128,7 @@ export function openAsking({ open, answers, closing }: AskingOf): Asking {
 
   return {
     call,
+    callOfNoRun,
     async writeStdin({ run, offset = 0, end = true }, body, options) {
       using deadline = deadlineOf(writeStdin, options)
       const signal = untilClosing(deadline.signal)

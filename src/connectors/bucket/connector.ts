@@ -38,7 +38,7 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
   const presence = makePresence(intervalMs)
   const open = openerOf(config, context, closing.signal)
   const readNews = openHearing({ name: () => context.name, presence, answers, log })
-  const asking = openAsking({ open, answers, closing: closing.signal })
+  const asking = openAsking({ name: () => context.name, open, answers, closing: closing.signal, log })
 
   const caller: Caller = {
     call: answerCall,
@@ -54,8 +54,11 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
 
   async function answerCall(operation: Operation, input: { run?: string }, options?: CallOptions): Promise<unknown> {
     if (operation.name === getHostInfo.name) return hostInfo()
-    if (!operation.deferrable || input.run === undefined) return refuse(operation)
-    return asking.call(operation, input.run, input, options)
+    if (!operation.deferrable) return refuse(operation)
+    if (input.run !== undefined) return asking.call(operation, input.run, input, options)
+    // What nobody hears would be carried out when nobody waits any more.
+    if (cell.state.status !== 'online') throw failure('host.offline', { host: context.name, reason: presence.reason })
+    return asking.callOfNoRun(operation, input, options)
   }
 
   async function answerUpload(

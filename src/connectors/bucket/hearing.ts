@@ -8,7 +8,7 @@ import type { Answers } from './answers.ts'
 import { currentClaim } from './claims.ts'
 import { unseal } from './envelope.ts'
 import { isIntroduced } from './join-token.ts'
-import { beatKey, jobKey, type NamedKey, newsPrefix, parseKey, segmentKey } from './keys.ts'
+import { beatKey, claimKey, jobKey, type NamedKey, newsPrefix, parseKey, segmentKey } from './keys.ts'
 import { BeatMessage, largestObjectBytes, SegmentMessage } from './messages.ts'
 import type { Opened } from './opened.ts'
 import type { Presence } from './presence.ts'
@@ -79,14 +79,17 @@ export function openHearing({ name, presence, answers, log }: HearingOf): (opene
     const refused = new Map<string, ErrorValue>()
     for (const answer of found.message.answers) {
       const named = parseKey(answer.to)
-      if (!(await mayAnswer(opened, worker, named))) continue
-      told.push({ ...answer, named })
+      const run = await answeredRun(opened, worker, named)
+      if (run === undefined) continue
+      told.push({ ...answer, named, run })
       if (answer.error && named?.kind === 'job') refused.set(named.run, answer.error)
     }
     await inbox.takeIn(worker, found.message, found.body, (run, fence) => held.has(`${run}~${fence}`), refused)
-    for (const { to, named, error, value } of told) {
+    for (const { to, named, run, error, value } of told) {
       // What nobody waits for any more was carried out all the same.
       if (named?.kind === 'ask') await objects.delete(to)
+      // After the ask: who claims it from now on finds it gone.
+      if (named?.kind === 'ask' && run === named.id) await objects.delete(claimKey(run, 1))
       answers.settle(to, error ? new MusterError(error) : undefined, value)
     }
     for (const { run } of found.message.events)
@@ -131,10 +134,14 @@ async function claimsHeld(
   return new Set((await Promise.all(held)).filter((address) => address !== undefined))
 }
 
-/** A worker answers for runs that are its own, or nobody's. */
-async function mayAnswer({ objects, requests, trust }: Opened, worker: string, to: NamedKey | undefined): Promise<boolean> {
+/** What a worker answers for, if it may: its own runs, or nobody's. */
+async function answeredRun(
+  { objects, requests, trust }: Opened,
+  worker: string,
+  to: NamedKey | undefined,
+): Promise<string | undefined> {
   const run = to?.kind === 'job' ? to.run : to?.kind === 'ask' ? await requests.runOfAsk(to.id) : undefined
-  if (run === undefined) return false
+  if (run === undefined) return undefined
   const { claim } = await currentClaim(objects, trust, run)
-  return !claim || claim.worker === worker
+  return !claim || claim.worker === worker ? run : undefined
 }

@@ -1,8 +1,8 @@
 // The names of the objects, below the bucket's prefix. Anything else in the bucket is not ours and is passed over.
 //
 //     q/job/RUN            the hub: a run to start                 up/WORKER/beat     the worker: that it lives, and how
-//     q/ask/ID             the hub: something asked of a run       up/WORKER/N        the worker: what has happened, segment N from 1
-//     q/claim/RUN~FENCE    a worker: the run is mine
+//     q/ask/ID             the hub: something asked                up/WORKER/N        the worker: what has happened, segment N from 1
+//     q/claim/RUN~FENCE    a worker: the run is mine, or the ask of that ID
 //     q/done               the hub: runs whose jobs are over
 //
 // Each side finds all that is new to it with one listing: `q/` for a worker, `up/` for the hub.

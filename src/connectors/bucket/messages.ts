@@ -21,7 +21,7 @@ const Count = z.int().nonnegative()
 /** A run to start: the input of run.start. */
 export const JobMessage = z.object({ type: z.literal('job'), run: RunId, input: z.unknown(), validUntil: Count })
 
-/** A deferrable operation that names a run. */
+/** A deferrable operation: of a run, or, where `run` is the ask's own id, of none. Its claim says which worker carries that out. */
 export const AskMessage = z.object({
   type: z.literal('ask'),
   run: RunId,

@@ -14,8 +14,10 @@ import type { Objects } from './objects.ts'
 export interface Requests {
   /** Once is enough, however often it is asked. */
   putJob(run: string, input: unknown): Promise<void>
-  /** The id by which it is answered. */
-  putAsk(ask: Pick<AskMessage, 'run' | 'operation' | 'input'>, body?: Uint8Array): Promise<string>
+  /** The id by which it is answered. What is about no run has that id in its place, and may be acted on for `forMs`. */
+  putAsk(ask: Ask, body?: Uint8Array): Promise<string>
+  /** Nobody waits for it any more: a worker that has not begun it begins it no more. */
+  takeBack(id: string): Promise<void>
   /** Undefined when it is answered already, or is none of the hub's. */
   runOfAsk(id: string): Promise<string | undefined>
   /** Nobody may begin these any more. What is over whole is deleted as well. */
@@ -24,6 +26,11 @@ export interface Requests {
   withdraw(run: string, isClaimed: () => Promise<boolean>): Promise<boolean>
   /** Deletes what is left over, and signs anew what waits. */
   sweep(): Promise<void>
+}
+
+interface Ask extends Pick<AskMessage, 'operation' | 'input'> {
+  readonly run?: string
+  readonly forMs?: number | undefined
 }
 
 export interface RequestsOf {
@@ -117,14 +124,16 @@ export function openRequests({ objects, identity, host, inbox, signal }: Request
     async putJob(run, input) {
       if ((signedAtMs.get(run) ?? 0) < Date.now() - validMs / 2) await signJob(run, input)
     },
-    async putAsk({ run, operation, input }, body) {
+    async putAsk({ run, operation, input, forMs = validMs }, body) {
       // Ids go up whatever the clock does, also over restarts.
       state.askedAtMs = Math.max(Date.now(), state.askedAtMs + 1)
       await inbox.save()
       const id = nextUlid(state.askedAtMs)
-      await put(askKey(id), { type: 'ask', run, operation, input, validUntil: Date.now() + validMs }, body && [body])
+      const validUntil = Date.now() + Math.min(forMs, validMs)
+      await put(askKey(id), { type: 'ask', run: run ?? id, operation, input, validUntil }, body && [body])
       return id
     },
+    takeBack: (id) => objects.delete(askKey(id)),
     runOfAsk: async (id) => (await readOwn(askKey(id), AskMessage))?.run,
     async end(runs) {
       await callOver(runs.map(({ run }) => run))
@@ -155,7 +164,13 @@ export function openRequests({ objects, identity, host, inbox, signal }: Request
         else if (named?.kind === 'ask' && decodeTime(named.id) < now - validMs) await objects.delete(key)
       }
       for (const run of open) if ((signedAtMs.get(run) ?? 0) < now - validMs / 2) await resign(run)
-      for (const { key, run } of claims) if (!open.has(run) && run in state.done) await objects.delete(key)
+      for (const { key, run } of claims)
+        if ((!open.has(run) && run in state.done) || isOldAsk(run, now)) await objects.delete(key)
     },
   }
+}
+
+/** The claim on what was asked of no run, and was never answered. */
+function isOldAsk(run: string, nowMs: number): boolean {
+  return parseKey(askKey(run)) !== undefined && decodeTime(run) < nowMs - validMs
 }

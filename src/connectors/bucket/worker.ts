@@ -282,7 +282,9 @@ export async function work(of: WorkerOf): Promise<void> {
   }
 
   /** Whether it is settled: carried out, or nothing of this worker's. */
-  async function hear(id: string, { run, operation: name, input }: AskMessage, body: Uint8Array): Promise<boolean> {
+  async function hear(id: string, ask: AskMessage, body: Uint8Array): Promise<boolean> {
+    const { run, operation: name, input } = ask
+    if (run === id) return await hearOfNoRun(id, ask)
     const held = home.held.get(run)
     if (held?.asked.includes(id)) return true
     if (!(await knows(run))) return await hearOfUnknown(id, run)
@@ -301,11 +303,44 @@ export async function work(of: WorkerOf): Promise<void> {
     return true
   }
 
+  /** One worker carries it out, once: which is whose claim on it was made first. */
+  async function hearOfNoRun(id: string, { operation: name, input }: AskMessage): Promise<boolean> {
+    const held = await claims.take(id, { fence: 1, former: undefined })
+    if (!held && (await currentClaim(objects, trust, id)).claim?.worker !== worker.id) return true
+    // It was answered, and its claim deleted, since it was read; then this claim is of no use.
+    if (held && !(await readHub(askKey(id), AskMessage))) {
+      await claims.drop(id, held)
+      return true
+    }
+    try {
+      news.answer({ to: askKey(id), value: await carryOutOnce(name, input, held !== undefined) })
+    } catch (error) {
+      if (signal.aborted) return false
+      news.answer({ to: askKey(id), error: asMusterError(error).toValue() })
+    }
+    return true
+  }
+
+  /** What this worker began before it was killed may have been carried out; only what changes nothing is done again. */
+  async function carryOutOnce(name: string, input: unknown, isFirst: boolean): Promise<unknown> {
+    const operation = deferrable(name)
+    if (!isFirst && operation.scope !== 'read') {
+      const { command } = input as { command?: unknown }
+      const reason = 'the node was started anew meanwhile'
+      throw failure('invoke.no_answer', { host: 'the host', command: typeof command === 'string' ? command : name, reason })
+    }
+    return await host.call(operation, input as never, { signal })
+  }
+
   async function carryOut(name: string, input: unknown, body: Uint8Array): Promise<unknown> {
     if (name === writeStdin.name) return await host.upload(writeStdin, input as never, Readable.from([body]), { signal })
+    return await host.call(deferrable(name), input as never, { signal })
+  }
+
+  function deferrable(name: string): CallOperation {
     const operation = hostOperations.find((one) => one.name === name && one.deferrable && one.kind === 'call')
     if (!operation) throw failure('operation.unknown', { operation: name })
-    return await host.call(operation as CallOperation, input as never, { signal })
+    return operation as CallOperation
   }
 
   /** Another worker's, not yet anybody's, or nobody's at all. */
