@@ -5,6 +5,7 @@ import { about } from './about.ts'
 import { artifacts, keptOverRestarts } from './artifacts.ts'
 import { away } from './away.ts'
 import { clocks } from './clocks.ts'
+import { commands, commandsApart } from './commands.ts'
 import { crowd } from './crowd.ts'
 import { ending } from './ending.ts'
 import { events } from './events.ts'
@@ -30,10 +31,12 @@ export const caseGroups: readonly CaseGroup[] = [
   surroundings,
   crowd,
   artifacts,
+  commands,
   largeOutput,
   killed,
   pausedRestarts,
   keptOverRestarts,
   clocks,
+  commandsApart,
   away,
 ]
