@@ -44,7 +44,7 @@ export async function openHubHere(): Promise<HubHere> {
   async function joinNode(name: string): Promise<number> {
     const token = await enroll(name)
     const nodeHome = closing.use(await makeHome())
-    const args = [bin, 'node', '--hub', url, '--allow', 'runs', '--allow', 'procs', '--token-stdin']
+    const args = [bin, 'node', '--hub', url, '--allow', 'runs', '--allow', 'procs', '--allow', 'system.*', '--token-stdin']
     const env = { ...process.env, MUSTER_HOME: nodeHome.path }
     const node = spawn(process.execPath, args, { env, stdio: ['pipe', 'ignore', 'ignore'] })
     const ended = once(node, 'close')

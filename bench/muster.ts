@@ -15,7 +15,7 @@ export interface Muster extends AsyncDisposable {
   readonly hub: ServedHub
   readonly client: HubClient
   /** Starts a node and waits until the hub sees it. Ends with the hub. */
-  join(name: string): Promise<{ readonly pid: number }>
+  join(name: string, allow?: readonly string[]): Promise<{ readonly pid: number }>
   /** A token for a node that is to dial in. */
   enroll(name: string): Promise<string>
   /** Runs something to its end, so that the host's keeper is up. */
@@ -37,8 +37,8 @@ export async function startMuster(options: { bind?: string; bin?: string } = {})
     home,
     hub,
     client,
-    async join(name) {
-      const node = closing.use(await joinNode(hub, name, closing.use(await makeHome()), options))
+    async join(name, allow = ['runs']) {
+      const node = closing.use(await joinNode(hub, name, closing.use(await makeHome()), { ...options, allow }))
       return { pid: node.pid }
     },
     enroll: async (name) => (await client.hub.call(enrollNode, { name })).token,
