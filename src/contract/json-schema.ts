@@ -16,7 +16,7 @@ let compiler: Promise<Ajv2020> | undefined
 /** Loaded when the first schema is compiled: most commands of the CLI and most hosts never need it. */
 function loadCompiler(): Promise<Ajv2020> {
   compiler ??= import('ajv/dist/2020.js').then(
-    ({ Ajv2020 }) => new Ajv2020({ strict: true, strictTypes: false, validateFormats: false, addUsedSchema: false, logger: false }),
+    ({ Ajv2020 }) => new Ajv2020({ strictSchema: true, strictTypes: false, strictTuple: false, validateFormats: false, addUsedSchema: false, logger: false }),
   )
   return compiler
 }

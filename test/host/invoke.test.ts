@@ -172,7 +172,7 @@ describe('shell', () => {
     const shell = execCommands('box').find(({ entry }) => entry.name === 'shell')
     const args = ['-n', 'a b', '$(id)', '']
     for (const kind of ['sh', 'bash']) {
-      const prepared = shell?.prepare({ shell: kind, args, script: `tr '\\0' ' ' < /proc/$$/cmdline; printf '%s|' "$@"; # secret` })
+      const prepared = shell?.prepare({ shell: kind, args, script: `tr '\\0' ' ' < /proc/$$/cmdline; printf '%s|' "$@"; ls /proc/$$/fd | grep -x 3; # secret` })
       expect(prepared?.shown.script).toContain('secret')
       const result = await prepared?.run({ signal: new AbortController().signal, progress: () => undefined })
       const { stdout } = result as { stdout: string }

@@ -86,7 +86,7 @@ describe('one host', () => {
     const box = await hub.host('box')
     expect(await box.call(callProc, { proc: 'service', method: 'command.invoke', params })).toMatchObject({ result: { code: 0 } })
     await expect(box.call(callProc, { proc: 'service', method: 'command.invoke', params: { command: 5 } })).rejects.toMatchObject({
-      code: 'host.untrusted',
+      code: 'input.invalid',
     })
   })
 

@@ -56,6 +56,9 @@ const Result = z.strictObject({
   ...OutputResult,
 })
 
+/** The shell takes its script from descriptor 3, whole, and closes that before it begins. What is there is a socket, which no path opens. */
+const readScript = 'eval "exec 3<&-; $(command -p cat <&3 || echo exit 126)"'
+
 /** `host` is what they see as MUSTER_HOST. */
 export function execCommands(host: string): HostCommand[] {
   const settings = ({ cwd = homedir(), env }: { cwd?: string | undefined; env: Record<string, string> }) => ({ cwd, env })
@@ -88,7 +91,7 @@ export function execCommands(host: string): HostCommand[] {
       params: ShellParams,
       result: Result,
       sensitive: true,
-      shows: (params) => ({ argv: [params.shell, '/dev/fd/3', ...params.args], script: params.script, ...settings(params) }),
+      shows: (params) => ({ argv: [params.shell, '-c', readScript, params.shell, ...params.args], script: params.script, ...settings(params) }),
       run: (params, invocation, shown) => end(shown, params, invocation),
     }),
   ]

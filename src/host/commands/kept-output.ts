@@ -56,11 +56,14 @@ export function outputResult(stdout: KeptOutput, stderr: KeptOutput) {
   }
 }
 
-/** Base64 for what is no text, and for text whose JSON would be longer still: a result must fit into one message. */
+/** How much longer than its bytes a text may be as JSON: two streams, or one file, must fit into one message. */
+const mostGrowth = 1.75
+
+/** Base64 for what is no text, and for text that would take too much room as JSON. */
 export function textOrBase64(bytes: Buffer, total = bytes.length): { text?: string; base64?: string } {
   const whole = bytes.length < total ? wholeCharacters(bytes) : bytes
   const text = isUtf8(whole) ? whole.toString('utf8') : undefined
-  if (text !== undefined && Buffer.byteLength(JSON.stringify(text)) <= (whole.length * 4) / 3 + 1_024) return { text }
+  if (text !== undefined && Buffer.byteLength(JSON.stringify(text)) <= whole.length * mostGrowth + 1_024) return { text }
   return { base64: bytes.toString('base64') }
 }
 

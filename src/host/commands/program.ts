@@ -16,7 +16,7 @@ export interface Program {
   /** Its whole environment. */
   readonly env: Readonly<Record<string, string>>
   readonly stdin?: string
-  /** What it can read at /dev/fd/3. */
+  /** What it can read from descriptor 3. */
   readonly script?: string
   readonly timeoutMs: number
 }
