@@ -5,7 +5,9 @@ import type { Server } from 'node:http'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import { failure } from '../contract/errors.ts'
+import { approvalLinkPath } from '../contract/http.ts'
 import type { Principal } from '../contract/implementation.ts'
+import { addApprovalLink } from './approval-link.ts'
 import { authOf } from './auth.ts'
 import { limitConnections } from './crowd.ts'
 import { descriptorLimit, descriptorShares } from './descriptors.ts'
@@ -88,6 +90,7 @@ export async function startApi({ hub, bind, socketPath, allowHosts, readOnly = f
     }),
   )
   addOperations(app, { hub, live, admission: { hub: hub.id, readOnly }, isLocal: auth.isLocal, log })
+  addApprovalLink(app, { hub, readOnly, isLocal: auth.isLocal, log })
   addSystemRoutes(app, { hub, metrics, isLocal: auth.isLocal })
   app.setNotFoundHandler(
     answerMissing([
@@ -96,6 +99,7 @@ export async function startApi({ hub, bind, socketPath, allowHosts, readOnly = f
         methods: hasHead(operation) ? [method, 'HEAD'] : [method],
       })),
       ...systemPaths.map((path) => ({ path, methods: ['GET', 'HEAD'] })),
+      { path: approvalLinkPath, methods: ['GET', 'POST'] },
     ]),
   )
   await app.ready()
@@ -151,7 +155,7 @@ function application(log: Logger): FastifyInstance {
 }
 
 function isOpen({ routeOptions }: FastifyRequest): boolean {
-  return (openPaths as readonly (string | undefined)[]).includes(routeOptions.url)
+  return [...openPaths, approvalLinkPath].some((path) => path === routeOptions.url)
 }
 
 function closeServer(server: Server): Promise<void> {

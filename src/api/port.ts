@@ -1,5 +1,6 @@
 // What the API needs of a hub: all that it knows of one. The real hub fits it, and so does a test's.
 
+import type { Answer, FleetApproval } from '../contract/approval.ts'
 import type { Implementation, Principal } from '../contract/implementation.ts'
 import type { Channel } from '../wire/channel.ts'
 import type { TakeTurn } from '../wire/handshake.ts'
@@ -13,6 +14,11 @@ export interface HubPort {
   host(ref: string): Promise<Implementation>
   /** Whose token this is; undefined when it is nobody's. */
   authenticate(token: string): Promise<Principal | undefined>
+  /** What a web link that answers an approval shows, and its one answer. Both reject for a link that is not good. */
+  readonly approvalLinks: {
+    look(token: string): Promise<FleetApproval>
+    answer(token: string, given: { outcome: Answer; reason?: string }): Promise<FleetApproval>
+  }
   /** Takes a WebSocket that a node has dialled. A promise ends with the handshake; what that costs the hub is done in turns. */
   acceptTunnel(channel: Channel, remote: { address: string; takeTurn: TakeTurn }): void | Promise<void>
   /** The same for a WebSocket that a machine has dialled to be let in; ends when that is over. */

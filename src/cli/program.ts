@@ -1,6 +1,7 @@
 // The whole command line as a tree of names, options and help; what the commands do is elsewhere and loaded when they run.
 
 import { Command } from 'commander'
+import { approvalCommands } from './commands/approval.ts'
 import { completionCommands } from './commands/completion.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { eventsCommand } from './commands/events.ts'
@@ -38,6 +39,7 @@ export function buildProgram(perform: Perform, print: (text: string) => void): C
   invokeCommand(program, perform)
   workflowCommands(program, perform)
   runCommands(program, perform)
+  approvalCommands(program, perform)
   eventsCommand(program, perform)
   program.commandsGroup('Machines:')
   hostCommands(program, perform)

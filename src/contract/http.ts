@@ -5,6 +5,8 @@ import { z } from 'zod'
 import type { Operation } from './operation.ts'
 
 export const apiBase = '/api/v1'
+/** Where a web link answers an approval: a page for people, and no part of the API. */
+export const approvalLinkPath = '/approve/:token'
 export const tunnelPath = `${apiBase}/tunnel`
 /** The ids of the hubs that a request has come through, with commas between them. A person's own request has none. */
 export const viaHeader = 'Muster-Via'

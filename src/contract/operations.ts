@@ -1,5 +1,16 @@
 // The whole contract as two lists. A host answers hostOperations; a hub answers hubOperations, and hostOperations for each host.
 
+import {
+  approveApproval,
+  denyApproval,
+  followApprovals,
+  forgetApproval,
+  linkApproval,
+  listApprovals,
+  resolveApproval,
+  revokeApproval,
+  showApproval,
+} from './approval.ts'
 import { listArtifacts, readArtifact } from './artifact.ts'
 import { invokeCommand, invokeOnFleet, listCommands } from './command.ts'
 import { followEvents, followJournal } from './event.ts'
@@ -51,6 +62,9 @@ export const hostOperations: readonly Operation[] = [
   testPolicy,
   listCommands,
   invokeCommand,
+  followApprovals,
+  resolveApproval,
+  forgetApproval,
 ]
 
 export const hubOperations: readonly Operation[] = [
@@ -74,4 +88,10 @@ export const hubOperations: readonly Operation[] = [
   createToken,
   listTokens,
   revokeToken,
+  listApprovals,
+  showApproval,
+  approveApproval,
+  denyApproval,
+  revokeApproval,
+  linkApproval,
 ]

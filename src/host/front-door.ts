@@ -21,6 +21,8 @@ export interface BehindTheDoor {
   readonly commands: Commands
   /** As it is for who asks. */
   readonly info: (principal: Principal) => Promise<HostInfo>
+  /** How a hub reads and answers what this host asks people. */
+  readonly approvals: readonly Bound[]
   readonly shutDown: (options: { timeoutMs: number; concurrency: number }) => Promise<{ ended: number }>
   /** Throws `host.not_ready` or `host.stopped` while nothing new may be begun. */
   readonly requireUp: () => void
@@ -32,6 +34,7 @@ export function openFrontDoor({
   readings,
   procs,
   commands,
+  approvals,
   info,
   shutDown,
   requireUp,
@@ -62,6 +65,7 @@ export function openFrontDoor({
     implement(resumeRun, ({ run }) => runs.resume(run)),
     implement(writeStdin, ({ run, offset, end }, { signal }, body) => runs.writeStdin({ run, offset, end, signal }, body)),
     ...readings,
+    ...approvals,
 
     implement(applyProc, async ({ proc, spec }, { principal }) => {
       requireUp()

@@ -17,6 +17,7 @@ import { nobodyToAsk } from './commands/approvals.ts'
 import { openCatalog } from './commands/catalog.ts'
 import { openCommands } from './commands/invoke.ts'
 import { ownCommands } from './commands/own.ts'
+import { openApprovals } from './approvals/approvals.ts'
 import type { Executors } from './executors.ts'
 import { openFrontDoor } from './front-door.ts'
 import { hostHome, makeHome } from './home.ts'
@@ -73,6 +74,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
   opened.use(lockHome(home.dir))
   noteStart(home.dir, given)
   const store = watched(opened.use(await openStore({ file: home.database })), logOfStore(log, 'the host'))
+  const approvals = opened.use(await openApprovals({ store, host: localHost, name, log }))
   const keeper = openKeeper(home, log)
   const processes = openProcesses(home, keeper, log)
   opened.defer(() => processes.close())
@@ -119,6 +121,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
     runs,
     procs,
     commands,
+    approvals: approvals.operations,
     shutDown,
     requireUp,
     readings: [...readingOperations({ store, host: localHost, bells, outputDir: home.runDir, watched: true }), events.reading],

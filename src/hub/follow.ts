@@ -13,6 +13,7 @@ import { endedUnnoticed } from '../store/ended-unnoticed.ts'
 import { saveHealth } from '../store/health.ts'
 import { advanceCursor, mirrorCursor, mirrorEntries } from '../store/runs.ts'
 import type { Store } from '../store/store.ts'
+import type { HubApprovals } from './approvals/approvals.ts'
 import { batches } from './batches.ts'
 import type { FleetHost } from './fleet.ts'
 import type { FleetEvents } from './fleet-events.ts'
@@ -33,6 +34,8 @@ export interface Followed {
   readonly events: FleetEvents
   /** Told what a host has said of itself. */
   readonly onSaid?: (host: FleetHost, info: HostInfo) => void
+  /** What the host asks people is read over the same link. */
+  readonly approvals: Pick<HubApprovals, 'read'>
   readonly log: Logger
 }
 
@@ -76,6 +79,7 @@ async function whileOnline(host: FleetHost, caller: Caller, to: Followed, signal
   to.queue.claim()
   await using _info = askForInfo(host, caller, to)
   await using _node = whileDoing(hearNode(host, caller, to, signal))
+  await using _approvals = to.approvals.read(host, caller)
   if (host.connector.traits.mirrored) to.mirror.resume(host.id, caller, signal)
   // A journal that cannot be taken in (a full disk, say) is asked for again, from the last position that was stored.
   while (!signal.aborted && host.connector.state.status === 'online') {

@@ -30,6 +30,7 @@ import type { Mirror } from './mirror.ts'
 import { withOwnLayers } from './policy-test.ts'
 import type { Queue } from './queue.ts'
 import { askedFor, requireTrusted } from './trust.ts'
+import { vouched } from './vouch.ts'
 import { type AboutOneRun, runOfJob, waitingRunOperations } from './waiting-run.ts'
 
 /** Longer than any operation may take by its own limits; a link that dies ends its calls at once anyway. */
@@ -120,7 +121,10 @@ function forward(operation: Operation, to: Forwarding, copy: Implementation): Bo
         }
         const answer = await asLastKnown(to, operation, input, async () => {
           const caller = await source(input, context)
-          return caller.call(operation as CallOperation, input as never, { ...options(context), timeoutMs: callDeadlineMs })
+          return caller.call(operation as CallOperation, vouched(operation, input, context.principal) as never, {
+            ...options(context),
+            timeoutMs: callDeadlineMs,
+          })
         })
         if (operation === testPolicy)
           return withOwnLayers(to.host, (input as ParsedOf<typeof testPolicy>).command, context.principal, answer as Decision)

@@ -18,6 +18,8 @@ import type { Channel } from '../wire/channel.ts'
 import { loadIdentity } from '../wire/identity.ts'
 import { protocolVersion } from '../wire/protocol.ts'
 import { authenticate } from './access.ts'
+import { openHubApprovals } from './approvals/approvals.ts'
+import type { ApprovalLinks } from './approvals/links.ts'
 import { createFleet } from './fleet.ts'
 import { openFleetEvents } from './fleet-events.ts'
 import { fleetRuns } from './fleet-runs.ts'
@@ -54,6 +56,8 @@ export interface Hub extends AsyncDisposable {
   /** What one of its hosts can be asked, by id or name. Rejects with `host.unknown`. */
   host(ref: string): Promise<Implementation>
   authenticate(token: string): Promise<Principal | undefined>
+  /** Web links that answer one approval each. */
+  readonly approvalLinks: ApprovalLinks
   /** Takes a channel that a node has dialled; a refusal closes it. Resolves when the handshake is over. */
   acceptTunnel(channel: Channel, remote: Remote): Promise<void>
   /** Takes a channel that a machine has dialled to be let in. Resolves when that is over. */
@@ -66,7 +70,13 @@ export interface Hub extends AsyncDisposable {
 }
 
 /** Opens the hub of this home. Rejects with `home.locked` when another process has it. */
-export async function openHub({ home, storeUrl, label = '', copiesAtOnce = Infinity, version, log }: HubOptions): Promise<Hub> {
+export async function openHub({
+  home,
+  storeUrl,
+  label = '',
+  copiesAtOnce = Infinity,
+  version,
+  log}: HubOptions): Promise<Hub> {
   await using opened = new AsyncDisposableStack()
   const dir = join(home, 'hub')
   await mkdir(dir, { recursive: true, mode: 0o700 })
@@ -108,6 +118,22 @@ export async function openHub({ home, storeUrl, label = '', copiesAtOnce = Infin
   })
   const queue = opened.use(await openQueue({ store, fleet, mirror, owner: `hub:${identity.fingerprint}`, log }))
   const door = openDoor({ queue, mirror, closing: closingReaders.signal })
+  const approvals = opened.use(
+    await openHubApprovals({
+      store,
+      fleet,
+      dir,
+      log,
+      url: () => urls[0] ?? 'http://127.0.0.1:7878',
+      publish: ({ topic, approval: { id, hostId, host, state, asked, expiresAt } }) =>
+        events.publish({
+          topic,
+          host: hostId,
+          name: host,
+          data: { approval: id, state, command: asked.command, asker: asked.asker, expiresAt },
+        }),
+    }),
+  )
   const secrets = openSecrets({ dir: join(dir, 'secrets'), log })
   const upgrades = await openUpgrades(store, (upgrade) => {
     log.info({ host: upgrade.host.name, asks: upgrade.asks }, 'a host asks for more than was approved')
@@ -123,6 +149,7 @@ export async function openHub({ home, storeUrl, label = '', copiesAtOnce = Infin
       queue,
       mirror,
       events,
+      approvals,
       door,
       identity,
       version,
@@ -141,6 +168,7 @@ export async function openHub({ home, storeUrl, label = '', copiesAtOnce = Infin
     pairing,
     secrets,
     events,
+    approvals,
     runs: fleetRuns({ store, fleet, door }),
     invokeOnFleet: fleetInvoker({ fleet, door }),
     info: () => ({
@@ -163,6 +191,7 @@ export async function openHub({ home, storeUrl, label = '', copiesAtOnce = Infin
     offers,
     host: async (ref) => door.offers(fleet.find(ref)),
     authenticate: (token) => authenticate(store, token),
+    approvalLinks: approvals.links,
     acceptTunnel: membership.acceptTunnel,
     acceptPairing: pairing.accept,
     listening: (now) => {

@@ -25,6 +25,7 @@ import { allHealth, healthOf } from '../store/health.ts'
 import { unfinishedJobs } from '../store/jobs/find.ts'
 import type { Store } from '../store/store.ts'
 import * as tokens from '../store/tokens.ts'
+import type { HubApprovals } from './approvals/approvals.ts'
 import { type Fleet, type FleetHost, hostRow, isLocal } from './fleet.ts'
 import type { FleetEvents } from './fleet-events.ts'
 import type { FleetRuns } from './fleet-runs.ts'
@@ -47,6 +48,7 @@ export interface HubParts {
   readonly secrets: Secrets
   readonly events: FleetEvents
   readonly invokeOnFleet: Handler<typeof invokeOnFleet>
+  readonly approvals: Pick<HubApprovals, 'operations'>
   readonly info: () => OutputOf<typeof getHubInfo>
 }
 
@@ -54,7 +56,7 @@ const probeDeadlineMs = 2_000
 const liveStates = (Object.keys(runStates) as RunState[]).filter((state) => !isTerminal(state))
 
 export function hubOffers(parts: HubParts): Implementation {
-  const { store, fleet, queue, runs, membership, pairing, secrets, events, invokeOnFleet: invoke, info } = parts
+  const { store, fleet, queue, runs, membership, pairing, secrets, approvals, events, invokeOnFleet: invoke, info } = parts
   const row = async (host: FleetHost, asked: Probe | null = null): Promise<HostRow> =>
     hostRow(host, await healthOf(store, host.id), info().version, asked)
   const detail = async (host: FleetHost, asked: Probe | null): Promise<HostDetail> => ({
@@ -149,5 +151,7 @@ export function hubOffers(parts: HubParts): Implementation {
     }),
     implement(listTokens, async () => ({ tokens: await tokens.listTokens(store) })),
     implement(revokeToken, async ({ token }) => tokens.revokeToken(store, token)),
+
+    ...approvals.operations,
   )
 }

@@ -7,6 +7,7 @@ import { failure } from '../contract/errors.ts'
 import { initial } from './migrations/001-initial.ts'
 import { outputGaps } from './migrations/002-output-gaps.ts'
 import { fewAmongMany } from './migrations/003-few-among-many.ts'
+import { approvals } from './migrations/006-approvals.ts'
 import { pairing } from './migrations/007-pairing.ts'
 import { fleetEvents } from './migrations/009-fleet-events.ts'
 import type { TextType } from './migrations/text-type.ts'
@@ -17,6 +18,7 @@ export function migrations(text: TextType): Record<string, Migration> {
     '001-initial': initial(text),
     '002-output-gaps': outputGaps(),
     '003-few-among-many': fewAmongMany(),
+    '006-approvals': approvals(text),
     '007-pairing': pairing(text),
     '009-fleet-events': fleetEvents(text),
   }

@@ -15,6 +15,9 @@ export interface Tables {
   probe: ProbeTable
   fleet_event: FleetEventTable
   event_cursor: EventCursorTable
+  approval: ApprovalTable
+  approval_cursor: ApprovalCursorTable
+  approval_link: ApprovalLinkTable
 }
 
 /** The fold of a run's events, by (host, id). A host's own runs have a spec; mirrored ones do not. */
@@ -128,4 +131,41 @@ export interface FleetEventTable {
 export interface EventCursorTable {
   source: string
   position: number
+}
+
+/** What a host asks people. `asked` is what its digest is of; `answer` is a hub's own note of who has answered last. */
+export interface ApprovalTable {
+  id: string
+  host: string
+  /** The number of its last change among those of its host. */
+  position: number
+  state: string
+  digest: string
+  asked: string
+  /** Who is asked: the host's own name for the hub. */
+  hub: string
+  asker: string | null
+  reason: string | null
+  cause: string
+  created_at: string
+  expires_at: string
+  /** A host's own: when what was approved was begun. */
+  spent_at: string | null
+  resolution: string | null
+  answer: string | null
+}
+
+/** How far a host's approvals go here: the last position given out, or at a hub the last one taken in. */
+export interface ApprovalCursorTable {
+  host: string
+  position: number
+}
+
+export interface ApprovalLinkTable {
+  id: string
+  approval: string
+  minted_by: string
+  created_at: string
+  expires_at: string
+  used_at: string | null
 }

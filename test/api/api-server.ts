@@ -50,6 +50,7 @@ export async function serveApi({
       return answersTo(hostOperations, handlers, reached)
     },
     authenticate: async (token) => (Object.hasOwn(roleScopes, token) ? principalOf(token as Role) : undefined),
+    approvalLinks: { look: noLink, answer: noLink },
     acceptTunnel: (channel) => channel.close(failure('node.unknown')),
     acceptPairing: (channel) => channel.close(failure('pairing.rejected')),
     checkReady: async () => {},
@@ -71,6 +72,10 @@ export async function serveApi({
       await rm(dir, { recursive: true, force: true })
     },
   }
+}
+
+async function noLink(): Promise<never> {
+  throw failure('approval.link_invalid')
 }
 
 function principalOf(role: Role): Principal {

@@ -207,6 +207,7 @@ test('a socket that a dead process left is replaced, one that answers is not', a
         offers: new Map(),
         host: async () => new Map(),
         authenticate: async () => undefined,
+        approvalLinks: { look: unserved, answer: unserved },
         acceptTunnel: () => undefined,
         acceptPairing: () => undefined,
         checkReady: async () => undefined,

@@ -8,7 +8,7 @@ export interface Answer {
   readonly description: string
 }
 
-export type NameKind = 'host' | 'run' | 'artifact'
+export type NameKind = 'host' | 'run' | 'artifact' | 'approval'
 
 /** `words` are those after `muster`, up to the cursor; the last one is being typed and may be empty. */
 export function answersFor(program: Command, words: readonly string[]): { answers: Answer[] } | { ask: NameKind; of?: string } {
@@ -64,7 +64,7 @@ function walk(program: Command, words: readonly string[]): Place {
 
 function kindOf(name: string | undefined): NameKind | undefined {
   if (name === 'host' || name === 'hosts') return 'host'
-  if (name === 'artifact') return 'artifact'
+  if (name === 'artifact' || name === 'approval') return name
   return name === 'run' || name === 'parent' ? 'run' : undefined
 }
 

@@ -1,6 +1,7 @@
 // Answers the shell on Tab: commands, options, and the names of hosts and runs where a hub answers quickly.
 
 import type { Command } from 'commander'
+import { listApprovals } from '../../contract/approval.ts'
 import { listArtifacts } from '../../contract/artifact.ts'
 import { findRun, listFleetRuns } from '../../contract/fleet.ts'
 import { listHosts } from '../../contract/host.ts'
@@ -28,7 +29,12 @@ interface Asked {
 }
 
 async function namesAtHub(terminal: Terminal, { ask: kind, of = '' }: Asked, begun: string): Promise<Answer[]> {
-  const named = { host: () => hostNames(terminal), run: () => runIds(terminal), artifact: () => artifactNames(terminal, of) }
+  const named = {
+    host: () => hostNames(terminal),
+    run: () => runIds(terminal),
+    artifact: () => artifactNames(terminal, of),
+    approval: () => approvalIds(terminal),
+  }
   const names = await named[kind]().catch(() => {
     // Nobody who presses Tab wants to read an error.
     return []
@@ -59,4 +65,10 @@ async function runIds(terminal: Terminal): Promise<Answer[]> {
   using client = connect(terminal)
   const { runs } = await client.hub.call(listFleetRuns, { limit: 20, deadlineMs }, { timeoutMs: deadlineMs })
   return runs.map(({ id, state, title }) => ({ word: id, description: `${state} ${title}` }))
+}
+
+async function approvalIds(terminal: Terminal): Promise<Answer[]> {
+  using client = connect(terminal)
+  const { approvals } = await client.hub.call(listApprovals, {}, { timeoutMs: deadlineMs })
+  return approvals.map(({ id, host, asked }) => ({ word: id, description: `${asked.command} on ${host}` }))
 }

@@ -1,0 +1,40 @@
+// An approval for people: everything that would run, line by line, and what it is bound to. Nothing of it can steer the terminal.
+
+import type { FleetApproval } from '../../contract/approval.ts'
+import { showAgo } from '../duration.ts'
+import { printable } from '../printable.ts'
+import { showFields } from '../table.ts'
+import { stateOf } from './list.ts'
+
+export function showCard(approval: FleetApproval): string {
+  const { id, host, asked, reason, cause, createdAt, resolution, digest } = approval
+  const { script } = asked
+  const fields = showFields({
+    approval: id,
+    host,
+    command: asked.command,
+    'argument list': asked.argv && JSON.stringify(asked.argv),
+    parameters: JSON.stringify(asked.params),
+    directory: asked.cwd,
+    variables: Object.keys(asked.env).join(', ') || null,
+    script: script && `${script.path ?? 'given with it'}, SHA-256 ${script.sha256}`,
+    session: asked.session,
+    'who asks': asked.asker ?? 'the hub itself',
+    reason,
+    'asked because': cause,
+    asked: `${createdAt} (${showAgo(createdAt)})`,
+    state: stateOf(approval),
+    'answered by': resolution?.by,
+    'said with it': resolution?.reason,
+    digest,
+  })
+  return script ? `${fields}\n${linesOf(script.text)}` : fields
+}
+
+/** Each line by itself, so that line ends stay what they are. */
+function linesOf(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => `  | ${printable(line)}`)
+    .join('\n')
+}

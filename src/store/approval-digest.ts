@@ -1,0 +1,49 @@
+// The digest that binds an answer to what was shown: of everything that will run, in one spelling. A host makes it; a hub makes it again
+// from what it shows, so that no card can say one thing and mean another.
+
+import { createHash } from 'node:crypto'
+import type { AskedToRun } from '../contract/approval.ts'
+import { canonicalJson } from './canonical.ts'
+
+export function digestOf(asked: AskedToRun): string {
+  return sha256(canonicalJson(asked))
+}
+
+/**
+ * What two questions have in common where an answer for a session covers both: who asks, the command, its program, directory and
+ * script, the names of its variables and of its parameters. Values of parameters may differ.
+ */
+export function shapeOf({ host, hub, asker, command, params, argv, cwd, env, script, session }: AskedToRun): string {
+  return sha256(
+    canonicalJson({
+      host,
+      hub,
+      asker,
+      session,
+      command,
+      cwd,
+      program: programOf(argv, params),
+      parameters: namesOf(params),
+      env: Object.keys(env).sort(),
+      script: script?.sha256 ?? null,
+    }),
+  )
+}
+
+/** Without it, `exec` of one program for a session would be `exec` of any. */
+function programOf(argv: AskedToRun['argv'], params: AskedToRun['params']): unknown {
+  const list = argv ?? (isObject(params) ? params.argv : undefined)
+  return Array.isArray(list) ? (list[0] ?? null) : null
+}
+
+function namesOf(params: AskedToRun['params']): string[] | null {
+  return isObject(params) ? Object.keys(params).sort() : null
+}
+
+function isObject(value: AskedToRun['params']): value is Record<string, AskedToRun['params']> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}
