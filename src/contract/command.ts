@@ -38,7 +38,8 @@ export type CorruptCommand = z.output<typeof CorruptCommand>
 export const listCommands = operation({
   kind: 'call',
   name: 'command.list',
-  summary: "The host's commands as far as its policy exposes them to who asks, by name; and declared ones whose files cannot be used.",
+  summary:
+    "The host's commands as far as its policy exposes them to who asks, by name; and declared ones whose files cannot be used.",
   input: z.strictObject({}),
   output: z.object({ commands: z.array(CommandEntry), corrupt: z.array(CorruptCommand) }),
   errors: [],
@@ -66,7 +67,15 @@ export const invokeCommand = operation({
   name: 'command.invoke',
   summary:
     "Invokes a command of the host's catalog and answers with its result. Ends with its caller, unless a key says that the caller will ask again.",
-  input: z.strictObject(invocation),
+  input: z.strictObject({
+    ...invocation,
+    asker: z
+      .string()
+      .min(1)
+      .max(256)
+      .optional()
+      .meta({ description: 'Who asks, set by the hub that lets him in; whatever he says himself is not heard.' }),
+  }),
   output: z.object({ result: z.unknown() }),
   reports: z.unknown().meta({ description: 'What the command says on its way, such as `{stream, text}` of its output.' }),
   errors: [

@@ -13,7 +13,6 @@ import { openStore } from '../store/store.ts'
 import { logOfStore, watched } from '../store/watched.ts'
 import { socketPath } from '../wire/channels/socket-path.ts'
 import { softwareVersion } from '../wire/protocol.ts'
-import { nobodyToAsk } from './commands/approvals.ts'
 import { openCatalog } from './commands/catalog.ts'
 import { openCommands } from './commands/invoke.ts'
 import { ownCommands } from './commands/own.ts'
@@ -98,7 +97,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
   opened.defer(() => procs.close())
   opened.use(await openBackend(backendPath, procs.ready))
 
-  const commands = openCommands({ catalog, policy, approvals: nobodyToAsk })
+  const commands = openCommands({ catalog, policy, approvals })
   opened.defer(() => commands.close())
 
   let phase: 'starting' | 'up' | 'stopped' = 'starting'

@@ -117,7 +117,12 @@ function forward(operation: Operation, to: Forwarding, copy: Implementation): Bo
         requireTrusted(to.host, asked.operation, asked.input)
         if (asked.operation === invokeCommand) {
           const invocation = operation === invokeCommand ? (input as ParsedOf<typeof invokeCommand>) : invocationOf(asked.input)
-          return invokeOn(to.host, to.commands, invocation, context)
+          return invokeOn(
+            to.host,
+            to.commands,
+            vouched(invokeCommand, invocation, context.principal) as typeof invocation,
+            context,
+          )
         }
         const answer = await asLastKnown(to, operation, input, async () => {
           const caller = await source(input, context)

@@ -70,13 +70,7 @@ export interface Hub extends AsyncDisposable {
 }
 
 /** Opens the hub of this home. Rejects with `home.locked` when another process has it. */
-export async function openHub({
-  home,
-  storeUrl,
-  label = '',
-  copiesAtOnce = Infinity,
-  version,
-  log}: HubOptions): Promise<Hub> {
+export async function openHub({ home, storeUrl, label = '', copiesAtOnce = Infinity, version, log }: HubOptions): Promise<Hub> {
   await using opened = new AsyncDisposableStack()
   const dir = join(home, 'hub')
   await mkdir(dir, { recursive: true, mode: 0o700 })
@@ -128,8 +122,7 @@ export async function openHub({
       publish: ({ topic, approval: { id, hostId, host, state, asked, expiresAt } }) =>
         events.publish({
           topic,
-          host: hostId,
-          name: host,
+          host: { id: hostId, name: host },
           data: { approval: id, state, command: asked.command, asker: asked.asker, expiresAt },
         }),
     }),

@@ -2,12 +2,16 @@
 // its hub, so it believes the hub in this; what somebody says of himself is written over here.
 
 import { resolveApproval } from '../contract/approval.ts'
+import { invokeCommand } from '../contract/command.ts'
 import type { Principal } from '../contract/implementation.ts'
 import type { Operation } from '../contract/operation.ts'
 import { callProc } from '../contract/proc.ts'
 
 /** By operation, the field of its input that names the person. */
-const personFields = new Map<string, string>([[resolveApproval.name, 'by']])
+const personFields = new Map<string, string>([
+  [resolveApproval.name, 'by'],
+  [invokeCommand.name, 'asker'],
+])
 
 /** The same input with the person in it. What the hub asks by itself is passed on as it is. */
 export function vouched(operation: Pick<Operation, 'name'>, input: unknown, principal: Principal): unknown {

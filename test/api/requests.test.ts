@@ -200,6 +200,9 @@ test('a port that is taken is named', async () => {
 test('a socket that a dead process left is replaced, one that answers is not', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'muster-api-'))
   const socketPath = join(dir, 'hub.sock')
+  const unserved = async () => {
+    throw failure('approval.link_invalid')
+  }
   const start = () =>
     startApi({
       hub: {

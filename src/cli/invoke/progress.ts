@@ -6,9 +6,14 @@ import type { Terminal } from '../terminal.ts'
 
 /** `prefix` stands before each line, where there are several hosts. */
 export function showProgress({ err }: Pick<Terminal, 'err'>, value: unknown, prefix = ''): void {
-  const text = outputText(value) ?? `${JSON.stringify(value)}\n`
+  const text = outputText(value) ?? waitingText(value) ?? `${JSON.stringify(value)}\n`
   const lines = text.split('\n').map(plain)
-  const shown = prefix === '' ? lines.join('\n') : whole(lines).map((line) => `${prefix}${line}\n`).join('')
+  const shown =
+    prefix === ''
+      ? lines.join('\n')
+      : whole(lines)
+          .map((line) => `${prefix}${line}\n`)
+          .join('')
   // Not waited for, like all talk; a stderr that is gone takes none.
   err(shown).catch(() => undefined)
 }
@@ -26,4 +31,11 @@ function outputText(value: unknown): string | undefined {
   const { stream, text, skippedBytes } = (value ?? {}) as { stream?: unknown; text?: unknown; skippedBytes?: unknown }
   if (typeof stream !== 'string' || typeof text !== 'string') return undefined
   return typeof skippedBytes === 'number' ? `${text}\n(${skippedBytes} more bytes of ${stream}, not shown)\n` : text
+}
+
+/** Where to approve is said to who waits: he may be the one, or know him. */
+function waitingText(value: unknown): string | undefined {
+  const { approval } = (value ?? {}) as { approval?: unknown }
+  if (typeof approval !== 'string') return undefined
+  return `Waiting for approval. See it with \`muster approval show ${approval}\`, then \`muster approval approve ${approval}\`.\n`
 }

@@ -1,36 +1,42 @@
-// Whom an invocation that has to be approved is put to. How people are asked, and their answers kept, is not known here.
+// Puts an invocation that has to be approved to people, and says what became of it. How they are asked is src/host/approvals.
 
+import type { Approval } from '../../contract/approval.ts'
 import { failure } from '../../contract/errors.ts'
-import type { Principal } from '../../contract/implementation.ts'
-import type { Shown } from './command.ts'
+import type { Approvals } from '../approvals/approvals.ts'
+import type { Question } from '../approvals/question.ts'
+import type { Invocation, Shown } from './command.ts'
 
-export interface ApprovalQuestion extends Shown {
-  readonly command: string
-  readonly session: string | undefined
-  readonly reason: string | undefined
-  readonly principal: Principal
+export type Asking = Pick<Approvals, 'ask'>
+
+export interface ApprovalQuestion extends Pick<Question, 'command' | 'session' | 'reason' | 'cause' | 'asker' | 'principal'> {
+  /** What will run: the object itself, which nobody can change any more. */
+  readonly shown: Shown
 }
-
-export interface Outcome {
-  /** `unavailable`: nobody could be asked, which is no refusal. */
-  readonly outcome: 'approved' | 'approved_session' | 'denied' | 'timeout' | 'unavailable'
-  readonly reason?: string
-  readonly by?: string
-}
-
-export interface Approvals {
-  ask(question: ApprovalQuestion, signal: AbortSignal): Promise<Outcome>
-}
-
-export const nobodyToAsk: Approvals = { ask: async () => ({ outcome: 'unavailable', reason: 'this host has nobody to ask' }) }
 
 /** How long a question waits for its answer. */
 const waitsMinutes = 10
 
-/** Resolves when it may run. Throws `approval.denied`, `approval.timeout`, `approval.unavailable`. */
-export async function requireApproval(approvals: Approvals, question: ApprovalQuestion, signal: AbortSignal): Promise<void> {
+/** Resolves when it may run; who waits is told meanwhile where to approve. Throws `approval.denied`, `approval.timeout`, `approval.unavailable`. */
+export async function requireApproval(
+  asking: Asking,
+  { shown, ...question }: ApprovalQuestion,
+  { signal, progress }: Invocation,
+): Promise<void> {
   const { command } = question
-  const { outcome, reason, by } = await approvals.ask(question, signal)
+  const { params, argv = null, cwd = null, env = {}, script } = shown
+  const told = ({ id, expiresAt }: Approval) => progress({ approval: id, expiresAt })
+  const { outcome, reason, by } = await asking.ask(
+    {
+      ...question,
+      params: params as Question['params'],
+      argv,
+      cwd,
+      env,
+      script: script === undefined ? null : { path: null, text: script },
+    },
+    signal,
+    told,
+  )
   switch (outcome) {
     case 'approved':
     case 'approved_session':
@@ -40,6 +46,6 @@ export async function requireApproval(approvals: Approvals, question: ApprovalQu
     case 'timeout':
       throw failure('approval.timeout', { command, minutes: waitsMinutes })
     case 'unavailable':
-      throw failure('approval.unavailable', { command, problem: reason ?? 'no hub listens' })
+      throw failure('approval.unavailable', { command, problem: reason ?? 'no hub reads what this host asks' })
   }
 }

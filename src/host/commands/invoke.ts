@@ -6,7 +6,7 @@ import { failure, hasCode } from '../../contract/errors.ts'
 import type { CallContext, Principal } from '../../contract/implementation.ts'
 import type { OutputOf, ParsedOf } from '../../contract/operation.ts'
 import type { OpenPolicy } from '../policy.ts'
-import { type Approvals, requireApproval } from './approvals.ts'
+import { type Asking, requireApproval } from './approvals.ts'
 import { wrongParams } from './builtin.ts'
 import type { Catalog } from './catalog.ts'
 import type { HostCommand, Invocation, Prepared } from './command.ts'
@@ -28,7 +28,7 @@ export interface Commands {
 export interface CommandsOf {
   readonly catalog: Catalog
   readonly policy: Pick<OpenPolicy, 'decide' | 'exposure'>
-  readonly approvals: Approvals
+  readonly approvals: Asking
 }
 
 export function openCommands({ catalog, policy, approvals }: CommandsOf): Commands {
@@ -54,13 +54,13 @@ export function openCommands({ catalog, policy, approvals }: CommandsOf): Comman
     if (problem !== undefined) throw wrongParams(name, problem)
     const prepared = command.prepare(given)
     const asked = { command: name, params: prepared.shown.params, principal, ...(session !== undefined && { session }) }
-    const { effect } = policy.decide(asked)
+    const { effect, by } = policy.decide(asked)
     if (effect === 'deny') throw failure('policy.denied', { command: name })
 
     async function carryOut(invocation: Invocation, begun: () => void): Promise<unknown> {
       const within: Invocation = { ...invocation, signal: AbortSignal.any([invocation.signal, closing.signal]) }
       if (effect === 'ask') {
-        await approved(prepared, within.signal)
+        await approved(prepared, within)
         // It may have been narrowed while somebody thought about it.
         if (policy.decide(asked).effect === 'deny') throw failure('policy.denied', { command: name })
       }
@@ -72,12 +72,24 @@ export function openCommands({ catalog, policy, approvals }: CommandsOf): Comman
       return result
     }
 
-    const approved = ({ shown }: Prepared, until: AbortSignal) =>
-      requireApproval(approvals, { ...shown, command: name, session, reason: input.reason, principal }, until)
+    const approved = ({ shown }: Prepared, waiting: Invocation) =>
+      requireApproval(
+        approvals,
+        {
+          shown,
+          command: name,
+          session: session ?? null,
+          reason: input.reason ?? null,
+          cause: by.why,
+          asker: input.asker ?? null,
+          principal,
+        },
+        waiting,
+      )
 
     const invocation = { signal, progress }
     if (key === undefined) return { result: await carryOut(invocation, () => undefined) }
-    const asker = `${principal.kind}:${principal.id}`
+    const asker = JSON.stringify([principal.kind, principal.id, input.asker ?? null])
     const request = { params: given, session: session ?? null }
     return { result: await keyed.once({ asker, key, command: name, request }, invocation, carryOut) }
   }
