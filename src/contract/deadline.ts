@@ -2,7 +2,7 @@
 // has no connection of its own to end: the function call and HTTP.
 
 import type { CallOptions } from './caller.ts'
-import { failure, type MusterError } from './errors.ts'
+import { failure, hasCode, type MusterError } from './errors.ts'
 import type { Operation } from './operation.ts'
 
 export interface Deadline extends Disposable {
@@ -15,7 +15,8 @@ export interface Deadline extends Disposable {
 
 export function deadlineOf(operation: Operation, { signal, timeoutMs }: CallOptions = {}): Deadline {
   const ending = new AbortController()
-  const cancel = () => ending.abort(failure('call.cancelled'))
+  // A connection that has gone is told from a caller who has left: what was asked may be asked again.
+  const cancel = () => ending.abort(hasCode(signal?.reason, 'wire.closed') ? signal?.reason : failure('call.cancelled'))
   const timer =
     timeoutMs === undefined
       ? undefined

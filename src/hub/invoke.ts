@@ -2,7 +2,7 @@
 
 import type { Caller } from '../contract/caller.ts'
 import { invokeCommand } from '../contract/command.ts'
-import { asMusterError, failure, type MusterError } from '../contract/errors.ts'
+import { asMusterError, failure, hasCode, type MusterError } from '../contract/errors.ts'
 import { type CallContext, describeIssue, requireScope } from '../contract/implementation.ts'
 import type { OutputOf, ParsedOf } from '../contract/operation.ts'
 import { type FleetHost, isLocal } from './fleet.ts'
@@ -54,7 +54,7 @@ async function send(
 ): Promise<OutputOf<typeof invokeCommand>> {
   const { command } = input
   try {
-    return await caller.call(invokeCommand, input, { ...options, timeoutMs: deadlineMs })
+    return await caller.call(invokeCommand, input, { ...options, signal: untilLeft(options.signal), timeoutMs: deadlineMs })
   } catch (thrown) {
     const error = asMusterError(thrown)
     if (options.signal.aborted) throw error
@@ -63,6 +63,17 @@ async function send(
       throw failure('invoke.no_answer', { host, command, reason: reasonOf(error) }, { cause: error })
     throw error
   }
+}
+
+/** A hub that closes cancels nothing at its hosts, as one that is killed does not: what waits for approval there goes on waiting. */
+function untilLeft(signal: AbortSignal): AbortSignal {
+  const left = new AbortController()
+  const leave = () => {
+    if (!hasCode(signal.reason, 'wire.closed')) left.abort(signal.reason)
+  }
+  if (signal.aborted) leave()
+  signal.addEventListener('abort', leave, { once: true })
+  return left.signal
 }
 
 const neverSent: ReadonlySet<string> = new Set(['host.offline', 'wire.overloaded'])
