@@ -47,7 +47,7 @@ export const AskedToRun = z.strictObject({
   hub: z.string().max(256).meta({ description: "Who asks the host: the fingerprint of a hub's key, or `hub` for its own." }),
   asker: Person.nullable().meta({ description: 'Who wants it run, as the hub says that let him in.' }),
   command: z.string().min(1).max(256),
-  params: z.json(),
+  params: z.record(z.string(), z.unknown()),
   argv: z.array(z.string()).nullable().meta({ description: 'The argument list that they come to, where a program is run.' }),
   cwd: z.string().max(4096).nullable(),
   env: z

@@ -23,7 +23,7 @@ export function shapeOf({ host, hub, asker, command, params, argv, cwd, env, scr
       command,
       cwd,
       program: programOf(argv, params),
-      parameters: namesOf(params),
+      parameters: Object.keys(params).sort(),
       env: Object.keys(env).sort(),
       script: script?.sha256 ?? null,
     }),
@@ -32,16 +32,8 @@ export function shapeOf({ host, hub, asker, command, params, argv, cwd, env, scr
 
 /** Without it, `exec` of one program for a session would be `exec` of any. */
 function programOf(argv: AskedToRun['argv'], params: AskedToRun['params']): unknown {
-  const list = argv ?? (isObject(params) ? params.argv : undefined)
+  const list = argv ?? params.argv
   return Array.isArray(list) ? (list[0] ?? null) : null
-}
-
-function namesOf(params: AskedToRun['params']): string[] | null {
-  return isObject(params) ? Object.keys(params).sort() : null
-}
-
-function isObject(value: AskedToRun['params']): value is Record<string, AskedToRun['params']> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function sha256(text: string): string {

@@ -4,13 +4,10 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
-import type { z } from 'zod'
 import { type AskedToRun, largestQuestionCharacters } from '../../contract/approval.ts'
 import { failure } from '../../contract/errors.ts'
 import { describeFileProblem } from '../../contract/file-problem.ts'
 import type { Principal } from '../../contract/implementation.ts'
-
-export type Json = z.output<ReturnType<typeof z.json>>
 
 /** A script by its content; with a path, the file that it was read from, which is read again before it may run. */
 export interface Script {
@@ -20,7 +17,7 @@ export interface Script {
 
 export interface Question {
   readonly command: string
-  readonly params: Json
+  readonly params: Readonly<Record<string, unknown>>
   readonly argv: readonly string[] | null
   readonly cwd: string | null
   readonly env: Readonly<Record<string, string>>
@@ -62,11 +59,10 @@ export function bindQuestion(host: string, question: Question): AskedToRun {
 }
 
 /** Parameters may carry the variables once more: then also there by their tags. */
-function withoutValues(params: Json, env: Question['env']): Json {
-  if (typeof params !== 'object' || params === null || Array.isArray(params)) return params
+function withoutValues(params: Question['params'], env: Question['env']): Record<string, unknown> {
   const given = params.env
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) return params
-  const tagged = Object.entries(given).map(([name, value]): [string, Json] => [
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) return { ...params }
+  const tagged = Object.entries(given).map(([name, value]: [string, unknown]): [string, unknown] => [
     name,
     typeof value === 'string' && Object.hasOwn(env, name) ? tagOf(name, value) : value,
   ])

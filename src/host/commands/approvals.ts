@@ -28,7 +28,7 @@ export async function requireApproval(
   const { outcome, reason, by } = await asking.ask(
     {
       ...question,
-      params: params as Question['params'],
+      params,
       argv,
       cwd,
       env,
