@@ -9,7 +9,7 @@ import { type ApiServer, ask, serveApi } from './api-server.ts'
 
 let server: ApiServer
 let client: HubClient
-let handle: (context: CallContext) => Promise<{ result?: unknown }>
+let handle: (context: CallContext) => Promise<{ result: unknown }>
 beforeAll(async () => {
   server = await serveApi({ handlers: [implement(invokeCommand, (_input, context) => handle(context))] })
   client = connectHub({ url: server.url, token: 'operator' })
