@@ -102,7 +102,7 @@ export const artifacts: CaseGroup = {
       async check(subject) {
         const cwd = await place(subject)
         const line = 'echo so far > report; exec sleep 60'
-        const { id } = await subject.shell(line, { cwd, artifacts: ['report'], timeoutMs: 2_000 })
+        const { id } = await subject.shell(line, { cwd, artifacts: ['report'], timeoutMs: 5_000 })
         expect((await subject.ends(id)).state).toBe('timed_out')
         await allHere(subject, id)
         expect((await contentOf(subject, id, 'report')).toString()).toBe('so far\n')

@@ -24,7 +24,10 @@ const skews: Case[] = (
         return Math.abs(Date.parse(clock) - Date.now() - offByMs) < minuteMs ? true : undefined
       })
       // A host that polls is asked each minute and when its hub starts, and nobody waits for the minute here.
-      if (traits.deferred) await fixture.restartHub()
+      if (traits.deferred) {
+        await fixture.restartHub()
+        await online()
+      }
       // Where the hub itself is the host, they go by one clock.
       const fromHubMs = fixture.apart ? offByMs : 0
       await eventually('its hub says how far off it is', async () => {

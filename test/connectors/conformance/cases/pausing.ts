@@ -110,7 +110,8 @@ export const pausing: CaseGroup = {
     {
       name: 'its timeout counts on while it is paused, and ends it',
       async check({ submit, asked, reaches, ends }) {
-        const { id } = await submit(['sleep', '60'], { timeoutMs: 1_500 })
+        // Long enough to be seen running and be paused before, also through a host that polls.
+        const { id } = await submit(['sleep', '60'], { timeoutMs: 10_000 })
         await reaches(id, 'running')
         await asked.call(pauseRun, { run: id })
         expect(await ends(id)).toMatchObject({ state: 'timed_out', exit: { signal: 'SIGTERM' } })
