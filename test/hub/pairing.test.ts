@@ -152,6 +152,10 @@ test('the approver may grant less than was asked, and not more', async () => {
   expect((await machine.ended) as object).toMatchObject({ trust: ['procs'] })
   await using _node = await serve(hub, machine.identity, ['runs', 'procs'])
   await expect(hub.submit({ kind: 'command', argv: ['true'] }, { host: 'box' })).rejects.toMatchObject({ code: 'host.untrusted' })
+  const said = async () => (await hosts(hub)).find(({ name }) => name === 'box')?.info?.allows
+  await eventually(async () => expect(await said()).toEqual(['runs', 'procs']))
+  // What was withheld a moment ago is not asked about again.
+  expect((await waiting(hub)).map(({ name }) => name)).toEqual(['narrow'])
   await approve(hub, { code: narrow.code })
   expect((await hosts(hub)).map(({ name, trust }) => [name, trust])).toEqual([
     ['box', ['procs']],

@@ -121,6 +121,9 @@ export function openPairing(of: PairingOf): Pairing {
         approvedBy,
       })
       upgrades.paired(host.id)
+      // What is withheld now is not asked about again at once.
+      const withheld = beyond(machine.asks, granted)
+      if (withheld.length > 0) await upgrades.refuse(host, withheld)
       events.publish({ topic: 'pairing.approved', host: { id: host.id, name: host.name }, data: dataOf(machine) })
       taken.approve({ host: { id: host.id, name: host.name }, trust: granted })
       return { host: host.id, name: host.name, kind, trust: [...granted] }
