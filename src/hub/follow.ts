@@ -32,8 +32,8 @@ export interface Followed {
   readonly queue: Queue
   readonly mirror: Mirror
   readonly events: FleetEvents
-  /** Told what a host has said of itself. */
-  readonly onSaid?: (host: FleetHost, info: HostInfo) => void
+  /** Told what a host has said of itself; may ask it for more. */
+  readonly onSaid?: (host: FleetHost, info: HostInfo, caller: Caller) => Promise<void>
   /** What the host asks people is read over the same link. */
   readonly approvals: Pick<HubApprovals, 'read'>
   readonly log: Logger
@@ -145,8 +145,8 @@ function askForInfo(host: FleetHost, caller: Caller, { store, onSaid, log }: Fol
   const ask = async () => {
     try {
       const answered = await askHowItIs(caller, infoDeadlineMs)
-      onSaid?.(host, answered.info)
       await keepAnswer(host, answered, store)
+      await onSaid?.(host, answered.info, caller)
     } catch (error) {
       log.debug({ host: host.name, error: asMusterError(error).toValue() }, 'the host did not say how it is')
     }

@@ -286,6 +286,17 @@ test('a host that asks for more than was approved keeps that, and one request wa
   expect(await hosts(hub)).toMatchObject([{ trust: ['runs', 'procs'] }])
 })
 
+test('a command that the machine exposes after it was let in is asked for like that', async () => {
+  await using hub = await openTestHub()
+  const machine = await ask(hub, { asks: ['runs', 'file.*'] })
+  await approve(hub, { code: machine.code })
+  await using _node = await serve(hub, machine.identity, ['runs', 'exec', 'file.*'])
+  const [row] = await until('it asks', async () => ((await waiting(hub)).length > 0 ? await waiting(hub) : undefined))
+  expect(row).toMatchObject({ kind: 'upgrade', asks: ['exec'], approved: ['runs', 'file.*'] })
+  expect(await approve(hub, { host: 'box' })).toMatchObject({ trust: ['runs', 'file.*', 'exec'] })
+  expect(await waiting(hub)).toEqual([])
+})
+
 test('what was turned down is not asked for again, also after a restart of the hub', async () => {
   await using home = await makeHome()
   const identity = temporaryIdentity()

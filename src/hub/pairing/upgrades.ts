@@ -1,6 +1,9 @@
 // Hosts that were let in by pairing and now ask for more than was approved: each at most once, until somebody has decided.
 // What was approved counts meanwhile, for the hub's own record of a host says what is begun there.
 
+import type { Caller } from '../../contract/caller.ts'
+import { listCommands } from '../../contract/command.ts'
+import { hasCode } from '../../contract/errors.ts'
 import type { HostInfo } from '../../contract/host.ts'
 import { refusedWishes, saveRefused } from '../../store/pairings.ts'
 import type { Store } from '../../store/store.ts'
@@ -16,8 +19,8 @@ export interface Upgrade {
 }
 
 export interface Upgrades {
-  /** What a host said of itself just now. */
-  note(host: FleetHost, info: HostInfo): void
+  /** What a host said of itself just now. Its catalog is asked for what it exposes. Rejects as that call does. */
+  note(host: FleetHost, info: HostInfo, caller: Caller): Promise<void>
   all(): Upgrade[]
   /** It was let in by pairing a moment ago: whatever was turned down before may be asked for again. */
   paired(host: string): void
@@ -39,6 +42,10 @@ export function tellUpgrade(
   events.publish({ topic, host: { id: host.id, name: host.name }, data: { asks: [...asks] } })
 }
 
+/** As many as one record of trust is to take up at once; the next are asked for when these are decided. */
+const mostWishes = 64
+const askDeadlineMs = 5_000
+
 /** `onAsk` is told once of each new wish. */
 export async function openUpgrades(store: Store, onAsk: (upgrade: Upgrade) => void): Promise<Upgrades> {
   /** By host; only those that were let in by pairing: the records of the others say what somebody chose. */
@@ -47,14 +54,19 @@ export async function openUpgrades(store: Store, onAsk: (upgrade: Upgrade) => vo
 
   function openWishes({ host, allows }: Pick<Asked, 'host' | 'allows'>): string[] {
     const turnedDown = refused.get(host.id)
-    return turnedDown === undefined ? [] : beyond(allows, [...host.trust, ...turnedDown])
+    return turnedDown === undefined ? [] : beyond(allows, [...host.trust, ...turnedDown]).slice(0, mostWishes)
   }
 
   return {
-    note(host, { allows }) {
+    async note(host, { allows: families }, caller) {
+      if (!refused.has(host.id)) return
+      const allows = [...families, ...(await exposedBy(caller))]
       const asks = openWishes({ host, allows })
       const before = asked.get(host.id)
-      if (asks.length === 0) return void asked.delete(host.id)
+      if (asks.length === 0) {
+        asked.delete(host.id)
+        return
+      }
       const same = before !== undefined && beyond(asks, openWishes(before)).length === 0
       const since = same ? before.since : new Date().toISOString()
       asked.set(host.id, { host, allows, since })
@@ -75,5 +87,17 @@ export async function openUpgrades(store: Store, onAsk: (upgrade: Upgrade) => vo
       await saveRefused(store, id, all)
       refused.set(id, all)
     },
+  }
+}
+
+/** The names of the commands that a host exposes to this hub. */
+async function exposedBy(caller: Caller): Promise<string[]> {
+  try {
+    const { commands } = await caller.call(listCommands, {}, { timeoutMs: askDeadlineMs })
+    return commands.map(({ name }) => name)
+  } catch (error) {
+    // An older host has no catalog.
+    if (hasCode(error, 'operation.unknown')) return []
+    throw error
   }
 }
