@@ -64,7 +64,13 @@ async function oneAtATime(sides: Sides, answering: number[], { rounds, quick, sa
     if (measured.nats) {
       const theirs = value(measured.nats)
       const ahead = { words: 'ahead of NATS', met: mine.median <= theirs.median }
-      rows.push({ what: `${what}${percent}`, ours: mine, peer: { name: natsName, ...theirs }, note, ...(percent === 50 && { goal: ahead }) })
+      rows.push({
+        what: `${what}${percent}`,
+        ours: mine,
+        peer: { name: natsName, ...theirs },
+        note,
+        ...(percent === 50 && { goal: ahead }),
+      })
     }
     return rows
   })
@@ -93,11 +99,7 @@ async function execTrue({ rounds, quick, say }: Settings): Promise<Row> {
   const times = quick ? 20 : 100
   const p50 = (ask: () => Promise<unknown>) => async () => percentile(await oneByOne(ask, times), 50) / 1000
   const invoke = () => box.call(invokeCommand, { command: 'exec', params: { argv: ['true'] } })
-  const measured = await inTurns(
-    rounds,
-    { ours: p50(invoke), ...(ssh && { ssh: p50(() => ssh.run('true')) }) },
-    { warmUps: 1 },
-  )
+  const measured = await inTurns(rounds, { ours: p50(invoke), ...(ssh && { ssh: p50(() => ssh.run('true')) }) }, { warmUps: 1 })
   const ours = medianOf(measured.ours, 'ms')
   say(`\`exec\` of \`true\`, asked over HTTP: ${ours.median.toFixed(2)} ms`)
   const theirs = measured.ssh && medianOf(measured.ssh, 'ms')

@@ -120,7 +120,8 @@ function successOf({ kind, output, input, numberedBy, reports }: Operation): Jso
     }
   }
   const schema = jsonSchemaOf(output, 'output')
-  if (kind !== 'items') return { 200: { description: 'The answer.', content: { 'application/json': { schema }, ...progressOf(reports) } } }
+  if (kind !== 'items')
+    return { 200: { description: 'The answer.', content: { 'application/json': { schema }, ...progressOf(reports) } } }
   return {
     200: {
       description: `The items. As events: \`event: item\` with \`id:\` = ${numberedBy ?? 'none'}, then \`event: end\`, or \`event: error\` with a Problem.`,

@@ -42,7 +42,7 @@ test('of a schema whose author is not trusted, what is plain is checked', async 
 test.each([
   ['not', { not: { pattern: 'x' } }],
   ['oneOf', { oneOf: [text, { type: 'string', pattern: 'x' }] }],
-  ['if', { if: { pattern: 'x' }, then: false }],
+  ['if', { if: { pattern: 'x' }, else: false }],
   ['$ref', { $defs: { a: text }, $ref: '#/$defs/a' }],
   ['patternProperties', { patternProperties: { x: false } }],
   ['contains', { contains: { pattern: 'x' }, maxContains: 1 }],

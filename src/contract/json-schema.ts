@@ -16,14 +16,23 @@ let compiler: Promise<Ajv2020> | undefined
 /** Loaded when the first schema is compiled: most commands of the CLI and most hosts never need it. */
 function loadCompiler(): Promise<Ajv2020> {
   compiler ??= import('ajv/dist/2020.js').then(
-    ({ Ajv2020 }) => new Ajv2020({ strictSchema: true, strictTypes: false, strictTuple: false, validateFormats: false, addUsedSchema: false, logger: false }),
+    ({ Ajv2020 }) =>
+      new Ajv2020({
+        strictSchema: true,
+        strictTypes: false,
+        strictTuple: false,
+        validateFormats: false,
+        addUsedSchema: false,
+        logger: false,
+      }),
   )
   return compiler
 }
 
 /** Throws an Error that says what is wrong with the schema. */
 export async function compileSchema(schema: JsonSchema): Promise<ValueCheck> {
-  if (Buffer.byteLength(JSON.stringify(schema)) > mostSchemaBytes) throw new Error(`it is larger than ${mostSchemaBytes / 1024} KiB`)
+  if (Buffer.byteLength(JSON.stringify(schema)) > mostSchemaBytes)
+    throw new Error(`it is larger than ${mostSchemaBytes / 1024} KiB`)
   const ajv = await loadCompiler()
   try {
     const check = ajv.compile(schema)

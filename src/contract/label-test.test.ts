@@ -25,7 +25,7 @@ test.each(['', '=x', '!', '!gpu=true', 'a b=1', '-x=1', '__proto__x y'])('%j ask
   expect(LabelTest.safeParse(test).success).toBe(false)
 })
 
-test('a label of every object is nobody\'s', () => {
+test("a label of every object is nobody's", () => {
   expect(passes({}, ['constructor'])).toBe(false)
   expect(passes({}, ['toString!=x'])).toBe(true)
 })

@@ -18,7 +18,10 @@ export function httpCaller(transport: Transport, asked: Asked, policy: ResumePol
     if (operation.reports && options?.onProgress) {
       // Loaded when something is told: most commands only ask.
       const { readAnswer } = await import('./progress.ts')
-      return parseOutput(operation, await untilAborted(readAnswer(transport, request, options.onProgress, deadline.signal), deadline.signal))
+      return parseOutput(
+        operation,
+        await untilAborted(readAnswer(transport, request, options.onProgress, deadline.signal), deadline.signal),
+      )
     }
     const response = await transport.send(request, deadline.signal)
     return parseOutput(operation, parseJson(await untilAborted(readText(response), deadline.signal)))

@@ -12,7 +12,7 @@ import { getHostInfo, listHosts } from '../../src/contract/host.ts'
 import { implement, implementation, type Principal } from '../../src/contract/implementation.ts'
 import { scopes } from '../../src/contract/operation.ts'
 import { callProc } from '../../src/contract/proc.ts'
-import { type TestHome, type TestHost, makeTestHome, openTestHost } from './host-fixture.ts'
+import { makeTestHome, openTestHost, type TestHome, type TestHost } from './host-fixture.ts'
 
 let home: TestHome
 let box: TestHost
@@ -144,7 +144,11 @@ describe('exec', () => {
 
   test('output that is no text comes in Base64, and what is too much is cut and counted', async () => {
     await mayDo(allow('exec'))
-    expect(await invoke('exec', sh("printf '\\377\\000'"))).toMatchObject({ stdoutBase64: '/wA=', stdoutBytes: 2, stdoutCut: false })
+    expect(await invoke('exec', sh("printf '\\377\\000'"))).toMatchObject({
+      stdoutBase64: '/wA=',
+      stdoutBytes: 2,
+      stdoutCut: false,
+    })
     const { stdout, ...rest } = await invoke('exec', sh('yes | head -c 1000000'))
     expect(rest).toMatchObject({ stdoutBytes: 1_000_000, stdoutCut: true })
     expect(stdout).toHaveLength(256 * 1024)
@@ -172,7 +176,11 @@ describe('shell', () => {
     const shell = execCommands('box').find(({ entry }) => entry.name === 'shell')
     const args = ['-n', 'a b', '$(id)', '']
     for (const kind of ['sh', 'bash']) {
-      const prepared = shell?.prepare({ shell: kind, args, script: `tr '\\0' ' ' < /proc/$$/cmdline; printf '%s|' "$@"; ls /proc/$$/fd | grep -x 3; # secret` })
+      const prepared = shell?.prepare({
+        shell: kind,
+        args,
+        script: `tr '\\0' ' ' < /proc/$$/cmdline; printf '%s|' "$@"; ls /proc/$$/fd | grep -x 3; # secret`,
+      })
       expect(prepared?.shown.script).toContain('secret')
       const result = await prepared?.run({ signal: new AbortController().signal, progress: () => undefined })
       const { stdout } = result as { stdout: string }
@@ -199,7 +207,9 @@ describe('files', () => {
     expect(await invoke('file.list', { path: root() })).toMatchObject({ entries: [{ name: 'a ünïcödé file' }], more: false })
     expect(await readdir(root())).toEqual(['a ünïcödé file'])
     expect(await refusal('file.write', { path: at('b'), base64: 'no Base64!' })).toBe('input.invalid')
-    expect(await refusal('file.write', { path: at('b'), base64: Buffer.alloc(600_000).toString('base64') })).toBe('file.too_large')
+    expect(await refusal('file.write', { path: at('b'), base64: Buffer.alloc(600_000).toString('base64') })).toBe(
+      'file.too_large',
+    )
     expect(await refusal('file.read', { path: at('missing') })).toBe('file.unreadable')
   })
 
@@ -232,7 +242,8 @@ describe('files', () => {
     await symlink(dir, at('way'))
     expect(await refusal('file.read', { path: at('link') })).toBe('file.unreadable')
     expect(await refusal('file.write', { path: at('link'), text: 'x', overwrite: true })).toBe('file.unwritable')
-    for (const command of ['file.read', 'file.stat']) expect(await refusal(command, { path: at('way/outside') })).toBe('file.unreadable')
+    for (const command of ['file.read', 'file.stat'])
+      expect(await refusal(command, { path: at('way/outside') })).toBe('file.unreadable')
     expect(await refusal('file.list', { path: at('way') })).toBe('file.unreadable')
     expect(await refusal('file.write', { path: at('way/new'), text: 'x' })).toBe('file.unreadable')
     expect(await invoke('file.stat', { path: at('link') })).toMatchObject({ kind: 'link' })
@@ -260,7 +271,10 @@ describe('files', () => {
     })()
     const seen = new Map<string, number>()
     for (let time = 0; time < 300; time++) {
-      const text = await invoke('file.read', { path: at('swap/file') }).then((read) => String(read.text), (error) => asMusterError(error).code)
+      const text = await invoke('file.read', { path: at('swap/file') }).then(
+        (read) => String(read.text),
+        (error) => asMusterError(error).code,
+      )
       seen.set(text, (seen.get(text) ?? 0) + 1)
       await invoke('file.write', { path: at('swap/file'), text: 'plain', overwrite: true }).catch(() => undefined)
     }
@@ -280,7 +294,9 @@ describe('files', () => {
 
 describe('declared commands', () => {
   const declare = (name: string, ...lines: string[]) =>
-    writeFile(join(dir, 'commands', `${name}.toml`), [`name = "${name}"`, 'description = "d"', ...lines].join('\n'), { mode: 0o600 })
+    writeFile(join(dir, 'commands', `${name}.toml`), [`name = "${name}"`, 'description = "d"', ...lines].join('\n'), {
+      mode: 0o600,
+    })
   const taken = async (look: () => Promise<boolean>) => {
     for (const end = Date.now() + 30_000; !(await look()); ) {
       if (Date.now() > end) throw new Error('it is not taken up')
@@ -323,8 +339,19 @@ describe('declared commands', () => {
 
   test("its result is JSON of its schema, or the command's failure", async () => {
     await mayDo(allow('count'))
-    const schema = ['[params]', 'type = "object"', 'required = ["line"]', 'properties.line.type = "string"', '[result]', 'type = "integer"']
-    await declare('count', 'argv = ["/bin/sh", "-c", "printf %s \\"$1\\"; test \\"$1\\" != 0", "sh", { param = "line" }]', ...schema)
+    const schema = [
+      '[params]',
+      'type = "object"',
+      'required = ["line"]',
+      'properties.line.type = "string"',
+      '[result]',
+      'type = "integer"',
+    ]
+    await declare(
+      'count',
+      'argv = ["/bin/sh", "-c", "printf %s \\"$1\\"; test \\"$1\\" != 0", "sh", { param = "line" }]',
+      ...schema,
+    )
     await taken(async () => (await names()).includes('count'))
     expect(await invoke('count', { line: '42' })).toBe(42)
     expect(await refusal('count', { line: '"x"' })).toBe('command.result')

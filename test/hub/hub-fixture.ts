@@ -59,7 +59,11 @@ export async function openTestHub(options: { storeUrl?: string; home?: Home } = 
   const caller = direct(hub.offers, operator)
   const host = async (ref: string) => direct(await hub.host(ref), operator)
 
-  async function joinNode(name: string, offers = (its: Implementation) => its, allow: readonly string[] = ['runs']): Promise<TestNode> {
+  async function joinNode(
+    name: string,
+    offers = (its: Implementation) => its,
+    allow: readonly string[] = ['runs'],
+  ): Promise<TestNode> {
     const enrolled = await caller.call(enrollNode, { name })
     const node = new AsyncDisposableStack()
     const itsHome = node.use(await makeHome())

@@ -46,7 +46,8 @@ describe('one host', () => {
     const box = await hub.host('checked')
     await expect(box.call(invokeCommand, { command: 'exec', params: {} })).rejects.toMatchObject({ code: 'input.invalid' })
     expect(invoked).toBe(0)
-    for (const result of ['1', '2']) expect(await box.call(invokeCommand, { command: 'exec', params: { argv: [] } })).toEqual({ result })
+    for (const result of ['1', '2'])
+      expect(await box.call(invokeCommand, { command: 'exec', params: { argv: [] } })).toEqual({ result })
     expect(reads).toBe(1)
     // It was declared anew since: what no longer fits the copy is held against the catalog itself.
     wants = 'other'
@@ -61,7 +62,9 @@ describe('one host', () => {
     )
     await using _node = await hub.join('liar', answers)
     const box = await hub.host('liar')
-    await expect(box.call(invokeCommand, { command: 'exec', params: { argv: [] } })).rejects.toMatchObject({ code: 'command.result' })
+    await expect(box.call(invokeCommand, { command: 'exec', params: { argv: [] } })).rejects.toMatchObject({
+      code: 'command.result',
+    })
   })
 
   test("a host's schemas cost the hub nothing: no regular expression of theirs is run, and none that cannot be used keeps a command from running", async () => {
@@ -85,9 +88,11 @@ describe('one host', () => {
     const params = { command: 'exec', params: { argv: ['true'] } }
     const box = await hub.host('box')
     expect(await box.call(callProc, { proc: 'service', method: 'command.invoke', params })).toMatchObject({ result: { code: 0 } })
-    await expect(box.call(callProc, { proc: 'service', method: 'command.invoke', params: { command: 5 } })).rejects.toMatchObject({
-      code: 'input.invalid',
-    })
+    await expect(box.call(callProc, { proc: 'service', method: 'command.invoke', params: { command: 5 } })).rejects.toMatchObject(
+      {
+        code: 'input.invalid',
+      },
+    )
   })
 
   test('a link that breaks before the answer ends the call at once, and it is not known what came of it', async () => {
@@ -126,7 +131,8 @@ describe('several hosts', () => {
     await using nodes = new AsyncDisposableStack()
     for (const name of ['web-2', 'web-1', 'web-3']) nodes.use(await hub.join(name, undefined, allow))
     nodes.use(await hub.join('web-4', fails))
-    for (const n of [1, 2, 3, 4]) await hub.caller.call(labelHost, { host: `web-${n}`, set: { tier: 'web', odd: String(n % 2 === 1) } })
+    for (const n of [1, 2, 3, 4])
+      await hub.caller.call(labelHost, { host: `web-${n}`, set: { tier: 'web', odd: String(n % 2 === 1) } })
     const progress: unknown[] = []
     const answer = await hub.caller.call(
       invokeOnFleet,
@@ -157,7 +163,10 @@ describe('several hosts', () => {
   test('one that does not answer in time is told as such, and the others are answered', async () => {
     const silent = offering(
       implement(listCommands, async () => ({ commands: [], corrupt: [] })),
-      implement(invokeCommand, (_input, { signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))),
+      implement(
+        invokeCommand,
+        (_input, { signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+      ),
     )
     await using _slow = await hub.join('slow', silent)
     await using _quick = await hub.join('quick', undefined, allow)

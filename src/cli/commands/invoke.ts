@@ -23,7 +23,11 @@ export function invokeCommand(program: Command, perform: Perform): void {
   declareCommand(program, 'invoke [words...]', "invoke a command of a host's catalog, on one host or several")
     .usage('[options] HOST[,HOST...] COMMAND [PARAMS]  |  --label TEST [options] COMMAND [PARAMS]')
     .addOption(
-      repeated('--label <test>', 'on hosts of this label: NAME=VALUE, NAME!=VALUE, NAME, !NAME; may be repeated, all count', nonEmpty),
+      repeated(
+        '--label <test>',
+        'on hosts of this label: NAME=VALUE, NAME!=VALUE, NAME, !NAME; may be repeated, all count',
+        nonEmpty,
+      ),
     )
     .option('--params-stdin', 'read the parameters from standard input')
     .addOption(single('--timeout <duration>', 'how long to wait, e.g. 10m (several hosts: default 2m, each)', duration))

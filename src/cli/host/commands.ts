@@ -19,7 +19,8 @@ export const showCommands: Action<unknown, [string, string?]> = async (terminal,
   }
   for (const { file, problem } of found.corrupt)
     terminal.say(`The declared command ${printable(file)} cannot be used: ${printable(problem)}.`)
-  if (found.commands.length === 0) terminal.say(`${ref} exposes no command to this hub; on that machine: \`muster node expose COMMAND\`.`)
+  if (found.commands.length === 0)
+    terminal.say(`${ref} exposes no command to this hub; on that machine: \`muster node expose COMMAND\`.`)
   return { json: found, text: found.commands.length === 0 ? '' : showTable(columns, found.commands, terminal) }
 }
 

@@ -29,11 +29,17 @@ export const invoke: Action<InvokeOptions, [string[]]> = async (terminal, option
 }
 
 /** With --label the first word is the command. */
-function read(words: readonly string[], { label }: InvokeOptions): { hosts: string[]; command: string; given: string | undefined } {
+function read(
+  words: readonly string[],
+  { label }: InvokeOptions,
+): { hosts: string[]; command: string; given: string | undefined } {
   const [hostList, command, given, ...more] = label ? [undefined, ...words] : words
   if (command === undefined || more.length > 0)
     throw failure('cli.usage', {
-      problem: more.length > 0 ? `There are more words than a host, a command and its parameters: ${more.join(' ')}.` : 'A host and a command are wanted.',
+      problem:
+        more.length > 0
+          ? `There are more words than a host, a command and its parameters: ${more.join(' ')}.`
+          : 'A host and a command are wanted.',
       hint: 'Write `muster invoke HOST COMMAND \'{"name": "value"}\'`, the parameters as one word.',
     })
   return {

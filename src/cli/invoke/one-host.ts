@@ -7,7 +7,11 @@ import type { Outcome } from '../perform.ts'
 import { showProgress } from './progress.ts'
 import { howItEnds, type Invocation, type InvokeContext } from './request.ts'
 
-export async function invokeOnOne({ terminal, client, timeoutMs }: InvokeContext, host: string, invocation: Invocation): Promise<Outcome> {
+export async function invokeOnOne(
+  { terminal, client, timeoutMs }: InvokeContext,
+  host: string,
+  invocation: Invocation,
+): Promise<Outcome> {
   const { command } = invocation
   const work = (signal: AbortSignal) =>
     client.host(host).call(invokeCommand, invocation, {

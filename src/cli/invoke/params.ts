@@ -13,10 +13,13 @@ export async function readParams(
   given: string | undefined,
   fromStdin: boolean,
 ): Promise<Record<string, unknown>> {
-  if (fromStdin && given !== undefined) throw wrong('The parameters are given twice, by --params-stdin and as a word', 'Leave one of them out.')
+  if (fromStdin && given !== undefined)
+    throw wrong('The parameters are given twice, by --params-stdin and as a word', 'Leave one of them out.')
   if (fromStdin) return parse(await text(stdin), 'What came on standard input')
   if (given === undefined) return {}
-  return given.startsWith('@') ? parse(await readParamsFile(resolve(cwd, given.slice(1))), `What is in ${given.slice(1)}`) : parse(given, 'PARAMS')
+  return given.startsWith('@')
+    ? parse(await readParamsFile(resolve(cwd, given.slice(1))), `What is in ${given.slice(1)}`)
+    : parse(given, 'PARAMS')
 }
 
 async function readParamsFile(file: string): Promise<string> {

@@ -1,7 +1,7 @@
 // What `muster invoke` was asked for: its options as commander gives them, and what is made of them.
 
-import type { InputOf } from '../../contract/operation.ts'
 import type { invokeCommand } from '../../contract/command.ts'
+import type { InputOf } from '../../contract/operation.ts'
 import type { HubClient } from '../../sdk/client.ts'
 import type { Terminal } from '../terminal.ts'
 

@@ -40,7 +40,10 @@ export const serveDaemon: Action<DaemonOptions, []> = async (terminal, { allow, 
   const host = await openHost({
     home: join(home.dir, 'host'),
     commands: join(home.dir, 'commands'),
-    name: hostname(), policy, log })
+    name: hostname(),
+    policy,
+    log,
+  })
   const ending = new AbortController()
   try {
     await using attached = await serveAttached({ home: home.dir, host, version: softwareVersion, log })

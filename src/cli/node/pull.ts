@@ -51,7 +51,10 @@ export const pull: Action<PullOptions, []> = async (terminal, options) => {
   const host = await openHost({
     home: join(home.dir, 'host'),
     commands: join(home.dir, 'commands'),
-    name: hostname(), policy: nodePolicy(home.dir, { allow }), log })
+    name: hostname(),
+    policy: nodePolicy(home.dir, { allow }),
+    log,
+  })
   const pulling = pullFromBucket({
     place,
     home: home.dir,

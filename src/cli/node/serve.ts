@@ -113,7 +113,10 @@ export async function serveHubs(
   const host = await openHost({
     home: join(home.dir, 'host'),
     commands: join(home.dir, 'commands'),
-    name, policy: nodePolicy(home.dir, { allow }), log })
+    name,
+    policy: nodePolicy(home.dir, { allow }),
+    log,
+  })
   try {
     // A hub that comes by ssh meets the same host.
     await using _attached = await serveAttached({ home: home.dir, host, version: softwareVersion, log })

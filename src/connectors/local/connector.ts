@@ -16,7 +16,9 @@ export type { Executor } from '../../host/executors.ts'
 const thisProcess: Principal = { kind: 'self', id: 'hub', role: 'operator', scopes: new Set(scopes) }
 
 /** `home` is `host` in MUSTER_HOME. Opens the host and its connector as one; closing the connector closes the host, whose runs go on. */
-export async function openLocal(options: Omit<Parameters<typeof openHost>[0], 'name' | 'policy' | 'commands'>): Promise<Connector> {
+export async function openLocal(
+  options: Omit<Parameters<typeof openHost>[0], 'name' | 'policy' | 'commands'>,
+): Promise<Connector> {
   // The hub may everything, being the same account; what it is not to do by itself, its people write into the file.
   const home = dirname(options.home)
   const policy = { allow: 'everything', file: policyFileOf(home) } as const

@@ -91,7 +91,11 @@ export function execCommands(host: string): HostCommand[] {
       params: ShellParams,
       result: Result,
       sensitive: true,
-      shows: (params) => ({ argv: [params.shell, '-c', readScript, params.shell, ...params.args], script: params.script, ...settings(params) }),
+      shows: (params) => ({
+        argv: [params.shell, '-c', readScript, params.shell, ...params.args],
+        script: params.script,
+        ...settings(params),
+      }),
       run: (params, invocation, shown) => end(shown, params, invocation),
     }),
   ]

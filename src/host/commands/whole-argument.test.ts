@@ -34,7 +34,7 @@ const text = fc.oneof(
     ),
     maxLength: 8,
   }),
-  fc.constantFrom('--', '-rf', '--help', '{{a}}', '$(id)', '${HOME}', '__proto__', '%s', '@file', '‐‐help', '−x'),
+  fc.constantFrom('--', '-rf', '--help', '{{a}}', '$(id)', '__proto__', '%s', '@file', '‐‐help', '−x'),
 )
 const position = fc.constantFrom('before', 'after', 'free')
 

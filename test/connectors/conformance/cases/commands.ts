@@ -12,7 +12,26 @@ import { linesIn, type Subject } from '../subject.ts'
 
 const minuteMs = 60_000
 /** What an argument may be, and a shell or a careless template would make something else of. */
-const awkward = ['', ' ', 'a b', '-n', '--', '"\'', '$(id)', '`id`', '*', '\\', 'a\nb\n', '\t', 'ünïcödé', '日本', '🦊', '\u202e', '{{x}}', ';id']
+const awkward = [
+  '',
+  ' ',
+  'a b',
+  '-n',
+  '--',
+  '"\'',
+  '$(id)',
+  '`id`',
+  '*',
+  '\\',
+  'a\nb\n',
+  '\t',
+  'ünïcödé',
+  '日本',
+  '🦊',
+  '\u202e',
+  '{{x}}',
+  ';id',
+]
 
 interface ExecResult {
   readonly code: number | null
@@ -20,7 +39,12 @@ interface ExecResult {
   readonly stderr: string
 }
 
-async function exec({ asked }: Pick<Subject, 'asked'>, argv: readonly string[], more: Record<string, unknown> = {}, key?: string) {
+async function exec(
+  { asked }: Pick<Subject, 'asked'>,
+  argv: readonly string[],
+  more: Record<string, unknown> = {},
+  key?: string,
+) {
   const input = { command: 'exec', params: { argv: [...argv], ...more }, ...(key !== undefined && { key }) }
   const { result } = await asked.call(invokeCommand, input)
   return result as ExecResult
@@ -65,7 +89,11 @@ export const commands: CaseGroup = {
     {
       name: 'a program that fails is a result, with its exit code and what it wrote',
       async check(subject) {
-        expect(await exec(subject, sh('echo out; echo err >&2; exit 7'))).toMatchObject({ code: 7, stdout: 'out\n', stderr: 'err\n' })
+        expect(await exec(subject, sh('echo out; echo err >&2; exit 7'))).toMatchObject({
+          code: 7,
+          stdout: 'out\n',
+          stderr: 'err\n',
+        })
       },
     },
     {
@@ -143,7 +171,9 @@ export const commands: CaseGroup = {
         const both = await eventually('it runs', async () => ((await linesIn(pids)).length === 2 ? linesIn(pids) : undefined))
         leaving.abort()
         expect(await left).toMatchObject({ code: 'call.cancelled' })
-        await eventually('all of it is gone', async () => ((await Promise.all(both.map((pid) => isGone(Number(pid))))).every(Boolean) ? true : undefined))
+        await eventually('all of it is gone', async () =>
+          (await Promise.all(both.map((pid) => isGone(Number(pid))))).every(Boolean) ? true : undefined,
+        )
       },
     },
     {
