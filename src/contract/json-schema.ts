@@ -20,7 +20,7 @@ function loadCompiler(): Promise<Ajv2020> {
       new Ajv2020({
         strictSchema: true,
         strictTypes: false,
-        strictTuple: false,
+        strictTuples: false,
         validateFormats: false,
         addUsedSchema: false,
         logger: false,
