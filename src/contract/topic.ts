@@ -20,3 +20,11 @@ export function familyOf(topic: string): TopicFamily | undefined {
   const family = topic.split('.', 1)[0] ?? ''
   return Object.hasOwn(topicScopes, family) ? (family as TopicFamily) : undefined
 }
+
+/** What is wrong with what topics are asked for by: `host.connected` itself, `host.*` for its family, `*` for all that one may hear of. */
+export function topicProblem(pattern: string): string | undefined {
+  if (pattern === '*') return undefined
+  if (!/^[a-z]+\.(?:\*|[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*)$/.test(pattern))
+    return 'it is a topic such as host.connected, a family such as host.*, or *'
+  return familyOf(pattern) ? undefined : `its family is none of ${Object.keys(topicScopes).join(', ')}`
+}
