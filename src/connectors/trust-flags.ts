@@ -4,5 +4,5 @@ import type { ConnectorFlag } from './flag.ts'
 
 export const trustFlags: readonly ConnectorFlag[] = [
   { flags: '--ca-file <file>', field: 'caFile', value: 'file', description: 'the authorities (PEM) that count for it' },
-  { flags: '--pin <key>', field: 'pin', description: 'its public key, as sha256//BASE64' },
+  { flags: '--pin <key>', field: 'pin', description: 'its public key or that of its authority, as sha256//BASE64' },
 ]

@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { failure } from '../contract/errors.ts'
 import { describeFileProblem } from '../contract/file-problem.ts'
 import type { Trust } from '../sdk/tls.ts'
+import { pinShape } from '../wire/key-pin.ts'
 
 export const TrustConfig = z.strictObject({
   /** PEM file of the authorities that count, instead of the system's. */
@@ -15,11 +16,8 @@ export const TrustConfig = z.strictObject({
     .max(4096)
     .regex(/^(?:\/|~\/)/, 'it is an absolute path, or begins with ~/')
     .optional(),
-  /** The hub's public key. Without `caFile` it alone counts, whoever signed the certificate. */
-  pin: z
-    .string()
-    .regex(/^sha256\/\/[A-Za-z0-9+/]{43}=$/, 'it is sha256// and 44 characters of Base64 (docs/connectors/http.md)')
-    .optional(),
+  /** The hub's public key, or that of an authority above it. Without `caFile` it alone counts, whoever signed the certificate. */
+  pin: z.string().regex(pinShape, 'it is sha256// and 44 characters of Base64 (docs/connectors/http.md)').optional(),
 })
 export type TrustConfig = z.output<typeof TrustConfig>
 

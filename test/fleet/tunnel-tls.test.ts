@@ -4,7 +4,7 @@
 import { createPublicKey } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { hasProgram } from '../../scripts/system-parts.ts'
-import { keyPin } from '../../src/sdk/tls.ts'
+import { keyPin } from '../../src/wire/key-pin.ts'
 import { defaultLimits } from '../../src/wire/limits.ts'
 import { type Authority, makeAuthority, openTlsFront } from '../resources/certificates.ts'
 import {

@@ -20,7 +20,9 @@ export interface Authority extends AsyncDisposable {
   readonly caFile: string
   readonly ca: string
   /** For names and addresses as openssl writes them: `DNS:localhost`, `IP:127.0.0.1`. Days below zero: it has expired. */
-  issue(names: string, days?: number): Promise<Certificate>
+  issue(names: string, days?: number, commonName?: string): Promise<Certificate>
+  /** The same, in files. */
+  files(names: string): Promise<{ certFile: string; keyFile: string }>
   /** A new certificate for the same key. */
   renew(certificate: Certificate, names: string): Promise<Certificate>
 }
@@ -33,9 +35,9 @@ export async function makeAuthority(): Promise<Authority> {
   await openssl('req', '-x509', ...newKey, '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=a test authority', '-days', '2')
   let issued = 0
 
-  async function sign(keyFile: string, names: string, days: number): Promise<Certificate> {
+  async function sign(keyFile: string, names: string, days: number, commonName = 'a test hub'): Promise<Certificate> {
     const name = `cert${++issued}`
-    await openssl('req', '-new', '-key', keyFile, '-out', `${name}.csr`, '-subj', '/CN=a test hub')
+    await openssl('req', '-new', '-key', keyFile, '-out', `${name}.csr`, '-subj', `/CN=${commonName}`)
     await writeFile(file(`${name}.ext`), `subjectAltName=${names}\n`)
     await openssl(
       ...['x509', '-req', '-in', `${name}.csr`, '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial'],
@@ -44,13 +46,22 @@ export async function makeAuthority(): Promise<Authority> {
     return { key: await readFile(file(keyFile), 'utf8'), cert: await readFile(file(`${name}.pem`), 'utf8') }
   }
 
+  async function issue(names: string, days = 2, commonName?: string): Promise<Certificate> {
+    const keyFile = `key${issued + 1}.pem`
+    await openssl('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', keyFile)
+    return sign(keyFile, names, days, commonName)
+  }
+
   return {
     caFile: file('ca.pem'),
     ca: await readFile(file('ca.pem'), 'utf8'),
-    async issue(names, days = 2) {
-      const keyFile = `key${issued + 1}.pem`
-      await openssl('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', keyFile)
-      return sign(keyFile, names, days)
+    issue,
+    async files(names) {
+      const { key, cert } = await issue(names)
+      const [certFile, keyFile] = [file(`files${issued}.pem`), file(`files${issued}.key`)]
+      await writeFile(certFile, cert)
+      await writeFile(keyFile, key, { mode: 0o600 })
+      return { certFile, keyFile }
     },
     async renew({ key }, names) {
       await writeFile(file('renewed.key'), key)

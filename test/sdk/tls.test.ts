@@ -1,6 +1,7 @@
 // The client over TLS, against real certificates: whom it trusts, and that it tells nothing to whom it does not.
 
 import { execFileSync } from 'node:child_process'
+import { createPublicKey } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -9,8 +10,9 @@ import { implement } from '../../src/contract/implementation.ts'
 import { readOutput } from '../../src/contract/output.ts'
 import { connectHub, type HubClient } from '../../src/sdk/client.ts'
 import type { Trust } from '../../src/sdk/tls.ts'
+import { keyPin } from '../../src/wire/key-pin.ts'
 import { type ApiServer, serveApi } from '../api/api-server.ts'
-import { type Authority, makeAuthority, openTlsFront } from '../resources/certificates.ts'
+import { type Authority, type Certificate, makeAuthority, openTlsFront } from '../resources/certificates.ts'
 
 let authority: Authority
 let hub: ApiServer
@@ -113,6 +115,35 @@ test('the pin is the one that openssl tells', async () => {
   const script = 'openssl x509 -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64'
   const told = execFileSync('sh', ['-c', script], { input: certificate.cert, encoding: 'utf8' }).trim()
   expect(await pinOf(front.url)).toBe(`sha256//${told}`)
+})
+
+/** As a server presents it that shows its authority too. */
+const withAuthority = ({ key, cert }: Certificate) => ({ key, cert: cert + authority.ca })
+
+test("an authority's pin: what it has signed counts while it is valid, for its name, and nothing is sent to the rest", async () => {
+  const pin = keyPin(createPublicKey(authority.ca).export({ type: 'spki', format: 'der' }))
+  await using front = await openTlsFront(hub.url, withAuthority(await authority.issue('DNS:localhost')))
+  using client = clientOf(front.url, { pin })
+  expect(await asks(client)).toEqual(info)
+  using both = clientOf(front.url, { pin, ca: authority.ca })
+  expect(await asks(both)).toEqual(info)
+
+  const before = front.received
+  await using other = await makeAuthority()
+  using neither = clientOf(front.url, { pin, ca: other.ca })
+  await expect(asks(neither)).rejects.toMatchObject({ code: 'link.certificate' })
+  for (const [presented, says] of [
+    [withAuthority(await authority.issue('DNS:other.example')), /is for DNS:other.example/],
+    [withAuthority(await authority.issue('DNS:localhost', -1)), /expired/],
+    // It only shows the authority's certificate: another has signed its own.
+    [withAuthority(await other.issue('DNS:localhost')), /not known here|was expected|signed/],
+    [await authority.issue('DNS:localhost'), /its key is/],
+  ] as const) {
+    front.present(presented)
+    client.close()
+    await expect(asks(client)).rejects.toMatchObject({ code: 'link.certificate', message: expect.stringMatching(says) })
+  }
+  expect(front.received).toBe(before)
 })
 
 test('with an authority and a pin both must fit', async () => {
