@@ -70,6 +70,9 @@ export const packageOwners: Readonly<Record<string, readonly string[]>> = {
   commander: ['cli'],
   ajv: ['contract'],
   '@napi-rs/keyring': ['hub'],
+  // connectors: a node makes its own signing request.
+  '@peculiar/x509': ['hub', 'connectors'],
+  'reflect-metadata': ['hub', 'connectors'],
   '@aws-sdk/client-s3': ['connectors'],
   'google-auth-library': ['connectors'],
 }

@@ -2,6 +2,7 @@
 // It knows operations only through the contract: a new one is served, documented and guarded without a line here.
 
 import type { Server } from 'node:http'
+import type { Socket } from 'node:net'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import { failure } from '../contract/errors.ts'
@@ -12,7 +13,7 @@ import { authOf } from './auth.ts'
 import { limitConnections } from './crowd.ts'
 import { descriptorLimit, descriptorShares } from './descriptors.ts'
 import { inFlight } from './exchange.ts'
-import { httpServer, listenTcp, listenUnix } from './listen.ts'
+import { httpServer, httpsServer, listenTcp, listenUnix } from './listen.ts'
 import { httpMetrics } from './metrics.ts'
 import { answerMissing } from './missing.ts'
 import { addOperations, hasHead } from './operations.ts'
@@ -21,12 +22,15 @@ import type { HubPort } from './port.ts'
 import { bodyLimitBytes, explain, sendProblem } from './problem.ts'
 import { routes } from './routes.ts'
 import { addSystemRoutes, openPaths, systemPaths } from './system.ts'
+import type { ListenerTls } from './tls.ts'
 import { tunnelDoor } from './tunnel.ts'
 
 export interface ApiOptions {
   readonly hub: HubPort
   /** Port 0 takes a free one. Whether an address needs a token is decided before (`isLoopback`): here TCP always needs one. */
   readonly bind: { readonly host: string; readonly port: number }
+  /** With it TLS ends here; without it TCP is plain HTTP. */
+  readonly tls?: ListenerTls | undefined
   /** Its user is an operator. At most 100 bytes long. */
   readonly socketPath: string
   /** Further names for Host and Origin: `name`, for any port, or `name:port`. */
@@ -57,20 +61,25 @@ declare module 'fastify' {
 const closeTimeoutMs = 5_000
 
 /** Resolves once it listens. Rejects with `hub.bind_failed`, `home.unusable`. */
-export async function startApi({ hub, bind, socketPath, allowHosts, readOnly = false, log }: ApiOptions): Promise<Api> {
+export async function startApi({ hub, bind, tls, socketPath, allowHosts, readOnly = false, log }: ApiOptions): Promise<Api> {
   const auth = authOf(hub)
   const metrics = httpMetrics()
   const checkOrigin = originCheck({ bindHost: bind.host, allowHosts })
   const live = inFlight()
   const app = application(log)
-  const tcp = httpServer(app.routing)
+  const { server: tcp, connectionBelow } = tls
+    ? httpsServer(app.routing, tls)
+    : { server: httpServer(app.routing), connectionBelow: (socket: Socket) => socket }
   const unix = httpServer(app.routing)
   const shares = descriptorShares(descriptorLimit())
   const crowds = { tcp: limitConnections(tcp, shares.tcp, log), unix: limitConnections(unix, shares.local, log) }
-  const tunnel = tunnelDoor({ hub, checkOrigin, metrics, admit: crowds.tcp.admit })
+  const admitTcp = (socket: Socket) => crowds.tcp.admit(connectionBelow(socket))
+  const tunnel = tunnelDoor({ hub, checkOrigin, metrics, admit: admitTcp })
 
   app.addHook('onRequest', async (request, reply) => {
-    crowds[auth.isLocal(request.raw.socket) ? 'unix' : 'tcp'].admit(request.raw.socket)
+    const { socket } = request.raw
+    if (auth.isLocal(socket)) crowds.unix.admit(socket)
+    else admitTcp(socket)
     reply.raw.setHeader('Cache-Control', 'no-store')
     reply.raw.setHeader('X-Content-Type-Options', 'nosniff')
     if (!auth.isLocal(request.raw.socket)) checkOrigin(request.raw)
@@ -124,7 +133,7 @@ export async function startApi({ hub, bind, socketPath, allowHosts, readOnly = f
 
   try {
     await listenUnix(unix, socketPath)
-    const urls = await listenTcp(tcp, bind)
+    const urls = await listenTcp(tcp, bind, tls ? 'https' : 'http')
     let closed: Promise<void> | undefined
     const closeOnce = () => (closed ??= close())
     return { urls, close: closeOnce, [Symbol.asyncDispose]: closeOnce }

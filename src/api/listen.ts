@@ -6,6 +6,7 @@ import { type AddressInfo, connect } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { dirname } from 'node:path'
 import { failure } from '../contract/errors.ts'
+import { type ListenerTls, type TlsServer, tlsServer } from './tls.ts'
 
 /** Uploads last as long as they last; only the headers have a deadline, as long as the tunnel's handshake has. */
 const serverOptions = {
@@ -23,11 +24,19 @@ export function httpServer(listener: RequestListener): Server {
   return createServer(serverOptions, listener)
 }
 
+export function httpsServer(listener: RequestListener, tls: ListenerTls): TlsServer {
+  return tlsServer(serverOptions, listener, tls)
+}
+
 /** Resolves with the URLs at which it can be reached. Rejects with `hub.bind_failed`. */
-export async function listenTcp(server: Server, { host, port }: { host: string; port: number }): Promise<string[]> {
+export async function listenTcp(
+  server: Server,
+  { host, port }: { host: string; port: number },
+  scheme: 'http' | 'https',
+): Promise<string[]> {
   await listen(server, { host, port }, `${bracketed(host)}:${port}`)
   const { address, port: actual } = server.address() as AddressInfo
-  return reachable(address).map((one) => `http://${bracketed(one)}:${actual}`)
+  return reachable(address).map((one) => `${scheme}://${bracketed(one)}:${actual}`)
 }
 
 /**

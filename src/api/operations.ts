@@ -82,5 +82,5 @@ function addOperation(scope: FastifyInstance, route: Route, { hub, live, admissi
 
 /** Answers to HEAD cost what GET's do; a stream's would tell nothing. */
 export function hasHead({ kind, http }: Route['operation']): boolean {
-  return kind === 'call' && http.startsWith('GET ')
+  return kind === 'call' && http !== null && http.startsWith('GET ')
 }

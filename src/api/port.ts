@@ -1,5 +1,6 @@
 // What the API needs of a hub: all that it knows of one. The real hub fits it, and so does a test's.
 
+import type { X509Certificate } from 'node:crypto'
 import type { Answer, FleetApproval } from '../contract/approval.ts'
 import type { Implementation, Principal } from '../contract/implementation.ts'
 import type { Channel } from '../wire/channel.ts'
@@ -20,7 +21,10 @@ export interface HubPort {
     answer(token: string, given: { outcome: Answer; reason?: string }): Promise<FleetApproval>
   }
   /** Takes a WebSocket that a node has dialled. A promise ends with the handshake; what that costs the hub is done in turns. */
-  acceptTunnel(channel: Channel, remote: { address: string; takeTurn: TakeTurn }): void | Promise<void>
+  acceptTunnel(
+    channel: Channel,
+    remote: { address: string; takeTurn: TakeTurn; tls?: { certificate: X509Certificate | undefined } },
+  ): void | Promise<void>
   /** The same for a WebSocket that a machine has dialled to be let in; ends when that is over. */
   acceptPairing(channel: Channel, remote: { address: string; takeTurn: TakeTurn }): void | Promise<void>
   /** Rejects while the hub cannot do its work. */

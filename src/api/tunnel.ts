@@ -4,6 +4,7 @@
 
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { TLSSocket } from 'node:tls'
 import { WebSocketServer } from 'ws'
 import { asMusterError, failure, type MusterError } from '../contract/errors.ts'
 import { tunnelPath } from '../contract/http.ts'
@@ -40,6 +41,11 @@ function limitUnproven(socket: Duplex): () => void {
   return () => void socket.off('data', count)
 }
 
+function remoteOf({ socket }: IncomingMessage) {
+  const address = socket.remoteAddress ?? ''
+  return socket instanceof TLSSocket ? { address, tls: { certificate: socket.getPeerX509Certificate() } } : { address }
+}
+
 export function tunnelDoor({
   hub,
   checkOrigin,
@@ -73,11 +79,11 @@ export function tunnelDoor({
     } catch (error) {
       return refuse(socket, asMusterError(error))
     }
-    const { remoteAddress = '' } = request.socket
+    const remote = remoteOf(request)
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       const proven = limitUnproven(socket)
       const accept = webSocket.protocol === pairingSubprotocol ? hub.acceptPairing : hub.acceptTunnel
-      void admit(hold(webSocketChannel(webSocket, socket)), remoteAddress, accept).finally(proven)
+      void admit(hold(webSocketChannel(webSocket, socket)), remote, accept).finally(proven)
     })
   }
 
@@ -88,9 +94,9 @@ export function tunnelDoor({
     return channel
   }
 
-  async function admit(channel: Channel, address: string, accept: HubPort['acceptTunnel']): Promise<void> {
+  async function admit(channel: Channel, remote: ReturnType<typeof remoteOf>, accept: HubPort['acceptTunnel']): Promise<void> {
     try {
-      await accept(channel, { address, takeTurn: line.take })
+      await accept(channel, { ...remote, takeTurn: line.take })
     } catch (error) {
       channel.close(asMusterError(error))
     }

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { failure, type MusterError } from '../contract/errors.ts'
 import { connectHub, type HubClient } from '../sdk/client.ts'
 import { socketPath } from '../wire/channels/socket-path.ts'
+import { pinShape } from '../wire/key-pin.ts'
 import { isLoopback } from '../wire/loopback.ts'
 import { homeAt } from './home.ts'
 import { isToken } from './stdin-secret.ts'
@@ -15,7 +16,8 @@ export function connect({ env }: Pick<Terminal, 'env'>): HubClient & Disposable 
   if (url) {
     const token = env.MUSTER_TOKEN
     if (token && !isToken(token)) throw unusableToken()
-    return closing(connectHub({ url: hubAddress(url, env), ...(token && { token }) }))
+    const trust = trustOf(env)
+    return closing(connectHub({ url: hubAddress(url, env), ...(token && { token }), trust: () => trust }))
   }
   const socket = socketPath(homeAt(env).hubDir, 'hub.sock')
   // Told apart from a hub that does not answer: nobody has even tried to start one here.
@@ -25,6 +27,16 @@ export function connect({ env }: Pick<Terminal, 'env'>): HubClient & Disposable 
 
 function closing(client: HubClient): HubClient & Disposable {
   return { ...client, [Symbol.dispose]: client.close }
+}
+
+/** Without a pin whom the system trusts. */
+function trustOf({ MUSTER_HUB_PIN: pin }: NodeJS.ProcessEnv) {
+  if (!pin) return {}
+  if (pinShape.test(pin)) return { pin }
+  throw failure('cli.usage', {
+    problem: 'MUSTER_HUB_PIN is no pin: it must be sha256// and 44 characters of Base64.',
+    hint: "Set it to what `muster hub status` shows as pin on the hub's machine.",
+  })
 }
 
 function unusableToken(): MusterError {

@@ -9,6 +9,8 @@ import { writeFileWhole } from './whole-file.ts'
 
 const HubRecord = ProcessIdentity.extend({
   urls: z.array(z.string()),
+  /** What its https:// address can be trusted by, where others' systems do not trust it. */
+  pin: z.string().nullable().default(null),
   socket: z.string(),
   version: z.string(),
   startedAt: z.iso.datetime(),
@@ -16,7 +18,10 @@ const HubRecord = ProcessIdentity.extend({
 export type HubRecord = z.output<typeof HubRecord>
 
 /** Records this process as the hub of the home. */
-export async function writeHubRecord(home: Home, hub: Pick<HubRecord, 'urls' | 'socket' | 'version'>): Promise<HubRecord> {
+export async function writeHubRecord(
+  home: Home,
+  hub: Pick<HubRecord, 'urls' | 'pin' | 'socket' | 'version'>,
+): Promise<HubRecord> {
   const self = await identify(process.pid)
   const record = { pid: process.pid, startTime: self?.startTime ?? '', ...hub, startedAt: new Date().toISOString() }
   await writeFileWhole(home.hubRecord, `${JSON.stringify(record, null, 2)}\n`)

@@ -8,7 +8,7 @@ import { descriptorLimit, descriptorShares } from '../api/descriptors.ts'
 import { failure } from '../contract/errors.ts'
 import type { Principal } from '../contract/implementation.ts'
 import { roleScopes } from '../contract/token.ts'
-import { type Hub, openHub } from '../hub/hub.ts'
+import { type Hub, openHub, type TlsChoice } from '../hub/hub.ts'
 import { socketPath } from '../wire/channels/socket-path.ts'
 import { softwareVersion } from '../wire/protocol.ts'
 import type { Home } from './home.ts'
@@ -26,6 +26,13 @@ export interface HubSettings {
   readonly allowHosts: readonly string[]
   /** Whoever comes over the network may only read. */
   readonly readOnly?: boolean
+  /** With it the hub ends TLS itself. */
+  readonly tls?: TlsFiles | 'own' | undefined
+}
+
+export interface TlsFiles {
+  readonly certFile: string
+  readonly keyFile: string
 }
 
 export interface ServedHub extends AsyncDisposable {
@@ -34,7 +41,7 @@ export interface ServedHub extends AsyncDisposable {
 
 /** Throws `hub.running`, `home.locked`, `hub.bind_failed` and what the store may. */
 export async function serveHub(home: Home, settings: HubSettings, log: Logger): Promise<ServedHub> {
-  const { bind, token, storeUrl, label = hostname(), allowHosts, readOnly = false } = settings
+  const { bind, token, storeUrl, label = hostname(), allowHosts, readOnly = false, tls } = settings
   const running = await findHub(home)
   if (running) throw failure('hub.running', { url: running.urls[0] ?? running.socket, pid: running.pid })
   letHeapGrow()
@@ -48,6 +55,7 @@ export async function serveHub(home: Home, settings: HubSettings, log: Logger): 
       log,
       copiesAtOnce: descriptorShares(descriptorLimit()).copies,
       ...(storeUrl !== undefined && { storeUrl }),
+      ...(tls && { tls: tlsChoice(tls, settings) }),
     }),
   )
   const socket = socketPath(home.hubDir, 'hub.sock')
@@ -55,6 +63,7 @@ export async function serveHub(home: Home, settings: HubSettings, log: Logger): 
     await startApi({
       hub: token === undefined ? hub : withToken(hub, token),
       bind,
+      tls: hub.tls,
       socketPath: socket,
       allowHosts,
       readOnly,
@@ -62,11 +71,16 @@ export async function serveHub(home: Home, settings: HubSettings, log: Logger): 
     }),
   )
   hub.listening(api.urls)
-  const record = await writeHubRecord(home, { urls: [...api.urls], socket, version: softwareVersion })
+  const record = await writeHubRecord(home, { urls: [...api.urls], pin: hub.tls?.pin ?? null, socket, version: softwareVersion })
   opened.defer(() => removeHubRecord(home))
   log.info({ urls: record.urls }, 'the hub is ready')
   const closing = opened.move()
   return { record, [Symbol.asyncDispose]: () => closing[Symbol.asyncDispose]() }
+}
+
+/** Its own certificate is for the names by which it may be asked. */
+function tlsChoice(tls: TlsFiles | 'own', { bind, allowHosts }: HubSettings): TlsChoice {
+  return tls === 'own' ? { names: [bind.host, ...allowHosts] } : tls
 }
 
 /** The hub, which also knows the token that came with its start. Only its digest is kept, and compared in constant time. */

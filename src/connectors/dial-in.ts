@@ -1,11 +1,14 @@
 // The door for hosts that dial the hub: proves both keys, learns which host it is, and hands the channel to that host's connector.
 // Who may be which host is the hub's decision, asked through the gate; this file knows no enrolment.
 
+import type { X509Certificate } from 'node:crypto'
+import type { Caller } from '../contract/caller.ts'
 import { failure } from '../contract/errors.ts'
 import type { Principal } from '../contract/implementation.ts'
 import type { Channel } from '../wire/channel.ts'
 import { acceptHandshake, type TakeTurn } from '../wire/handshake.ts'
 import type { Identity } from '../wire/identity.ts'
+import { createPeer } from '../wire/peer.ts'
 import type { Connector } from './port.ts'
 
 export interface DialInGate {
@@ -14,6 +17,18 @@ export interface DialInGate {
   /** Takes a proven key's host out of the fleet, as its own machine wishes. Throws `node.unknown`. */
   leave(key: string): Promise<void>
   connectorOf(host: string): Connector | undefined
+  /** Where TLS ends at this hub. */
+  readonly certificates?: HostCertificates | undefined
+}
+
+/** `binding`: what this end of the host's TLS connection exports. */
+export interface HostCertificates {
+  /** Whether what that host shows counts. Throws `node.certificate_missing`, `node.certificate_refused`. */
+  admit(host: { id: string; name: string }, shown: X509Certificate | undefined): Promise<{ renewalOnly: boolean }>
+  /** Over a connection that may serve for nothing else. */
+  renew(host: string, caller: Caller, binding: string | undefined): Promise<void>
+  /** Its link is up. Never rejects. */
+  joined(host: string, binding: string | undefined): Promise<void>
 }
 
 /** What a node says that it is when it dials to leave for good. */
@@ -25,6 +40,8 @@ export interface Remote {
   readonly address: string
   /** For what its handshake costs the hub. */
   readonly takeTurn?: TakeTurn
+  /** Where TLS ends at this hub: the certificate that was shown, whose key TLS has proven. Whether it counts is not known yet. */
+  readonly tls?: { readonly certificate: X509Certificate | undefined }
 }
 
 /** To a node that may be this host again in a while, and so dials again: `node.unknown` would end it for good. */
@@ -35,10 +52,12 @@ export function unusableNow() {
 /** Carries out one handshake; resolves once the channel is in its connector's hands, rejects (channel closed) if it is refused. */
 export async function acceptDialIn(
   channel: Channel,
-  { address, takeTurn }: Remote,
+  { address, takeTurn, tls }: Remote,
   hub: { identity: Identity; version: string; gate: DialInGate },
 ): Promise<void> {
   let left = false
+  const { certificates } = hub.gate
+  let renewalOnly = false
   const { principal, limits } = await acceptHandshake(channel, {
     identity: hub.identity,
     role: 'hub',
@@ -52,13 +71,20 @@ export async function acceptDialIn(
         return { welcome: { left }, principal: nodePrincipal(key) }
       }
       const host = await hub.gate.admit({ key, credential, address })
+      if (tls && certificates) ({ renewalOnly } = await certificates.admit(host, tls.certificate))
       return { welcome: { host }, principal: nodePrincipal(host.id) }
     },
   })
   if (left) return channel.close(failure('wire.closed', { reason: 'the host has left' }))
+  if (renewalOnly) {
+    await using peer = createPeer(channel, { offers: new Map(), principal, limits, name: `renewal ${principal.id}` })
+    await certificates?.renew(principal.id, peer, channel.tlsBinding)
+    return peer.close(failure('wire.closed', { reason: 'the node was given a fresh certificate, and has to dial again with it' }))
+  }
   const attach = hub.gate.connectorOf(principal.id)?.attach
   if (!attach) return channel.close(unusableNow())
   attach(channel, principal, limits)
+  if (tls) void certificates?.joined(principal.id, channel.tlsBinding)
 }
 
 /** A node may ask its hub for nothing. */

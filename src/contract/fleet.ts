@@ -78,6 +78,9 @@ export const getHubInfo = operation({
     protocol: z.int(),
     key: z.string().meta({ description: 'Fingerprint of its Ed25519 key.' }),
     urls: z.array(z.string()),
+    pin: z.string().optional().meta({
+      description: 'What its https:// address can be trusted by, where TLS ends there and the systems of others do not trust it.',
+    }),
     startedAt: Time,
     store: z.enum(['sqlite', 'postgres']),
     pid: z.int(),

@@ -2,6 +2,7 @@
 // The API answers by it and the SDK asks by it, so that the two cannot disagree.
 
 import { z } from 'zod'
+import { failure } from './errors.ts'
 import type { Operation } from './operation.ts'
 
 export const apiBase = '/api/v1'
@@ -23,8 +24,9 @@ export interface HttpPlace {
   readonly restIn: 'query' | 'body'
 }
 
-/** `of`: whether a hub is asked, or one of its hosts. */
+/** `of`: whether a hub is asked, or one of its hosts. Throws `operation.unknown` for one that HTTP does not carry. */
 export function httpPlace(operation: Operation, of: 'hub' | 'host'): HttpPlace {
+  if (operation.http === null) throw failure('operation.unknown', { operation: operation.name })
   const [method, path] = operation.http.split(' ') as [HttpMethod, string]
   const hasJsonBody = operation.kind === 'call' && (method === 'POST' || method === 'PUT')
   return {

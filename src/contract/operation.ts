@@ -31,8 +31,11 @@ export interface Operation<
   readonly scope: Scope
   /** Whether it may be carried out later, by a host that polls (docs/architecture.md). */
   readonly deferrable: boolean
-  /** Where the HTTP API serves it, below /api/v1; `:name` parts come from the input. Host operations get `/hosts/:host` before it. */
-  readonly http: `${'GET' | 'POST' | 'PUT' | 'DELETE'} /${string}`
+  /**
+   * Where the HTTP API serves it, below /api/v1; `:name` parts come from the input. Host operations get `/hosts/:host` before it.
+   * Null: nowhere, since only the hub itself may ask it.
+   */
+  readonly http: `${'GET' | 'POST' | 'PUT' | 'DELETE'} /${string}` | null
   /** For `items`: the item's field that numbers it. A reader resumes with the input's `after`. */
   readonly numberedBy?: string
 }

@@ -1,4 +1,5 @@
-// The whole contract as two lists. A host answers hostOperations; a hub answers hubOperations, and hostOperations for each host.
+// The whole contract as three lists. A host answers hostOperations; a hub answers hubOperations, and hostOperations for each host.
+// What a hub asks of a node's link, and nobody of the hub, are linkOperations.
 
 import {
   approveApproval,
@@ -12,6 +13,7 @@ import {
   showApproval,
 } from './approval.ts'
 import { listArtifacts, readArtifact } from './artifact.ts'
+import { installCertificate, requestCertificate, rotateAuthority, showAuthority } from './certificate.ts'
 import { invokeCommand, invokeOnFleet, listCommands } from './command.ts'
 import { followEvents, followJournal } from './event.ts'
 import { findRun, getHubInfo, listFleetRuns, submitRun } from './fleet.ts'
@@ -69,6 +71,8 @@ export const hostOperations: readonly Operation[] = [
 
 export const hubOperations: readonly Operation[] = [
   getHubInfo,
+  showAuthority,
+  rotateAuthority,
   listHosts,
   showHost,
   addHost,
@@ -95,3 +99,5 @@ export const hubOperations: readonly Operation[] = [
   revokeApproval,
   linkApproval,
 ]
+
+export const linkOperations: readonly Operation[] = [requestCertificate, installCertificate]

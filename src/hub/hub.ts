@@ -20,6 +20,7 @@ import { protocolVersion } from '../wire/protocol.ts'
 import { authenticate } from './access.ts'
 import { openHubApprovals } from './approvals/approvals.ts'
 import type { ApprovalLinks } from './approvals/links.ts'
+import type { HubTls, TlsChoice } from './authority/tls.ts'
 import { createFleet } from './fleet.ts'
 import { openFleetEvents } from './fleet-events.ts'
 import { fleetRuns } from './fleet-runs.ts'
@@ -36,6 +37,8 @@ import { openRegistry } from './registry.ts'
 import { openSecrets } from './secrets.ts'
 import { type WorkflowParts, workflowExecutor } from './workflows.ts'
 
+export type { TlsChoice } from './authority/tls.ts'
+
 export interface HubOptions {
   /** $MUSTER_HOME, which exists and is this user's own. */
   readonly home: string
@@ -44,6 +47,10 @@ export interface HubOptions {
   readonly label?: string
   /** How many runs' output is copied at once, where open files are few. */
   readonly copiesAtOnce?: number
+  /** With it the hub ends TLS itself. */
+  readonly tls?: TlsChoice | undefined
+  /** The clock by which certificates are made and judged, in milliseconds. */
+  readonly now?: () => number
   readonly version: string
   readonly log: Logger
 }
@@ -58,6 +65,8 @@ export interface Hub extends AsyncDisposable {
   authenticate(token: string): Promise<Principal | undefined>
   /** Web links that answer one approval each. */
   readonly approvalLinks: ApprovalLinks
+  /** What a listener that ends TLS here presents. */
+  readonly tls: HubTls['listener'] | undefined
   /** Takes a channel that a node has dialled; a refusal closes it. Resolves when the handshake is over. */
   acceptTunnel(channel: Channel, remote: Remote): Promise<void>
   /** Takes a channel that a machine has dialled to be let in. Resolves when that is over. */
@@ -70,7 +79,8 @@ export interface Hub extends AsyncDisposable {
 }
 
 /** Opens the hub of this home. Rejects with `home.locked` when another process has it. */
-export async function openHub({ home, storeUrl, label = '', copiesAtOnce = Infinity, version, log }: HubOptions): Promise<Hub> {
+export async function openHub(options: HubOptions): Promise<Hub> {
+  const { home, storeUrl, label = '', copiesAtOnce = Infinity, now = Date.now, version, log } = options
   await using opened = new AsyncDisposableStack()
   const dir = join(home, 'hub')
   await mkdir(dir, { recursive: true, mode: 0o700 })
@@ -132,6 +142,20 @@ export async function openHub({ home, storeUrl, label = '', copiesAtOnce = Infin
     log.info({ host: upgrade.host.name, asks: upgrade.asks }, 'a host asks for more than was approved')
     tellUpgrade('pairing.upgrade_requested', upgrade, events)
   })
+  const tls =
+    options.tls &&
+    opened.use(
+      // Loaded only where it is wanted: what encodes certificates is large.
+      await (await import('./authority/tls.ts')).openTls({
+        choice: options.tls,
+        dir,
+        hub: identity.fingerprint,
+        store,
+        fleet,
+        now,
+        log,
+      }),
+    )
   const membership = opened.use(
     await openMembership({
       secrets,
@@ -148,6 +172,7 @@ export async function openHub({ home, storeUrl, label = '', copiesAtOnce = Infin
       version,
       onSaid: upgrades.note,
       log,
+      tls,
       hubUrl: () => (urls[0] ?? 'ws://127.0.0.1:7878').replace(/^http/, 'ws'),
     }),
   )
@@ -162,6 +187,7 @@ export async function openHub({ home, storeUrl, label = '', copiesAtOnce = Infin
     secrets,
     events,
     approvals,
+    tls,
     runs: fleetRuns({ store, fleet, door }),
     invokeOnFleet: fleetInvoker({ fleet, door }),
     info: () => ({
@@ -171,6 +197,7 @@ export async function openHub({ home, storeUrl, label = '', copiesAtOnce = Infin
       protocol: protocolVersion,
       key: identity.fingerprint,
       urls: [...urls],
+      ...(tls?.listener.pin != null && { pin: tls.listener.pin }),
       startedAt,
       store: store.engine,
       pid: process.pid,
@@ -183,6 +210,7 @@ export async function openHub({ home, storeUrl, label = '', copiesAtOnce = Infin
     id: identity.fingerprint,
     offers,
     host: async (ref) => door.offers(fleet.find(ref)),
+    tls: tls?.listener,
     authenticate: (token) => authenticate(store, token),
     approvalLinks: approvals.links,
     acceptTunnel: membership.acceptTunnel,

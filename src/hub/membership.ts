@@ -4,7 +4,7 @@
 import { rm } from 'node:fs/promises'
 import { ulid } from 'ulidx'
 import { ConnectorConfig } from '../connectors/config.ts'
-import { acceptDialIn, type Remote, unusableNow } from '../connectors/dial-in.ts'
+import { acceptDialIn, type HostCertificates, type Remote, unusableNow } from '../connectors/dial-in.ts'
 import { connectorLabel, dialsIn, hostCommand, tokenOf } from '../connectors/table.ts'
 import { asMusterError, failure, hasCode } from '../contract/errors.ts'
 import type { addHost, enrollNode, Joining, labelHost, replaceHostToken } from '../contract/host.ts'
@@ -75,6 +75,8 @@ export interface MembershipOf extends OpenHostsOf {
   readonly door: HostDoor
   /** This hub's own address, for the command that enrolment prints. */
   readonly hubUrl: () => string
+  /** Where TLS ends here. */
+  readonly tls?: { readonly clients: HostCertificates; pinAt(url: string): string | null } | undefined
 }
 
 /** So long a host that is being removed has for taking back what it was asked. */
@@ -94,7 +96,7 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
     refuseTaken(name)
     const { host, token } = await mintEnrolment(store, of.identity.fingerprint)
     await enter({ id: host, name, labels, trust: { allow }, connector: { kind: 'tunnel' } })
-    return { host, name, ...joiningOf({ host, token, hubUrl }) }
+    return { host, name, ...joiningOf({ host, token, hubUrl, pin: of.tls?.pinAt(hubUrl) }) }
   }
 
   async function add({ name, labels, trust: allow, connector: given, secret }: Parameters<Membership['add']>[0]): Promise<Added> {
@@ -207,7 +209,8 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
       const token = await renewEnrolment(store, of.identity.fingerprint, host.id)
       revocations++
       await hosts.renew(host, failure('node.token_replaced'))
-      return { host, joining: joiningOf({ host: host.id, token, hubUrl: hubUrl ?? of.hubUrl() }) }
+      const dialled = hubUrl ?? of.hubUrl()
+      return { host, joining: joiningOf({ host: host.id, token, hubUrl: dialled, pin: of.tls?.pinAt(dialled) }) }
     }
     if (hubUrl !== undefined) throw failure('input.invalid', { what: 'hubUrl', problem: `${name} does not dial this hub` })
     if (secret === undefined) throw failure('host.token_wanted', { host: name })
@@ -274,6 +277,7 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
       },
       leave: (key: string) => oneAtATime(() => leave(key)),
       // Who was let in by what has been taken back since is not: it dials again, and is judged anew.
+      certificates: of.tls?.clients,
       connectorOf: (id: string) => (before === revocations ? fleet.byId(id)?.connector : undefined),
     }
     const admitted = acceptDialIn(channel, remote, { identity: of.identity, version: of.version, gate })
@@ -305,8 +309,16 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
   }
 }
 
-function joiningOf({ host, token, hubUrl }: { host: string; token: string; hubUrl: string }): Joining {
-  const command = `muster node --hub ${hubUrl} --node-id ${host} --allow runs`
+interface JoiningOf {
+  readonly host: string
+  readonly token: string
+  readonly hubUrl: string
+  readonly pin: string | null | undefined
+}
+
+function joiningOf({ host, token, hubUrl, pin }: JoiningOf): Joining {
+  const trust = pin == null ? '' : ` --pin ${pin}`
+  const command = `muster node --hub ${hubUrl}${trust} --node-id ${host} --allow runs`
   const commandStdin = `${command} --token-stdin`
   // Not as an option: every account of that machine can read a command line, and `echo` is a word of the shell.
   return { token, hubUrl, command: `echo ${token} | ${commandStdin}`, commandStdin }

@@ -1,5 +1,6 @@
 // What only a hub can be asked, bound to the parts that do it. Each handler is short because its work has an owner.
 
+import { rotateAuthority, showAuthority } from '../contract/certificate.ts'
 import { invokeOnFleet } from '../contract/command.ts'
 import { failure } from '../contract/errors.ts'
 import { findRun, getHubInfo, listFleetRuns, submitRun } from '../contract/fleet.ts'
@@ -26,6 +27,7 @@ import { unfinishedJobs } from '../store/jobs/find.ts'
 import type { Store } from '../store/store.ts'
 import * as tokens from '../store/tokens.ts'
 import type { HubApprovals } from './approvals/approvals.ts'
+import type { HubTls } from './authority/tls.ts'
 import { type Fleet, type FleetHost, hostRow, isLocal } from './fleet.ts'
 import type { FleetEvents } from './fleet-events.ts'
 import type { FleetRuns } from './fleet-runs.ts'
@@ -46,6 +48,8 @@ export interface HubParts {
   readonly membership: Membership
   readonly pairing: Pick<Pairing, 'offers'>
   readonly secrets: Secrets
+  /** Where it ends TLS itself. */
+  readonly tls: HubTls | undefined
   readonly events: FleetEvents
   readonly invokeOnFleet: Handler<typeof invokeOnFleet>
   readonly approvals: Pick<HubApprovals, 'operations'>
@@ -56,7 +60,7 @@ const probeDeadlineMs = 2_000
 const liveStates = (Object.keys(runStates) as RunState[]).filter((state) => !isTerminal(state))
 
 export function hubOffers(parts: HubParts): Implementation {
-  const { store, fleet, queue, runs, membership, pairing, secrets, approvals, events, invokeOnFleet: invoke, info } = parts
+  const { store, fleet, queue, runs, membership, pairing, secrets, tls, approvals, events, invokeOnFleet: invoke, info } = parts
   const row = async (host: FleetHost, asked: Probe | null = null): Promise<HostRow> =>
     hostRow(host, await healthOf(store, host.id), info().version, asked)
   const detail = async (host: FleetHost, asked: Probe | null): Promise<HostDetail> => ({
@@ -76,6 +80,14 @@ export function hubOffers(parts: HubParts): Implementation {
 
   return implementation(
     implement(getHubInfo, async () => info()),
+    implement(showAuthority, async () => {
+      if (!tls) throw failure('authority.none')
+      return tls.showAuthority()
+    }),
+    implement(rotateAuthority, async () => {
+      if (!tls) throw failure('authority.none')
+      return tls.rotateAuthority()
+    }),
 
     implement(listHosts, async ({ probe: wanted, deadlineMs }) => {
       const hosts = fleet.all()

@@ -9,6 +9,7 @@ import { outputGaps } from './migrations/002-output-gaps.ts'
 import { fewAmongMany } from './migrations/003-few-among-many.ts'
 import { approvals } from './migrations/006-approvals.ts'
 import { pairing } from './migrations/007-pairing.ts'
+import { certificates } from './migrations/008-certificates.ts'
 import { fleetEvents } from './migrations/009-fleet-events.ts'
 import type { TextType } from './migrations/text-type.ts'
 import type { Tables } from './schema.ts'
@@ -20,6 +21,7 @@ export function migrations(text: TextType): Record<string, Migration> {
     '003-few-among-many': fewAmongMany(),
     '006-approvals': approvals(text),
     '007-pairing': pairing(text),
+    '008-certificates': certificates(text),
     '009-fleet-events': fleetEvents(text),
   }
 }

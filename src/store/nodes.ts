@@ -26,16 +26,17 @@ export async function addEnrolment(store: Store, { host, token }: { host: string
   )
 }
 
-/** Another token in the place of the former one. A key that is bound stays so, and counts again once it has shown this token. */
+/** Another token in the place of the former one, and no certificate counts any more. A key that is bound stays so, and counts again once it has shown this token. */
 export async function replaceEnrolment(store: Store, { host, token }: { host: string; token: string }): Promise<void> {
   const fresh = { token_sha256: hashOf(token), enrolled_at: null }
-  await store.write((db) =>
-    db
+  await store.write(async (db) => {
+    await db
       .insertInto('node')
       .values({ host, public_key: null, created_at: new Date().toISOString(), ...fresh })
       .onConflict((known) => known.column('host').doUpdateSet(fresh))
-      .execute(),
-  )
+      .execute()
+    await db.deleteFrom('certificate').where('host', '=', host).execute()
+  })
 }
 
 export async function findEnrolment({ db }: Store, host: string): Promise<Enrolment | undefined> {
@@ -78,9 +79,11 @@ export async function findNodeByKey({ db }: Store, publicKey: string): Promise<K
   return row && { host: row.host, hasShownToken: row.enrolled_at !== null }
 }
 
+/** Its key and its certificates count no longer. */
 export async function removeNode(store: Store, host: string): Promise<void> {
   await store.write(async (db) => {
     await db.deleteFrom('node').where('host', '=', host).execute()
     await db.deleteFrom('pairing').where('host', '=', host).execute()
+    await db.deleteFrom('certificate').where('host', '=', host).execute()
   })
 }

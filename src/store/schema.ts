@@ -11,6 +11,7 @@ export interface Tables {
   token: TokenTable
   node: NodeTable
   pairing: PairingTable
+  certificate: CertificateTable
   health: HealthTable
   probe: ProbeTable
   fleet_event: FleetEventTable
@@ -106,6 +107,15 @@ export interface PairingTable {
   approved_at: string
   approved_by: string
   refused: string
+}
+
+export interface CertificateTable {
+  fingerprint: string
+  host: string
+  authority: string
+  issued_at: string
+  expires_at: string
+  installed_at: string | null
 }
 
 export interface HealthTable {

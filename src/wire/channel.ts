@@ -20,6 +20,8 @@ export interface Channel {
    * meanwhile the carrier is not read further, so that no more than its buffers is ever kept. `undefined` takes the receiver away.
    */
   receive(handler: FrameHandler | undefined): void
+  /** What this end of the TLS connection below exports: the same at both ends only where one connection joins them. */
+  readonly tlsBinding?: string | undefined
   /** Closes; idempotent. The reason reaches the other side where the carrier can say it. */
   close(reason: MusterError): void
   /** Resolves once, with why the channel ended, whichever side ended it: at once at `close`. Never rejects. */

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import { startApi } from '../../src/api/api.ts'
 import type { HubPort } from '../../src/api/port.ts'
+import type { ListenerTls } from '../../src/api/tls.ts'
 import { failure } from '../../src/contract/errors.ts'
 import { type Bound, type Implementation, implement, implementation, type Principal } from '../../src/contract/implementation.ts'
 import type { Operation } from '../../src/contract/operation.ts'
@@ -28,6 +29,7 @@ export type HubParts = Partial<Omit<HubPort, 'offers' | 'host'>> & {
   readonly port?: number
   readonly allowHosts?: readonly string[]
   readonly readOnly?: boolean
+  readonly tls?: ListenerTls
 }
 
 /** Tokens are the roles' names: `operator`, `viewer`, `node`. The hosts are `box` and `local`. */
@@ -36,6 +38,7 @@ export async function serveApi({
   port = 0,
   allowHosts = ['hub.example'],
   readOnly = false,
+  tls,
   ...parts
 }: HubParts = {}): Promise<ApiServer> {
   const reached: string[] = []
@@ -58,7 +61,7 @@ export async function serveApi({
     ...parts,
   }
   const log = pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) })
-  const api = await startApi({ hub, bind: { host: '127.0.0.1', port }, socketPath, allowHosts, readOnly, log })
+  const api = await startApi({ hub, bind: { host: '127.0.0.1', port }, tls, socketPath, allowHosts, readOnly, log })
   const url = api.urls[0] as string
   return {
     url,

@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander'
 import { declareCommand, declareGroup } from '../declare.ts'
-import { bind, databaseUrl, nonEmpty, repeated, single } from '../options.ts'
+import { bind, databaseUrl, fileName, nonEmpty, repeated, single } from '../options.ts'
 import type { Perform } from '../perform.ts'
 
 export function hubCommands(program: Command, perform: Perform): void {
@@ -19,12 +19,22 @@ export function hubCommands(program: Command, perform: Perform): void {
   declareCommand(group, 'status', 'whether the hub of this home runs, where, and since when').action(
     perform(async () => (await import('../hub/status.ts')).status),
   )
+  const ca = declareCommand(group, 'ca', "the certificate of the hub's own authority, by which its address can be trusted")
+    .enablePositionalOptions()
+    .usage('[options] | rotate [options]')
+    .action(perform(async () => (await import('../hub/authority.ts')).showCa))
+  declareCommand(ca, 'rotate', 'let a new root sign; the former one counts until what it signed has been renewed').action(
+    perform(async () => (await import('../hub/authority.ts')).rotateCa),
+  )
 }
 
 function serveOptions(command: Command): Command {
   return command
     .addOption(single('--bind <addr:port>', 'where it listens (default 127.0.0.1:7878; port 0 takes a free one)', bind))
     .option('--token-stdin', "read an operator's token from standard input; needed to listen beyond this machine")
+    .option('--tls', "end TLS here, with a certificate of the hub's own authority for --bind and --allow-host")
+    .addOption(single('--tls-cert <file>', 'end TLS here, with this certificate (PEM, with those below it)', fileName))
+    .addOption(single('--tls-key <file>', 'the key of that certificate (PEM); both are read again when they change', fileName))
     .option('--read-only', 'whoever comes over the network may only read; on this machine everything is allowed')
     .option('--no-open', "do not open the hub's page in a browser (it is opened only from a terminal on a desktop)")
     .addOption(

@@ -25,6 +25,7 @@ export const serve: Action<ForegroundOptions, []> = async (terminal, options) =>
   // Before the end, for whoever started this process and waits for its address.
   if (options.json) await terminal.out(asJson(hub.record))
   else terminal.say(`The hub is ready at ${hub.record.urls.join(', ')} (Ctrl-C stops it; runs go on).`)
+  if (hub.record.pin !== null) terminal.say(`Others can trust it by --pin ${hub.record.pin} (MUSTER_HUB_PIN for a command line).`)
   const [page] = hub.record.urls
   if (options.open && page && hasDesktop(terminal)) openBrowser(terminal, page)
   log.info({ signal: await stopping }, 'the hub stops')

@@ -1,5 +1,6 @@
 // The options of `hub serve` and `hub start` as settings.
 
+import { resolve } from 'node:path'
 import { failure } from '../../contract/errors.ts'
 import { isLoopback } from '../../wire/loopback.ts'
 import { type Bind, defaultBind, showBind } from '../options.ts'
@@ -14,6 +15,9 @@ export interface ServeOptions {
   readonly label?: string
   readonly allowHost?: string[]
   readonly readOnly?: true
+  readonly tls?: true
+  readonly tlsCert?: string
+  readonly tlsKey?: string
 }
 
 const shortToken = 20
@@ -31,7 +35,19 @@ export async function readSettings(terminal: Terminal, options: ServeOptions): P
     label: options.label ?? (terminal.env.MUSTER_HUB_LABEL || undefined),
     allowHosts: options.allowHost ?? [],
     readOnly: options.readOnly ?? false,
+    tls: tlsOf(options, terminal.cwd),
   }
+}
+
+function tlsOf({ tls, tlsCert, tlsKey }: ServeOptions, cwd: string): HubSettings['tls'] {
+  if (tlsCert === undefined && tlsKey === undefined) return tls && 'own'
+  if (tlsCert === undefined || tlsKey === undefined || tls) {
+    throw failure('cli.usage', {
+      problem: tls ? "A certificate is either from files or the hub's own." : '--tls-cert and --tls-key go together.',
+      hint: 'Give `--tls` alone, or `--tls-cert FILE --tls-key FILE`.',
+    })
+  }
+  return { certFile: resolve(cwd, tlsCert), keyFile: resolve(cwd, tlsKey) }
 }
 
 /** Throws `hub.bind_needs_token` for an address that other machines can reach, where nobody could be told apart. */

@@ -30,7 +30,7 @@ export const start: Action<ServeOptions, []> = async (terminal, options) => {
 async function spawnHub(
   { env }: Terminal,
   home: Home,
-  { bind, token, label, storeUrl, allowHosts, readOnly }: HubSettings,
+  { bind, token, label, storeUrl, allowHosts, readOnly, tls }: HubSettings,
 ): Promise<ChildProcess> {
   await mkdir(home.hubDir, { recursive: true, mode: 0o700 })
   await rm(home.hubEnded, { force: true })
@@ -47,6 +47,8 @@ async function spawnHub(
     ...(token === undefined ? [] : ['--token-stdin']),
     ...allowHosts.flatMap((name) => ['--allow-host', name]),
     ...(readOnly ? ['--read-only'] : []),
+    ...(tls === 'own' ? ['--tls'] : []),
+    ...(typeof tls === 'object' ? ['--tls-cert', tls.certFile, '--tls-key', tls.keyFile] : []),
   ]
   const child = spawn(node, args, {
     detached: true,

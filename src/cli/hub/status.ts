@@ -15,7 +15,7 @@ export const status: Action<unknown, []> = async (terminal) => {
   const hub = await findHub(home)
   if (!hub)
     return { json: { running: false, home: home.dir }, text: `No hub is running on ${home.dir}.`, exit: exitCode.unavailable }
-  const { pid, urls, socket, version, startedAt } = hub
+  const { pid, urls, pin, socket, version, startedAt } = hub
   const problem = await notReady(socket)
   return {
     json: {
@@ -26,12 +26,14 @@ export const status: Action<unknown, []> = async (terminal) => {
       pid,
       url: urls[0] ?? null,
       urls,
+      pin,
       socket,
       version,
       startedAt,
     },
     text: showFields({
       hub: urls.join(', '),
+      pin: pin ?? undefined,
       pid: String(pid),
       since: `${startedAt} (${showAgo(startedAt)})`,
       version,

@@ -18,7 +18,7 @@ export async function leaveTunnel(
 ): Promise<void> {
   refusePlaintext({ hubUrl: hub.hubUrl, ...(insecure && { insecure }) })
   const identity = await loadIdentity(join(home, 'node', 'key'))
-  const channel = await openChannel(hub.hubUrl, hub.trust, AbortSignal.timeout(dialTimeoutMs))
+  const channel = await openChannel(hub.hubUrl, { trust: hub.trust }, AbortSignal.timeout(dialTimeoutMs))
   try {
     const { welcome } = await dialHandshake(channel, {
       identity,

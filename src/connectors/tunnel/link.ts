@@ -20,6 +20,7 @@ import { createPeer, type Peer } from '../../wire/peer.ts'
 import { keepConnected } from '../../wire/reconnect.ts'
 import { parseEnrolmentToken } from '../enrolment-token.ts'
 import { readTrust, type TrustConfig } from '../trust.ts'
+import { type NodeCertificate, openNodeCertificate } from './certificate.ts'
 import { findJoinedHub, saveJoinedHub } from './credential.ts'
 
 export interface TunnelLink {
@@ -56,9 +57,10 @@ export async function linkTunnel(link: TunnelLink): Promise<void> {
   await mkdir(dir, { recursive: true, mode: 0o700 })
   const identity = await loadIdentity(join(dir, 'key'))
   const known = await knownHub(link, dir)
+  const certificate = await openNodeCertificate(dir, known.hubKey)
   let hasJoined = known.hasJoined
   await keepConnected({
-    connect: (signal) => dial(link, { ...known, dir, identity }, signal),
+    connect: (signal) => dial(link, { ...known, dir, identity, certificate }, signal),
     onConnected: ({ host, name }) => {
       hasJoined = true
       link.log.info({ hub: link.hubUrl, host, name }, 'joined the hub')
@@ -104,6 +106,12 @@ async function knownHub({ token, trust: given, hubUrl, nodeId }: TunnelLink, dir
   return { hubKey: joined.hubKey, trust, allow: joined.allow, hasJoined: true }
 }
 
+interface Certified {
+  readonly trust: TrustConfig
+  /** Where the hub has given one, or may. */
+  readonly certificate?: NodeCertificate
+}
+
 interface JoinedPeer {
   readonly host: string
   readonly name: string
@@ -113,10 +121,11 @@ interface JoinedPeer {
 
 async function dial(
   link: TunnelLink,
-  known: KnownHub & { dir: string; identity: Identity },
+  known: KnownHub & { dir: string; identity: Identity; certificate: NodeCertificate },
   signal: AbortSignal,
 ): Promise<JoinedPeer> {
-  const channel = await openChannel(link.hubUrl, known.trust, signal)
+  const { certificate } = known
+  const channel = await openChannel(link.hubUrl, known, signal)
   try {
     const { peerKey, limits, welcome } = await dialHandshake(channel, {
       identity: known.identity,
@@ -139,23 +148,27 @@ async function dial(
       trust,
       ...(allow && { allow }),
     })
-    const peer = createPeer(channel, { offers: link.host.offers, principal: hubPrincipal(peerKey), limits, name: 'hub' })
+    const offers = new Map([...link.host.offers, ...certificate.offers(channel.tlsBinding, trust.pin)])
+    const peer = createPeer(channel, { offers, principal: hubPrincipal(peerKey), limits, name: 'hub' })
     return { host: host.id, name: host.name, closed: peer.closed, close: (reason) => peer.close(reason) }
   } catch (error) {
     channel.close(failure('wire.closed', { reason: 'the link could not be made' }))
-    throw error
+    // What was given under the token before this one: the hub has taken it back, and gives another.
+    if (known.token === undefined || certificate.shown === undefined || !hasCode(error, 'node.certificate_refused')) throw error
+    await certificate.forget()
+    throw failure('wire.closed', { reason: error.message }, { cause: error })
   }
 }
 
 /** Over wss:// nothing is sent before the certificate is found good. */
 export async function openChannel(
   hubUrl: string,
-  trust: TrustConfig,
+  known: Certified,
   signal: AbortSignal,
   subprotocol?: string,
 ): Promise<Channel> {
   const url = new URL(tunnelPath, hubUrl)
-  const agent = url.protocol === 'wss:' ? await agentFor(hubUrl, trust) : undefined
+  const agent = url.protocol === 'wss:' ? await agentFor(hubUrl, known) : undefined
   try {
     return await dialWebSocket(url.href, {
       timeoutMs: dialTimeoutMs,
@@ -170,9 +183,14 @@ export async function openChannel(
   }
 }
 
-async function agentFor(hubUrl: string, trust: TrustConfig) {
-  const trusted = await readTrust(trust)
-  return tlsAgent(hubUrl, () => trusted)
+async function agentFor(hubUrl: string, { trust, certificate }: Certified) {
+  const told = await readTrust(trust)
+  const trusted = certificate?.trustBy(told) ?? told
+  return tlsAgent(
+    hubUrl,
+    () => trusted,
+    () => certificate?.shown,
+  )
 }
 
 /** Throws `enroll.hub_key`. */
@@ -192,6 +210,8 @@ const refusals = new Set<string>([
   'enroll.hub_key',
   'node.unknown',
   'node.token_replaced',
+  'node.certificate_missing',
+  'node.certificate_refused',
   'wire.version',
   'wire.proof',
   'input.invalid',

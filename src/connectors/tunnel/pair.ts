@@ -77,7 +77,7 @@ async function askOnce(
   dir: string,
   identity: Identity,
 ): Promise<{ hub: JoinedHub; trust: string[] }> {
-  const channel = await openChannel(hubUrl, trust, signal, pairingSubprotocol)
+  const channel = await openChannel(hubUrl, { trust }, signal, pairingSubprotocol)
   const giveUp = () => channel.close(failure('wire.closed', { reason: 'the machine asks no more' }))
   signal.addEventListener('abort', giveUp, { once: true })
   try {

@@ -4,6 +4,7 @@
 
 import type { Agent, IncomingMessage } from 'node:http'
 import type { Writable } from 'node:stream'
+import { TLSSocket } from 'node:tls'
 import WebSocket from 'ws'
 import { failure, type MusterError } from '../../contract/errors.ts'
 import type { Channel } from '../channel.ts'
@@ -139,6 +140,7 @@ export function webSocketChannel(webSocket: WebSocket, socket?: Writable): Chann
       return new Promise((resolve) => drains.push(resolve))
     },
     receive: inbox.receive,
+    tlsBinding: socket instanceof TLSSocket ? exported(socket) : undefined,
     close(reason) {
       if (!open) return
       end(reason)
@@ -149,6 +151,11 @@ export function webSocketChannel(webSocket: WebSocket, socket?: Writable): Chann
     },
     closed: ended.promise,
   }
+}
+
+/** RFC 5705, with a label of our own: it tells nothing of the connection's keys. */
+function exported(socket: TLSSocket): string {
+  return socket.exportKeyingMaterial(32, 'EXPERIMENTAL-muster-link', Buffer.alloc(0)).toString('base64url')
 }
 
 function whyClosed(problem: Error | undefined, code: number, text: string): MusterError {
