@@ -19,11 +19,22 @@ it('a rule counts at once at the hub, which says as much of it as the machine it
   expect(before.stdout).toContain("date on box: denied, by the host's own policy: nothing here allows it.")
   expect(before.stdout).toContain('· allow runs (--allow): it is about other commands')
 
-  const exposed = await muster(nodeHome.path, ['node', 'expose', 'date', '--to', key.slice(0, 6), '--when', 'params.zone == "UTC"'])
+  const exposed = await muster(nodeHome.path, [
+    'node',
+    'expose',
+    'date',
+    '--to',
+    key.slice(0, 6),
+    '--when',
+    'params.zone == "UTC"',
+  ])
   expect(exposed).toMatchObject({ code: 0, stdout: `allow date to ${key} when params.zone == "UTC"\n`, stderr: '' })
   const asked = ['date', '{"zone": "UTC"}']
   const atHub = await musterJson<Decision>(home.path, ['policy', 'test', 'box', ...asked])
-  expect(atHub).toMatchObject({ effect: 'allow', trace: [{ layer: 'role' }, { layer: 'trust' }, { layer: 'pair' }, { layer: 'catalog' }] })
+  expect(atHub).toMatchObject({
+    effect: 'allow',
+    trace: [{ layer: 'role' }, { layer: 'trust' }, { layer: 'pair' }, { layer: 'catalog' }],
+  })
   const onBox = await musterJson<Decision>(nodeHome.path, ['node', 'policy', 'test', ...asked, '--hub', key])
   expect(onBox.trace).toEqual(atHub.trace.slice(2))
   expect(await muster(home.path, ['policy', 'test', 'box', 'date', '{"zone": "CET"}'])).toMatchObject({ code: 3 })
@@ -37,7 +48,11 @@ it('a rule counts at once at the hub, which says as much of it as the machine it
   await muster(nodeHome.path, ['node', 'hide', 'date'])
   const stays = await muster(nodeHome.path, ['node', 'expose', '*'])
   expect(stays).toMatchObject({ code: 0, stdout: 'allow *\n' })
-  expect((await musterJson<Decision>(home.path, ['policy', 'test', 'box', 'date', '{"zone": "UTC"}', '--session', 's']).catch(String)).toString()).toContain('exited 3')
+  expect(
+    (
+      await musterJson<Decision>(home.path, ['policy', 'test', 'box', 'date', '{"zone": "UTC"}', '--session', 's']).catch(String)
+    ).toString(),
+  ).toContain('exited 3')
   const ask = await muster(nodeHome.path, ['node', 'expose', 'date', '--ask'])
   expect(ask).toMatchObject({ code: 0, stdout: 'ask date\n', stderr: '' })
   expect((await muster(home.path, ['policy', 'test', 'box', 'date'])).stdout).toContain('date on box: a person is asked')
@@ -55,9 +70,21 @@ it('says what it cannot do, and changes nothing then', async () => {
     expect(await readFile(file, 'utf8')).toBe(written)
     return { code, stderr }
   }
-  expect(await wrong('hide', 'date')).toMatchObject({ code: 5, stderr: expect.stringContaining('[[rule]] effect = "deny" command = "date"') })
-  expect(await wrong('expose', 'EXEC')).toMatchObject({ code: 2, stderr: expect.stringContaining('a pattern is the name of a command') })
-  expect(await wrong('expose', 'exec', '--when', 'params.(')).toMatchObject({ code: 2, stderr: expect.stringContaining('The condition is wrong') })
+  expect(await wrong('hide', 'date')).toMatchObject({
+    code: 5,
+    stderr: expect.stringContaining('[[rule]] effect = "deny" command = "date"'),
+  })
+  expect(await wrong('expose', 'EXEC')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('a pattern is the name of a command'),
+  })
+  expect(await wrong('expose', 'exec', '--when', 'params.(')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('The condition is wrong'),
+  })
   expect(await wrong('expose', 'exec', '--to', 'abcd')).toMatchObject({ code: 4, stderr: expect.stringContaining('known: none') })
-  expect(await wrong('policy', 'test', 'exec', 'no JSON')).toMatchObject({ code: 2, stderr: expect.stringContaining('no JSON object') })
+  expect(await wrong('policy', 'test', 'exec', 'no JSON')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('no JSON object'),
+  })
 })
