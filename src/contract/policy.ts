@@ -51,7 +51,7 @@ export const RuleVerdict = PolicyRule.extend({
 export type RuleVerdict = z.output<typeof RuleVerdict>
 
 /** What may be said of a command, from the asker's role to the command itself. The narrowest of them counts. */
-export const policyLayers = ['role', 'trust', 'pair', 'catalog'] as const
+const policyLayers = ['role', 'trust', 'pair', 'catalog'] as const
 
 export const LayerVerdict = z.object({
   layer: z.enum(policyLayers),
