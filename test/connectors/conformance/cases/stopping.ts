@@ -1,5 +1,6 @@
 // Ending a run that would go on: asked for, in each of its states, or by its timeout.
 
+import { writeFile } from 'node:fs/promises'
 import { expect } from 'vitest'
 import { cancelRun } from '../../../../src/contract/run.ts'
 import type { CaseGroup } from '../case.ts'
@@ -75,13 +76,17 @@ export const stopping: CaseGroup = {
     },
     {
       name: 'asking again while it stops changes nothing',
-      async check({ shell, reaches, asked, ends, events }) {
-        const { id } = await shell("trap 'sleep 0.5; exit 7' TERM; while :; do sleep 0.05; done")
+      async check({ shell, reaches, asked, ends, events, freshPath, eventually }) {
+        const [ready, end] = [freshPath('ready'), freshPath('end')]
+        const stopping = `while [ ! -e ${end} ]; do sleep 0.05; done; exit 7`
+        const { id } = await shell(`trap '${stopping}' TERM; echo ready > ${ready}; while :; do sleep 0.05; done`)
         await reaches(id, 'running')
-        await Promise.all([0, 1, 2].map(() => asked.call(cancelRun, { run: id, graceMs: minuteMs })))
+        await eventually('it would take its time', async () => ((await linesIn(ready)).length > 0 ? true : undefined))
+        await Promise.all([0, 1, 2].map(() => asked.call(cancelRun, { run: id, graceMs: 2 * minuteMs })))
+        await writeFile(end, '')
         expect(await ends(id)).toMatchObject({ state: 'cancelled' })
         const stops = (await events(id)).filter((event) => event.type === 'state' && event.state === 'stopping')
-        expect(stops).toMatchObject([{ reason: 'cancel', graceMs: minuteMs }])
+        expect(stops).toMatchObject([{ reason: 'cancel', graceMs: 2 * minuteMs }])
       },
     },
     {
