@@ -5,6 +5,7 @@ import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
+import { isRefusal } from '../contract/audited.ts'
 import { failure } from '../contract/errors.ts'
 import { approvalLinkPath } from '../contract/http.ts'
 import type { Principal } from '../contract/implementation.ts'
@@ -66,7 +67,7 @@ export async function startApi({ hub, bind, tls, socketPath, allowHosts, readOnl
   const metrics = httpMetrics()
   const checkOrigin = originCheck({ bindHost: bind.host, allowHosts })
   const live = inFlight()
-  const app = application(log)
+  const app = application(hub, log)
   const { server: tcp, connectionBelow } = tls
     ? httpsServer(app.routing, tls)
     : { server: httpServer(app.routing), connectionBelow: (socket: Socket) => socket }
@@ -143,7 +144,7 @@ export async function startApi({ hub, bind, tls, socketPath, allowHosts, readOnl
   }
 }
 
-function application(log: Logger): FastifyInstance {
+function application(hub: HubPort, log: Logger): FastifyInstance {
   const answerError = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
     const known = explain(error, { log, request: request.id })
     // A body that was not read must not keep the connection of someone who was refused.
@@ -159,7 +160,18 @@ function application(log: Logger): FastifyInstance {
     frameworkErrors: answerError,
   })
   app.decorateRequest('principal', null)
-  app.setErrorHandler(answerError)
+  app.setErrorHandler(async (error: unknown, request, reply) => {
+    if (isRefusal(error)) {
+      const { host } = (request.params ?? {}) as { host?: string }
+      await hub.refused(error, {
+        principal: request.principal,
+        address: request.raw.socket.remoteAddress ?? '',
+        operation: request.routeOptions.config.operation,
+        host,
+      })
+    }
+    return answerError(error, request, reply)
+  })
   return app
 }
 

@@ -20,7 +20,7 @@ export interface Auth {
   /** Marks a connection that the local socket accepted. */
   trust(socket: Socket): void
   isLocal(socket: Socket): boolean
-  /** Rejects with `auth.required` or `auth.invalid`. */
+  /** Rejects with `auth.required`, `auth.invalid` or `auth.expired`. */
   principalOf(request: IncomingMessage): Promise<Principal>
 }
 

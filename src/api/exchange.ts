@@ -20,8 +20,8 @@ export interface Exchange {
 }
 
 export interface InFlight {
-  /** Counts a request in; its controller aborts when its client goes away. */
-  enter(reply: FastifyReply, kind: Operation['kind']): AbortController
+  /** Counts a request in; its controller aborts when its client goes away, and a stream's when what lets the client in has ended. */
+  enter(reply: FastifyReply, kind: Operation['kind'], ended?: AbortSignal): AbortController
   /** Ends streams, which would otherwise go on; calls are left to finish. */
   endStreams(reason: MusterError): void
   endAll(reason: MusterError): void
@@ -33,7 +33,7 @@ export function inFlight(): InFlight {
     for (const [ending, kind] of live) if (kinds.includes(kind)) ending.abort(reason)
   }
   return {
-    enter(reply, kind) {
+    enter(reply, kind, ended) {
       const ending = new AbortController()
       // It may have gone while it was found out who it is; then no `close` comes any more.
       if (reply.raw.destroyed) {
@@ -45,6 +45,8 @@ export function inFlight(): InFlight {
         live.delete(ending)
         ending.abort(failure('call.cancelled'))
       })
+      // A call is left to finish: it was let in, and its answer is on its way.
+      if (kind !== 'call') ended?.addEventListener('abort', () => ending.abort(ended.reason), { signal: ending.signal })
       return ending
     },
     endStreams: (reason) => end(reason, ['items', 'bytes']),

@@ -52,13 +52,18 @@ export function integer(least: number, most: number): (value: string) => number 
   }
 }
 
-const longestMs = 30 * 24 * 3600 * 1000
+const dayMs = 24 * 3600 * 1000
 
 /** Milliseconds. */
-export function duration(value: string): number {
-  const ms = parseDuration(value)
-  if (ms === undefined || ms > longestMs) throw wrongValue('It is a duration such as 90s, 10m or 1h30m, 30 days at most')
-  return ms
+export const duration = durationUpTo(30 * dayMs)
+
+export function durationUpTo(mostMs: number): (value: string) => number {
+  return (value) => {
+    const ms = parseDuration(value)
+    if (ms === undefined || ms > mostMs)
+      throw wrongValue(`It is a duration such as 90s, 10m or 1h30m, ${Math.floor(mostMs / dayMs)} days at most`)
+    return ms
+  }
 }
 
 /** `k=v` as a pair; the value may be empty and may hold `=`. */

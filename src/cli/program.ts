@@ -2,6 +2,7 @@
 
 import { Command } from 'commander'
 import { approvalCommands } from './commands/approval.ts'
+import { auditCommands } from './commands/audit.ts'
 import { completionCommands } from './commands/completion.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { eventsCommand } from './commands/events.ts'
@@ -49,6 +50,7 @@ export function buildProgram(perform: Perform, print: (text: string) => void): C
   program.commandsGroup('The hub:')
   hubCommands(program, perform)
   tokenCommands(program, perform)
+  auditCommands(program, perform)
   program.commandsGroup('Help:')
   doctorCommand(program, perform)
   completionCommands(program, perform)

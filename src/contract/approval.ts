@@ -50,11 +50,9 @@ export const AskedToRun = z.strictObject({
   params: z.record(z.string(), z.unknown()),
   argv: z.array(z.string()).nullable().meta({ description: 'The argument list that they come to, where a program is run.' }),
   cwd: z.string().max(4096).nullable(),
-  env: z
-    .record(z.string().max(256), z.string().max(64))
-    .meta({
-      description: 'The variables that it is given, by name, each with a tag that changes with its value and does not tell it.',
-    }),
+  env: z.record(z.string().max(256), z.string().max(64)).meta({
+    description: 'The variables that it is given, by name, each with a tag that changes with its value and does not tell it.',
+  }),
   script: z
     .strictObject({ path: z.string().max(4096).nullable(), sha256: Digest, text: z.string() })
     .nullable()

@@ -53,8 +53,11 @@ export const catalogue = {
     () => 'This hub wants a token.',
     () => 'Set MUSTER_TOKEN, or run on the hub\'s own machine, where none is needed.'),
   'auth.invalid': entry(401, exitCode.refused, false,
-    () => 'The token is not known to this hub, was revoked, or has expired.',
+    () => 'The token is not known to this hub, or was revoked.',
     () => 'On the hub\'s machine: `muster token create NAME --role operator`.'),
+  'auth.expired': entry(401, exitCode.refused, false,
+    (p: { at: string }) => `The token expired at ${p.at}.`,
+    () => 'On the hub\'s machine: `muster token create NAME --role operator --expires 30d`.'),
   'auth.forbidden': entry(403, exitCode.refused, false,
     (p: { operation: string; scope: string; role: string }) =>
       `${p.operation} needs the scope "${p.scope}", which the role ${p.role} does not have.`,
@@ -493,6 +496,9 @@ export const catalogue = {
   'token.unknown': entry(404, exitCode.notFound, false,
     (p: { token: string }) => `There is no token ${p.token}.`,
     () => '`muster token list` shows them.'),
+  'token.exceeds': entry(403, exitCode.refused, false,
+    (p: { problem: string }) => `A token can do no more, and live no longer, than who mints it: ${p.problem}.`,
+    () => 'Ask for less, or mint it on the hub\'s own machine: `muster token create NAME --role viewer`.'),
 
   'store.unavailable': entry(503, exitCode.environment, true,
     (p: { problem: string; file?: string }) => `${p.file ?? 'The store'} cannot be written: ${p.problem}.`,

@@ -2,7 +2,7 @@
 // Wire, HTTP and the in-process carrier all come through `admit`; no handler checks a schema or a scope itself.
 
 import type { z } from 'zod'
-import { failure } from './errors.ts'
+import { failure, type MusterError } from './errors.ts'
 import type {
   BytesOperation,
   CallOperation,
@@ -22,6 +22,15 @@ export interface Principal {
   readonly id: string
   readonly role: string
   readonly scopes: ReadonlySet<Scope>
+  /** Where it is a token that says who asks. */
+  readonly token?: TokenInUse
+}
+
+export interface TokenInUse {
+  readonly name: string
+  readonly expiresAt: string | null
+  /** Aborted, with why, once the token is good for nothing any more: what it has open ends then. */
+  readonly ended: AbortSignal
 }
 
 export interface CallContext {
@@ -49,6 +58,8 @@ export interface Bound {
     context: CallContext,
     body: AsyncIterable<Uint8Array>,
   ) => Promise<unknown> | AsyncIterable<unknown>
+  /** Told of a caller who lacks the scope. */
+  readonly turnedAway?: (error: MusterError, input: unknown, principal: Principal) => void
 }
 
 export type Implementation = ReadonlyMap<string, Bound>
@@ -70,7 +81,12 @@ export function admit(
 ): { bound: Bound; input: unknown } {
   const bound = offered.get(name)
   if (!bound) throw failure('operation.unknown', { operation: name })
-  requireScope(bound.operation, principal)
+  try {
+    requireScope(bound.operation, principal)
+  } catch (error) {
+    bound.turnedAway?.(error as MusterError, input, principal)
+    throw error
+  }
   return { bound, input: parseInput(bound.operation, input) }
 }
 

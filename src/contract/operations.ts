@@ -13,6 +13,7 @@ import {
   showApproval,
 } from './approval.ts'
 import { listArtifacts, readArtifact } from './artifact.ts'
+import { exportAudit, listAudit, verifyAudit } from './audit.ts'
 import { installCertificate, requestCertificate, rotateAuthority, showAuthority } from './certificate.ts'
 import { invokeCommand, invokeOnFleet, listCommands } from './command.ts'
 import { followEvents, followJournal } from './event.ts'
@@ -98,6 +99,9 @@ export const hubOperations: readonly Operation[] = [
   denyApproval,
   revokeApproval,
   linkApproval,
+  listAudit,
+  verifyAudit,
+  exportAudit,
 ]
 
 export const linkOperations: readonly Operation[] = [requestCertificate, installCertificate]

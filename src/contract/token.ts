@@ -13,6 +13,11 @@ export const roleScopes = {
 } as const satisfies Record<string, readonly Scope[]>
 export type Role = keyof typeof roleScopes
 
+/** The roles that a token may have. */
+export const tokenRoles = ['operator', 'approver', 'viewer'] as const satisfies readonly Role[]
+
+const longestLifeMs = 10 * 365 * 24 * 3600 * 1000
+
 const Name = z
   .string()
   .min(1)
@@ -22,8 +27,10 @@ const Name = z
 export const TokenRow = z.object({
   id: z.string(),
   name: z.string(),
-  role: z.enum(['operator', 'viewer']),
+  role: z.enum(tokenRoles),
   createdAt: Time,
+  createdBy: z.string().nullable().meta({ description: 'Id of the token that it was minted with, or `local-socket`.' }),
+  expiresAt: Time.nullable(),
   lastUsedAt: Time.nullable(),
   revokedAt: Time.nullable(),
 })
@@ -32,10 +39,20 @@ export type TokenRow = z.output<typeof TokenRow>
 export const createToken = operation({
   kind: 'call',
   name: 'token.create',
-  summary: 'Mints a token. It is shown this once; the hub keeps its SHA-256.',
-  input: z.strictObject({ name: Name, role: z.enum(['operator', 'viewer']) }),
+  summary:
+    'Mints a token. It is shown this once; the hub keeps its SHA-256. It can do no more, and lives no longer, than the caller.',
+  input: z.strictObject({
+    name: Name,
+    role: z.enum(tokenRoles),
+    expiresInMs: z
+      .int()
+      .min(1000)
+      .max(longestLifeMs)
+      .optional()
+      .meta({ description: "How long it is good for; without it, as long as the caller's own, or until it is revoked." }),
+  }),
   output: TokenRow.extend({ token: z.string() }),
-  errors: [],
+  errors: ['token.exceeds'],
   scope: 'admin',
   deferrable: false,
   http: 'POST /tokens',
@@ -56,7 +73,7 @@ export const listTokens = operation({
 export const revokeToken = operation({
   kind: 'call',
   name: 'token.revoke',
-  summary: 'Revokes a token at once and for good.',
+  summary: 'Revokes a token at once and for good: streams that it has open end.',
   input: z.strictObject({ token: z.string().min(1).max(128) }),
   output: TokenRow,
   errors: ['token.unknown'],

@@ -3,10 +3,12 @@
 
 import type { Logger } from 'pino'
 import type { Caller } from '../contract/caller.ts'
+import { audited } from '../contract/audited.ts'
 import { failure } from '../contract/errors.ts'
 import { admit, type Implementation } from '../contract/implementation.ts'
 import { localHost } from '../contract/names.ts'
 import { lockHome } from '../store/lock.ts'
+import { openAudit } from '../store/open-audit.ts'
 import { readingOperations } from '../store/readings.ts'
 import { makeRunBells } from '../store/run-bells.ts'
 import { openStore } from '../store/store.ts'
@@ -74,6 +76,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
   noteStart(home.dir, given)
   const store = watched(opened.use(await openStore({ file: home.database })), logOfStore(log, 'the host'))
   const approvals = opened.use(await openApprovals({ store, host: localHost, name, log }))
+  const audit = opened.use(await openAudit(store, log, 'the host'))
   const keeper = openKeeper(home, log)
   const processes = openProcesses(home, keeper, log)
   opened.defer(() => processes.close())
@@ -115,7 +118,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
     if (phase === 'stopped') throw failure('host.stopped')
   }
 
-  offers = openFrontDoor({
+  const door = openFrontDoor({
     policy,
     runs,
     procs,
@@ -132,6 +135,8 @@ export async function openHost(options: HostOptions): Promise<Host> {
         catalogSize: await commands.count(principal),
       }),
   })
+  // An envelope (proc.call to `service`) comes back here with what is in it; which host this is, the log's place says.
+  offers = audited(door, { ...audit, meant: (operation) => operation, hostOf: () => null })
   await runs.adopt()
   await procs.adopt()
   phase = 'up'

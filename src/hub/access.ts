@@ -1,12 +1,82 @@
-// Who a bearer token belongs to. The local socket needs none and nodes have none; see docs/security.md.
+// Who a bearer token belongs to, and what it may mint. The local socket needs none and nodes have none; see docs/security.md.
 
+import { failure } from '../contract/errors.ts'
 import type { Principal } from '../contract/implementation.ts'
-import { roleScopes } from '../contract/token.ts'
+import type { OutputOf, ParsedOf } from '../contract/operation.ts'
+import { type createToken, roleScopes, type TokenRow } from '../contract/token.ts'
 import type { Store } from '../store/store.ts'
-import { findToken } from '../store/tokens.ts'
+import * as tokens from '../store/tokens.ts'
 
-export async function authenticate(store: Store, value: string): Promise<Principal | undefined> {
-  const token = await findToken(store, value)
-  if (!token) return undefined
-  return { kind: 'user', id: token.id, role: token.role, scopes: new Set(roleScopes[token.role]) }
+export interface Access extends Disposable {
+  /** Undefined for nobody's token. Rejects with `auth.expired`. */
+  authenticate(value: string): Promise<Principal | undefined>
+  /** Throws `token.exceeds` for a token that could do more, or would live longer, than the one it is minted with. */
+  mint(input: ParsedOf<typeof createToken>, caller: Principal): Promise<OutputOf<typeof createToken>>
+  /** What the token still has open is cut off. Throws `token.unknown`. */
+  revoke(ref: string): Promise<TokenRow>
+}
+
+/** The longest time that Node's timers know. */
+const longestTimerMs = 2 ** 31 - 1
+
+interface InUse {
+  readonly ending: AbortController
+  timer?: NodeJS.Timeout
+}
+
+export function openAccess(store: Store): Access {
+  /** One for each token that was shown since this hub began; a revoked one stays, for a request that was let in a moment before. */
+  const inUse = new Map<string, InUse>()
+
+  function use({ id, expiresAt }: TokenRow): AbortSignal {
+    const known = inUse.get(id)
+    if (known) return known.ending.signal
+    const use: InUse = { ending: new AbortController() }
+    inUse.set(id, use)
+    if (expiresAt !== null) endAt(use, expiresAt)
+    return use.ending.signal
+  }
+
+  function endAt(use: InUse, at: string): void {
+    const leftMs = Date.parse(at) - Date.now()
+    if (leftMs <= 0) return use.ending.abort(failure('auth.expired', { at }))
+    use.timer = setTimeout(() => endAt(use, at), Math.min(leftMs, longestTimerMs))
+    use.timer.unref()
+  }
+
+  return {
+    async authenticate(value) {
+      const row = await tokens.findToken(store, value)
+      if (!row) return undefined
+      const ended = use(row)
+      ended.throwIfAborted()
+      const { id, name, role, expiresAt } = row
+      return { kind: 'user', id, role, scopes: new Set(roleScopes[role]), token: { name, expiresAt, ended } }
+    },
+
+    async mint({ name, role, expiresInMs }, caller) {
+      const missing = roleScopes[role].filter((scope) => !caller.scopes.has(scope))
+      if (missing.length > 0) throw failure('token.exceeds', { problem: `the role ${caller.role} lacks ${missing.join(', ')}` })
+      const most = caller.token?.expiresAt ?? null
+      const wanted = expiresInMs === undefined ? most : new Date(Date.now() + expiresInMs).toISOString()
+      if (most !== null && wanted !== null && wanted > most) {
+        throw failure('token.exceeds', { problem: `the token that it would be minted with expires at ${most}` })
+      }
+      const { row, value } = await tokens.createToken(store, { name, role, expiresAt: wanted, createdBy: caller.id })
+      return { ...row, token: value }
+    },
+
+    async revoke(ref) {
+      const row = await tokens.revokeToken(store, ref)
+      const use: InUse = inUse.get(row.id) ?? { ending: new AbortController() }
+      inUse.set(row.id, use)
+      clearTimeout(use.timer)
+      use.ending.abort(failure('auth.invalid'))
+      return row
+    },
+
+    [Symbol.dispose]() {
+      for (const { timer } of inUse.values()) clearTimeout(timer)
+    },
+  }
 }

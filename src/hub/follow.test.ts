@@ -20,7 +20,14 @@ const readsNothing = () => ({ async [Symbol.asyncDispose]() {} })
 
 function parts() {
   const note = vi.fn(async (_host: string, _run: { id: string }) => {})
-  return { note, queue: { claim() {}, note } as unknown as Queue, mirror: {} as Mirror, events: {} as FleetEvents, approvals: { read: readsNothing }, log }
+  return {
+    note,
+    queue: { claim() {}, note } as unknown as Queue,
+    mirror: {} as Mirror,
+    events: {} as FleetEvents,
+    approvals: { read: readsNothing },
+    log,
+  }
 }
 
 test('an entry that cannot be taken in ends that reading at the host, and is asked for again', async () => {

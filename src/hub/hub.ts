@@ -8,7 +8,7 @@ import type { Remote } from '../connectors/dial-in.ts'
 import { openLocal } from '../connectors/table.ts'
 import type { Caller } from '../contract/caller.ts'
 import { direct } from '../contract/direct.ts'
-import { failure } from '../contract/errors.ts'
+import { failure, type MusterError } from '../contract/errors.ts'
 import type { Implementation, Principal } from '../contract/implementation.ts'
 import { localHost } from '../contract/names.ts'
 import { lockHome } from '../store/lock.ts'
@@ -17,9 +17,10 @@ import { logOfStore, watched } from '../store/watched.ts'
 import type { Channel } from '../wire/channel.ts'
 import { loadIdentity } from '../wire/identity.ts'
 import { protocolVersion } from '../wire/protocol.ts'
-import { authenticate } from './access.ts'
+import { openAccess } from './access.ts'
 import { openHubApprovals } from './approvals/approvals.ts'
 import type { ApprovalLinks } from './approvals/links.ts'
+import { openHubAudit, type RefusedRequest } from './audit/door.ts'
 import type { HubTls, TlsChoice } from './authority/tls.ts'
 import { createFleet } from './fleet.ts'
 import { openFleetEvents } from './fleet-events.ts'
@@ -67,6 +68,8 @@ export interface Hub extends AsyncDisposable {
   readonly approvalLinks: ApprovalLinks
   /** What a listener that ends TLS here presents. */
   readonly tls: HubTls['listener'] | undefined
+  /** Told of every request that is turned away; resolves once that is in the audit log, as far as it goes there. */
+  refused(error: MusterError, request: RefusedRequest): Promise<void>
   /** Takes a channel that a node has dialled; a refusal closes it. Resolves when the handshake is over. */
   acceptTunnel(channel: Channel, remote: Remote): Promise<void>
   /** Takes a channel that a machine has dialled to be let in. Resolves when that is over. */
@@ -91,6 +94,8 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     logOfStore(log, 'the hub'),
   )
   const events = opened.use(openFleetEvents({ store, log }))
+  const access = opened.use(openAccess(store))
+  const audit = opened.use(await openHubAudit(store, log))
   const startedAt = new Date().toISOString()
   let urls: readonly string[] = []
 
@@ -180,6 +185,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
   ready.resolve({ fleet, queue, door })
   const offers = hubOffers({
     store,
+    access,
     fleet,
     queue,
     membership,
@@ -208,10 +214,14 @@ export async function openHub(options: HubOptions): Promise<Hub> {
   const closing = opened.move()
   return {
     id: identity.fingerprint,
-    offers,
-    host: async (ref) => door.offers(fleet.find(ref)),
+    offers: audit.ofHub(offers, fleet),
+    host: async (ref) => {
+      const host = fleet.find(ref)
+      return audit.ofHost(host, door.offers(host))
+    },
     tls: tls?.listener,
-    authenticate: (token) => authenticate(store, token),
+    authenticate: access.authenticate,
+    refused: (error, request) => audit.refused(error, request, fleet),
     approvalLinks: approvals.links,
     acceptTunnel: membership.acceptTunnel,
     acceptPairing: pairing.accept,

@@ -25,8 +25,10 @@ import { createToken, listTokens, revokeToken } from '../contract/token.ts'
 import { allHealth, healthOf } from '../store/health.ts'
 import { unfinishedJobs } from '../store/jobs/find.ts'
 import type { Store } from '../store/store.ts'
-import * as tokens from '../store/tokens.ts'
+import { listTokens as tokensOf } from '../store/tokens.ts'
+import type { Access } from './access.ts'
 import type { HubApprovals } from './approvals/approvals.ts'
+import { auditOperations } from './audit/operations.ts'
 import type { HubTls } from './authority/tls.ts'
 import { type Fleet, type FleetHost, hostRow, isLocal } from './fleet.ts'
 import type { FleetEvents } from './fleet-events.ts'
@@ -42,6 +44,7 @@ import { checkWorkflowSpec } from './workflows.ts'
 
 export interface HubParts {
   readonly store: Store
+  readonly access: Access
   readonly fleet: Fleet
   readonly queue: Queue
   readonly runs: FleetRuns
@@ -60,7 +63,21 @@ const probeDeadlineMs = 2_000
 const liveStates = (Object.keys(runStates) as RunState[]).filter((state) => !isTerminal(state))
 
 export function hubOffers(parts: HubParts): Implementation {
-  const { store, fleet, queue, runs, membership, pairing, secrets, tls, approvals, events, invokeOnFleet: invoke, info } = parts
+  const {
+    store,
+    access,
+    fleet,
+    queue,
+    runs,
+    membership,
+    pairing,
+    secrets,
+    tls,
+    approvals,
+    events,
+    invokeOnFleet: invoke,
+    info,
+  } = parts
   const row = async (host: FleetHost, asked: Probe | null = null): Promise<HostRow> =>
     hostRow(host, await healthOf(store, host.id), info().version, asked)
   const detail = async (host: FleetHost, asked: Probe | null): Promise<HostDetail> => ({
@@ -157,12 +174,10 @@ export function hubOffers(parts: HubParts): Implementation {
     implement(followFleetEvents, (input, { principal, signal }) => events.follow(input, principal, signal)),
     implement(invokeOnFleet, invoke),
 
-    implement(createToken, async ({ name, role }) => {
-      const { row, value } = await tokens.createToken(store, { name, role })
-      return { ...row, token: value }
-    }),
-    implement(listTokens, async () => ({ tokens: await tokens.listTokens(store) })),
-    implement(revokeToken, async ({ token }) => tokens.revokeToken(store, token)),
+    implement(createToken, (input, { principal }) => access.mint(input, principal)),
+    implement(listTokens, async () => ({ tokens: await tokensOf(store) })),
+    implement(revokeToken, async ({ token }) => access.revoke(token)),
+    ...auditOperations(store, fleet),
 
     ...approvals.operations,
   )

@@ -7,6 +7,8 @@ import { failure } from '../contract/errors.ts'
 import { initial } from './migrations/001-initial.ts'
 import { outputGaps } from './migrations/002-output-gaps.ts'
 import { fewAmongMany } from './migrations/003-few-among-many.ts'
+import { audit } from './migrations/004-audit.ts'
+import { tokenExpiry } from './migrations/005-token-expiry.ts'
 import { approvals } from './migrations/006-approvals.ts'
 import { pairing } from './migrations/007-pairing.ts'
 import { certificates } from './migrations/008-certificates.ts'
@@ -19,6 +21,8 @@ export function migrations(text: TextType): Record<string, Migration> {
     '001-initial': initial(text),
     '002-output-gaps': outputGaps(),
     '003-few-among-many': fewAmongMany(),
+    '004-audit': audit(text),
+    '005-token-expiry': tokenExpiry(text),
     '006-approvals': approvals(text),
     '007-pairing': pairing(text),
     '008-certificates': certificates(text),

@@ -19,6 +19,8 @@ export interface Tables {
   approval: ApprovalTable
   approval_cursor: ApprovalCursorTable
   approval_link: ApprovalLinkTable
+  audit: AuditTable
+  audit_head: AuditHeadTable
 }
 
 /** The fold of a run's events, by (host, id). A host's own runs have a spec; mirrored ones do not. */
@@ -92,6 +94,8 @@ export interface TokenTable {
   created_at: string
   last_used_at: string | null
   revoked_at: string | null
+  expires_at: string | null
+  created_by: string | null
 }
 
 export interface NodeTable {
@@ -178,4 +182,29 @@ export interface ApprovalLinkTable {
   created_at: string
   expires_at: string
   used_at: string | null
+}
+
+/** Written once and never changed; `hash` covers the row before and every other column. */
+export interface AuditTable {
+  n: number
+  at: string
+  actor_kind: string
+  actor_id: string
+  actor_role: string
+  actor_name: string | null
+  action: string
+  host: string | null
+  subject: string | null
+  decision: string
+  why: string | null
+  digest: string | null
+  detail: string | null
+  hash: string
+}
+
+/** The newest entry, in one row: who appends updates it first, so that two writers cannot both follow the same entry. */
+export interface AuditHeadTable {
+  id: number
+  n: number
+  hash: string
 }

@@ -10,45 +10,46 @@ import type { Store } from './store.ts'
 
 const touchEveryMs = 60_000
 
-/** `value`: a token that was chosen elsewhere, e.g. read by `hub serve --token-stdin`; the same one again is the same row. */
+export interface NewToken {
+  readonly name: string
+  readonly role: TokenRow['role']
+  readonly expiresAt?: string | null
+  /** Who mints it: a token's id, or `local-socket`. */
+  readonly createdBy?: string | null
+}
+
 export async function createToken(
   store: Store,
-  { name, role, value = `mtok_${randomBytes(32).toString('hex')}` }: { name: string; role: TokenRow['role']; value?: string },
+  { name, role, expiresAt = null, createdBy = null }: NewToken,
 ): Promise<{ row: TokenRow; value: string }> {
-  const row = await store.write(async (db) => {
-    const sha256 = hashOf(value)
-    const there = await db.selectFrom('token').selectAll().where('sha256', '=', sha256).executeTakeFirst()
-    if (there) {
-      return await db
-        .updateTable('token')
-        .set({ name, role, revoked_at: null })
-        .where('id', '=', there.id)
-        .returningAll()
-        .executeTakeFirstOrThrow()
-    }
-    return db
+  const value = `mtok_${randomBytes(32).toString('hex')}`
+  const row = await store.write((db) =>
+    db
       .insertInto('token')
       .values({
         id: `tok_${ulid()}`,
         name,
         role,
-        sha256,
+        sha256: hashOf(value),
         created_at: new Date().toISOString(),
         last_used_at: null,
         revoked_at: null,
+        expires_at: expiresAt,
+        created_by: createdBy,
       })
       .returningAll()
-      .executeTakeFirstOrThrow()
-  })
+      .executeTakeFirstOrThrow(),
+  )
   return { row: tokenOf(row), value }
 }
 
-/** The token of this value, unless it was revoked. Notes its use, at most once a minute. */
+/** The token of this value, unless it was revoked. Notes its use, at most once a minute. Throws `auth.expired`. */
 export async function findToken(store: Store, value: string): Promise<TokenRow | undefined> {
   const sha256 = hashOf(value)
   const row = await store.db.selectFrom('token').selectAll().where('sha256', '=', sha256).executeTakeFirst()
   if (!row || !timingSafeEqual(Buffer.from(row.sha256), Buffer.from(sha256)) || row.revoked_at !== null) return undefined
   const now = Date.now()
+  if (row.expires_at !== null && Date.parse(row.expires_at) <= now) throw failure('auth.expired', { at: row.expires_at })
   if (row.last_used_at === null || now - Date.parse(row.last_used_at) > touchEveryMs) await noteUse(store, row.id, now)
   return tokenOf(row)
 }
@@ -97,6 +98,8 @@ function tokenOf(row: Selectable<TokenTable>): TokenRow {
     name: row.name,
     role: row.role,
     createdAt: row.created_at,
+    createdBy: row.created_by,
+    expiresAt: row.expires_at,
     lastUsedAt: row.last_used_at,
     revokedAt: row.revoked_at,
   })

@@ -2,8 +2,10 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { routes } from '../../src/api/routes.ts'
-import { roleScopes } from '../../src/contract/token.ts'
+import { hostOperations, hubOperations } from '../../src/contract/operations.ts'
+import { type Role, roleScopes } from '../../src/contract/token.ts'
 import { type ApiServer, ask, serveApi } from './api-server.ts'
+import { complaints } from './roles.ts'
 
 let server: ApiServer
 beforeAll(async () => {
@@ -30,7 +32,7 @@ describe.each(table)('$name', ({ operation, place }) => {
     expect(server.reached).toHaveLength(before)
   })
 
-  test.each(['operator', 'viewer', 'node'] as const)('and of the role %s its scope', async (role) => {
+  test.each(Object.keys(roleScopes) as Role[])('and of the role %s its scope', async (role) => {
     const before = server.reached.length
     const answer = await ask(server, { method: place.method, path, token: role, ...body })
     if ((roleScopes[role] as readonly string[]).includes(operation.scope)) {
@@ -44,6 +46,25 @@ describe.each(table)('$name', ({ operation, place }) => {
   test('the local socket is an operator', async () => {
     const answer = await ask(server, { method: place.method, path, local: true, ...body })
     expect([401, 403, 404, 405, 415, 500]).not.toContain(answer.status)
+  })
+})
+
+test('every operation has a row in roles.ts, which says the scope that it asks for', () => {
+  const operations = [...hubOperations, ...hostOperations]
+  expect(complaints(operations)).toEqual([])
+  expect(complaints([...operations, { name: 'host.explode', scope: 'read' }])).toEqual(['host.explode has no row'])
+  expect(complaints(operations.map((one) => (one.name === 'token.create' ? { ...one, scope: 'read' } : one)))).toEqual([
+    'token.create asks for read, and its row says admin',
+  ])
+  expect(complaints(operations.filter(({ name }) => name !== 'token.create'))).toEqual(['token.create is no operation'])
+})
+
+test('an operator holds every scope, an approver reads and approves, a viewer reads, and a node holds none', () => {
+  expect(roleScopes).toEqual({
+    operator: ['read', 'operate', 'approve', 'admin'],
+    approver: ['read', 'approve'],
+    viewer: ['read'],
+    node: [],
   })
 })
 

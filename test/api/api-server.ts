@@ -54,6 +54,7 @@ export async function serveApi({
     },
     authenticate: async (token) => (Object.hasOwn(roleScopes, token) ? principalOf(token as Role) : undefined),
     approvalLinks: { look: noLink, answer: noLink },
+    refused: async () => {},
     acceptTunnel: (channel) => channel.close(failure('node.unknown')),
     acceptPairing: (channel) => channel.close(failure('pairing.rejected')),
     checkReady: async () => {},

@@ -211,6 +211,7 @@ test('a socket that a dead process left is replaced, one that answers is not', a
         host: async () => new Map(),
         authenticate: async () => undefined,
         approvalLinks: { look: unserved, answer: unserved },
+        refused: async () => {},
         acceptTunnel: () => undefined,
         acceptPairing: () => undefined,
         checkReady: async () => undefined,

@@ -10,7 +10,7 @@ import type { Implementation, Principal } from '../../src/contract/implementatio
 import { type InputOf, scopes } from '../../src/contract/operation.ts'
 import { getRun, isTerminal, type Run, type RunSpecInput } from '../../src/contract/run.ts'
 import { openHost } from '../../src/host/host.ts'
-import { openHub } from '../../src/hub/hub.ts'
+import { type Hub, openHub } from '../../src/hub/hub.ts'
 import type { Channel } from '../../src/wire/channel.ts'
 import { memoryChannels } from '../../src/wire/channels/memory.ts'
 import { dialHandshake } from '../../src/wire/handshake.ts'
@@ -24,6 +24,7 @@ const log = pino({ level: 'silent' })
 
 export interface TestHub extends AsyncDisposable {
   readonly home: Home
+  readonly hub: Hub
   readonly caller: Caller
   host(ref: string): Promise<Caller>
   submit(spec: RunSpecInput, more?: Omit<InputOf<typeof submitRun>, 'spec'>): Promise<Run>
@@ -38,6 +39,7 @@ export interface TestHub extends AsyncDisposable {
 
 export interface TestNode extends AsyncDisposable {
   readonly host: string
+  readonly home: Home
   /** Asks its host itself, past the hub. */
   readonly caller: Caller
   cut(): Promise<void>
@@ -80,6 +82,7 @@ export async function openTestHub(options: { storeUrl?: string; home?: Home } = 
     }
     return {
       host: enrolled.host,
+      home: itsHome,
       caller: direct(itsHost.offers, operator),
       async cut() {
         await peer[Symbol.asyncDispose]()
@@ -101,6 +104,7 @@ export async function openTestHub(options: { storeUrl?: string; home?: Home } = 
   const closing = opened.move()
   return {
     home,
+    hub,
     caller,
     host,
     join: joinNode,

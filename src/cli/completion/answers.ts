@@ -1,7 +1,9 @@
 // What may stand where the cursor is, by the tree of commands alone. Names that only a hub knows are left to be asked for.
 
 import type { Argument, Command, Option } from 'commander'
+import { AuditDecision } from '../../contract/audit.ts'
 import { runStates } from '../../contract/run.ts'
+import { tokenRoles } from '../../contract/token.ts'
 
 export interface Answer {
   readonly word: string
@@ -85,7 +87,8 @@ function optionsOf(command: Command): Answer[] {
 
 function valuesOf(option: Option): Answer[] {
   const values = {
-    role: ['operator', 'viewer'],
+    role: [...tokenRoles],
+    decision: [...AuditDecision.options],
     kind: ['command', 'workflow'],
     state: Object.keys(runStates),
     stream: ['both', 'merged', 'stdout', 'stderr'],

@@ -8,7 +8,11 @@ import { printable } from '../printable.ts'
 
 const TokenInput = createToken.input.shape
 
-export const create: Action<{ readonly role?: string }, [string]> = async (terminal, options, name) => {
+export const create: Action<{ readonly role?: string; readonly expires?: number }, [string]> = async (
+  terminal,
+  options,
+  name,
+) => {
   const input = {
     name: check(
       TokenInput.name,
@@ -17,9 +21,13 @@ export const create: Action<{ readonly role?: string }, [string]> = async (termi
       'A name has 1 to 128 characters; control characters are none of them.',
     ),
     role: TokenRow.shape.role.parse(options.role ?? 'viewer'),
+    ...(options.expires !== undefined && { expiresInMs: options.expires }),
   }
   using client = connect(terminal)
   const token = await client.hub.call(createToken, input)
-  terminal.say(`Token ${token.id} of ${printable(token.name)} (${token.role}). It is shown this once; give it as MUSTER_TOKEN.`)
+  const until = token.expiresAt === null ? '' : `, until ${token.expiresAt}`
+  terminal.say(
+    `Token ${token.id} of ${printable(token.name)} (${token.role}${until}). It is shown this once; give it as MUSTER_TOKEN.`,
+  )
   return { json: token, text: token.token }
 }

@@ -1,7 +1,7 @@
 // `muster token list`.
 
 import { listTokens, type TokenRow } from '../../contract/token.ts'
-import { showAgo } from '../duration.ts'
+import { showAgo, showDuration } from '../duration.ts'
 import { connect } from '../hub-connection.ts'
 import type { Action } from '../perform.ts'
 import { type Column, showTable } from '../table.ts'
@@ -17,6 +17,14 @@ const columns: readonly Column<TokenRow>[] = [
   { title: 'NAME', cell: ({ name }) => name },
   { title: 'ROLE', cell: ({ role }) => role },
   { title: 'CREATED', cell: ({ createdAt }) => showAgo(createdAt) },
+  { title: 'BY', cell: ({ createdBy }) => createdBy ?? '' },
   { title: 'LAST USED', cell: ({ lastUsedAt }) => (lastUsedAt === null ? 'never' : showAgo(lastUsedAt)) },
-  { title: 'REVOKED', cell: ({ revokedAt }) => (revokedAt === null ? '' : showAgo(revokedAt)) },
+  { title: 'GOOD', cell: goodFor },
 ]
+
+function goodFor({ revokedAt, expiresAt }: TokenRow): string {
+  if (revokedAt !== null) return `revoked ${showAgo(revokedAt)}`
+  if (expiresAt === null) return 'until revoked'
+  const leftMs = Date.parse(expiresAt) - Date.now()
+  return leftMs <= 0 ? `expired ${showAgo(expiresAt)}` : `for ${showDuration(leftMs)}`
+}

@@ -1,0 +1,69 @@
+// `muster audit verify`: the hub's log, or an export of it.
+
+import { createReadStream } from 'node:fs'
+import { resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { AuditEntry, AuditHead, verifyAudit } from '../../contract/audit.ts'
+import { exitCode, failure } from '../../contract/errors.ts'
+import { describeFileProblem } from '../../contract/file-problem.ts'
+import { describeIssue } from '../../contract/implementation.ts'
+import type { OutputOf } from '../../contract/operation.ts'
+import { chainStart, checkChain, readPlace, showPlace } from '../../store/audit-chain.ts'
+import { check } from '../arguments.ts'
+import { connect } from '../hub-connection.ts'
+import type { Action, Outcome } from '../perform.ts'
+
+interface VerifyOptions {
+  readonly head?: string
+  readonly file?: string
+  readonly from?: string
+}
+
+type Verdict = OutputOf<typeof verifyAudit>
+
+const placeHint = 'It is what `muster audit verify` printed as the head, such as 120:4f6a…, whole.'
+
+export const verify: Action<VerifyOptions, []> = async (terminal, { head, file, from }) => {
+  const noted = head === undefined ? undefined : check(AuditHead, head, 'The head', placeHint)
+  const first = from === undefined ? undefined : check(AuditHead, from, 'The entry before', placeHint)
+  if (first !== undefined && file === undefined) {
+    throw failure('cli.usage', { problem: '--from is for --file.', hint: "A hub's own log is checked from its beginning." })
+  }
+  if (file !== undefined) return outcomeOf(await checkFile(resolve(terminal.cwd, file), noted, first))
+  using client = connect(terminal)
+  return outcomeOf(await client.hub.call(verifyAudit, noted === undefined ? {} : { head: noted }))
+}
+
+function outcomeOf(verdict: Verdict): Outcome {
+  const { entries, firstBad, head } = verdict
+  const kept = head === null ? '' : `\nhead: ${head}`
+  const text = firstBad
+    ? `entry ${firstBad.n} is bad: ${firstBad.why}`
+    : `${entries === 1 ? '1 entry' : `${entries} entries`}, each as it was written${kept}`
+  return { json: verdict, text, exit: firstBad ? exitCode.workFailed : exitCode.ok }
+}
+
+/** Throws `file.unreadable`. */
+async function checkFile(file: string, noted: string | undefined, first: string | undefined): Promise<Verdict> {
+  const from = first === undefined ? chainStart : readPlace(first)
+  const chain = checkChain({ from, noted: noted === undefined ? [] : [readPlace(noted)] })
+  try {
+    for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
+      const entry = AuditEntry.safeParse(parseLine(line))
+      if (entry.success) chain.take(entry.data)
+      else chain.refuse(`it is no entry: ${entry.error.issues.map(describeIssue).join('; ')}`)
+    }
+  } catch (error) {
+    throw failure('file.unreadable', { file, problem: describeFileProblem(error) }, { cause: error })
+  }
+  const { entries, firstBad, head } = chain.end()
+  return { entries, ok: firstBad === null, firstBad, head: head.n === 0 ? null : showPlace(head) }
+}
+
+function parseLine(line: string): unknown {
+  try {
+    return JSON.parse(line)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,61 @@
+// The hub's audit: everything that its API asks of the hub, or of a host through it, passes here and is recorded. What the hub asks
+// by itself, to carry out what was let in, is not asked again.
+
+import type { Logger } from 'pino'
+import { type AuditDoor, type AuditSink, actorOf, audited, plain } from '../../contract/audited.ts'
+import type { MusterError } from '../../contract/errors.ts'
+import type { Implementation, Principal } from '../../contract/implementation.ts'
+import { openAudit } from '../../store/open-audit.ts'
+import type { Store } from '../../store/store.ts'
+import type { Fleet, FleetHost } from '../fleet.ts'
+import { askedFor } from '../trust.ts'
+
+/** A request that was turned away before it came to an operation. */
+export interface RefusedRequest {
+  /** Null for one that could not say who it is. */
+  readonly principal: Principal | null
+  readonly address: string
+  /** The operation that its path names, and the host. */
+  readonly operation: string | undefined
+  readonly host: string | undefined
+}
+
+export interface HubAudit extends AsyncDisposable {
+  /** For what is decided elsewhere than at this door. */
+  readonly sink: AuditSink
+  ofHub(offers: Implementation, fleet: Fleet): Implementation
+  ofHost(host: FleetHost, offers: Implementation): Implementation
+  /** Records a refusal that has no entry yet. */
+  refused(error: MusterError, request: RefusedRequest, fleet: Fleet): Promise<void>
+}
+
+export async function openHubAudit(store: Store, log: Logger): Promise<HubAudit> {
+  const audit = await openAudit(store, log, 'the hub')
+  const { sink, refused } = audit
+  const ofHosts = new WeakMap<FleetHost, Implementation>()
+  const through = (offers: Implementation, hostOf: AuditDoor['hostOf']) =>
+    audited(offers, { sink, refused, meant: (operation, input) => askedFor(operation, input).operation, hostOf })
+
+  return {
+    sink,
+    ofHub: (offers, fleet) => through(offers, ({ host }) => idOf(fleet, host)),
+    ofHost(host, offers) {
+      const known = ofHosts.get(host) ?? through(offers, () => host.id)
+      ofHosts.set(host, known)
+      return known
+    },
+    refused: (error, { principal, address, operation = 'api.request', host }, fleet) =>
+      refused(error, () => ({
+        actor: principal ? actorOf(principal) : { kind: 'stranger', id: address, role: 'none' },
+        action: operation,
+        host: idOf(fleet, host),
+        decision: 'denied',
+      })),
+    [Symbol.asyncDispose]: () => audit[Symbol.asyncDispose](),
+  }
+}
+
+/** As the hub knows it; what is no host of its stays as it was said. */
+function idOf(fleet: Fleet, ref: unknown): string | null {
+  return fleet.all().find(({ id, name }) => id === ref || name === ref)?.id ?? plain(ref)
+}

@@ -1,0 +1,136 @@
+// The audit log of a hub that is asked over its API, and of the hosts behind it: nothing that is asked is left out, and nothing is
+// told that should not be.
+
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { routes } from '../../src/api/routes.ts'
+import { exportAudit, verifyAudit } from '../../src/contract/audit.ts'
+import { getHubInfo, submitRun } from '../../src/contract/fleet.ts'
+import { addHost, labelHost, listHosts } from '../../src/contract/host.ts'
+import { applyProc, callProc } from '../../src/contract/proc.ts'
+import { cancelRun } from '../../src/contract/run.ts'
+import { createToken, revokeToken } from '../../src/contract/token.ts'
+import { findAudit } from '../../src/store/audit.ts'
+import { openStore } from '../../src/store/store.ts'
+import { until } from '../resources/muster.ts'
+import { type ServedTestHub, serveTestHub } from './served-hub.ts'
+
+const short = ({ actor, action, decision, why, host, subject }: Awaited<ReturnType<ServedTestHub['audit']>>[number]) => ({
+  who: actor.name ?? actor.id,
+  action,
+  decision,
+  why,
+  host,
+  subject,
+})
+
+/** The entries once there is one like this among them. */
+const untilThere = (hub: ServedTestHub, like: (entry: ReturnType<typeof short>) => boolean) =>
+  until('it is in the log', async () => (await hub.audit()).map(short).find(like))
+
+test('what was asked over the API is there with who asked and what was decided, and reading leaves no trace unless it is refused', async () => {
+  await using hub = await serveTestHub()
+  await using node = await hub.join('box')
+  const before = (await hub.audit()).length
+  const boss = await hub.person('operator', { name: 'boss' })
+  const guest = await hub.person('viewer', { name: 'guest' })
+  await boss.hub.call(listHosts, {})
+  await boss.hub.call(labelHost, { host: 'box', set: { zone: 'eu' } })
+  const run = await boss.hub.call(submitRun, { host: 'box', spec: { kind: 'command', argv: ['sleep', '600'] } })
+  await boss.host('box').call(cancelRun, { run: run.id })
+  await expect(guest.hub.call(submitRun, { spec: { kind: 'command', argv: ['true'] } })).rejects.toMatchObject({
+    code: 'auth.forbidden',
+  })
+  await expect(boss.host('box').call(applyProc, { proc: 'p', spec: { argv: ['true'] } })).rejects.toMatchObject({
+    code: 'policy.denied',
+  })
+  await expect(hub.stranger('guessed').hub.call(getHubInfo, {})).rejects.toMatchObject({ code: 'auth.invalid' })
+  await untilThere(hub, ({ action }) => action === 'run.cancel')
+  const entries = (await hub.audit()).map(short).reverse().slice(before)
+  expect(entries).toEqual([
+    { who: 'test', action: 'token.create', decision: 'allowed', why: null, host: null, subject: 'boss' },
+    { who: 'test', action: 'token.create', decision: 'allowed', why: null, host: null, subject: 'guest' },
+    { who: 'boss', action: 'fleet.label', decision: 'allowed', why: null, host: node.host, subject: null },
+    { who: 'boss', action: 'fleet.submit', decision: 'allowed', why: null, host: node.host, subject: run.id },
+    { who: 'boss', action: 'run.cancel', decision: 'allowed', why: null, host: node.host, subject: run.id },
+    { who: 'guest', action: 'fleet.submit', decision: 'denied', why: 'auth.forbidden', host: null, subject: null },
+    { who: 'boss', action: 'proc.apply', decision: 'denied', why: 'policy.denied', host: node.host, subject: 'p' },
+    { who: '127.0.0.1', action: 'hub.info', decision: 'denied', why: 'auth.invalid', host: null, subject: null },
+  ])
+})
+
+test('the host has a log of its own, which the hub is not offered', async () => {
+  await using hub = await serveTestHub()
+  {
+    await using node = await hub.join('box')
+    const boss = await hub.person('operator')
+    const run = await boss.hub.call(submitRun, { host: 'box', spec: { kind: 'command', argv: ['true'] } })
+    await hub.endOf(run)
+    await expect(boss.host('box').call(applyProc, { proc: 'p', spec: { argv: ['true'] } })).rejects.toMatchObject({
+      code: 'policy.denied',
+    })
+    await using store = await openStore({ file: join(node.home.path, 'host', 'host.db') })
+    const entries = await until('both are there', async () => {
+      const found = (await findAudit(store, { limit: 10 })).entries.reverse()
+      return found.length >= 2 ? found : undefined
+    })
+    expect(entries).toMatchObject([
+      { action: 'run.start', decision: 'allowed', subject: run.id },
+      { action: 'proc.apply', decision: 'denied', why: 'policy.denied', subject: 'p' },
+    ])
+    await expect(boss.host('box').call(callProc, { proc: 'service', method: 'audit.list', params: {} })).rejects.toMatchObject({
+      code: 'operation.unknown',
+    })
+  }
+})
+
+test('every operation that a viewer may not ask for leaves an entry when one does, on disk before it is answered', async () => {
+  await using hub = await serveTestHub()
+  const forbidden = routes.filter(({ operation }) => operation.scope !== 'read')
+  for (const { operation, asks, place } of forbidden) {
+    const viewer = await hub.person('viewer', { name: `${asks} ${operation.name}` })
+    const path = place.path.replace(':host', 'local').replace(/:\w+/g, 'x1')
+    const answer = await fetch(`${hub.url}${path}`, {
+      method: place.method,
+      headers: { Authorization: `Bearer ${viewer.token}` },
+    })
+    expect(answer.status).toBe(403)
+    const [entry] = await hub.audit({ actor: viewer.id })
+    expect(entry, operation.name).toMatchObject({ action: operation.name, decision: 'denied', why: 'auth.forbidden' })
+  }
+  expect(forbidden.length).toBeGreaterThan(15)
+})
+
+test('no secret and no value of a parameter gets into the log or its file', async () => {
+  await using hub = await serveTestHub()
+  const boss = await hub.person('operator')
+  const secret = 'a-password-in-the-environment'
+  const other = 'mtok_'.padEnd(69, 'f')
+  await boss.hub.call(submitRun, {
+    spec: { kind: 'command', argv: ['true', '--password', secret], env: { PASSWORD: secret }, cwd: '/' },
+  })
+  await boss.hub
+    .call(addHost, { name: 'far', connector: { kind: 'http', url: 'http://127.0.0.1:9' }, secret: other, probe: false })
+    .catch(() => undefined)
+  await expect(boss.hub.call(revokeToken, { token: other })).rejects.toMatchObject({ code: 'token.unknown' })
+  await expect(hub.stranger(other).hub.call(getHubInfo, {})).rejects.toMatchObject({ code: 'auth.invalid' })
+  const { token } = await boss.hub.call(createToken, { name: 'x', role: 'viewer' })
+  await untilThere(hub, ({ action }) => action === 'fleet.submit')
+  const entries = await hub.audit()
+  expect(entries.map(({ action }) => action)).toContain('token.revoke')
+  for (const hidden of [secret, other, token, boss.token]) expect(JSON.stringify(entries)).not.toContain(hidden)
+})
+
+test('it is verified and exported over the API, by whoever holds the scope admin', async () => {
+  await using hub = await serveTestHub()
+  const boss = await hub.person('operator')
+  const approver = await hub.person('approver')
+  const verdict = await boss.hub.call(verifyAudit, {})
+  expect(verdict).toMatchObject({ ok: true, firstBad: null, head: expect.stringMatching(/^\d+:[0-9a-f]{64}$/) })
+  const lines: Uint8Array[] = []
+  for await (const bytes of boss.hub.bytes(exportAudit, {})) lines.push(bytes)
+  const exported = Buffer.concat(lines).toString().trimEnd().split('\n')
+  expect(exported).toHaveLength(verdict.entries)
+  expect(exported.map((line) => JSON.parse(line).n)).toEqual(exported.map((_, i) => i + 1))
+  await expect(approver.hub.call(verifyAudit, {})).rejects.toMatchObject({ code: 'auth.forbidden' })
+})

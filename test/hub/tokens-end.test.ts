@@ -1,0 +1,112 @@
+// Tokens that expire or are revoked while they are used, and what a token can mint.
+
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { routes } from '../../src/api/routes.ts'
+import { direct } from '../../src/contract/direct.ts'
+import { asMusterError } from '../../src/contract/errors.ts'
+import { followEvents } from '../../src/contract/event.ts'
+import { getHubInfo } from '../../src/contract/fleet.ts'
+import { enrollNode } from '../../src/contract/host.ts'
+import type { Principal } from '../../src/contract/implementation.ts'
+import { createToken, listTokens, revokeToken, tokenRoles } from '../../src/contract/token.ts'
+import { until } from '../resources/muster.ts'
+import { serveTestHub } from './served-hub.ts'
+
+/** Follows a run that goes on; `ended`: with which code the reader was told that it is over. */
+async function follow(hub: Awaited<ReturnType<typeof serveTestHub>>, token: string) {
+  const run = await hub.submit({ kind: 'command', argv: ['sh', '-c', 'read line'], stdin: 'open' })
+  const begun = Promise.withResolvers<void>()
+  const read = async () => {
+    for await (const _event of hub.stranger(token).host('local').items(followEvents, { run: run.id, follow: true }))
+      begun.resolve()
+    return 'ended'
+  }
+  const ended = read().catch((error: unknown) => asMusterError(error).code)
+  await Promise.race([begun.promise, ended])
+  return { ended }
+}
+
+test('a token is good until it expires: then it is auth.expired, and what it has open ends', async () => {
+  await using hub = await serveTestHub()
+  const lasting = await hub.person('viewer')
+  const brief = await hub.person('viewer', { expiresInMs: 5_000 })
+  await brief.hub.call(getHubInfo, {})
+  const [one, other] = await Promise.all([follow(hub, brief.token), follow(hub, lasting.token)])
+  expect(await one.ended).toBe('auth.expired')
+  await expect(brief.hub.call(getHubInfo, {})).rejects.toMatchObject({ code: 'auth.expired' })
+  // The other's is as open as before.
+  expect(await Promise.race([other.ended, lasting.hub.call(getHubInfo, {}).then(() => 'open')])).toBe('open')
+  const { tokens } = await hub.caller.call(listTokens, {})
+  expect(tokens.find(({ id }) => id === brief.id)).toMatchObject({
+    createdBy: 'test',
+    expiresAt: expect.any(String),
+    lastUsedAt: expect.any(String),
+    revokedAt: null,
+  })
+})
+
+test('what a token has open ends when it is revoked, also by itself, whose answer still comes', async () => {
+  await using hub = await serveTestHub()
+  const someone = await hub.person('viewer')
+  const { ended } = await follow(hub, someone.token)
+  await hub.caller.call(revokeToken, { token: someone.id })
+  expect(await ended).toBe('auth.invalid')
+  const own = await hub.person('operator')
+  const following = await follow(hub, own.token)
+  expect(await own.hub.call(revokeToken, { token: own.id })).toMatchObject({ id: own.id })
+  expect(await following.ended).toBe('auth.invalid')
+  await expect(own.hub.call(getHubInfo, {})).rejects.toMatchObject({ code: 'auth.invalid' })
+})
+
+test('nobody mints a token that can do more than his own', async () => {
+  await using hub = await serveTestHub()
+  for (const role of ['viewer', 'approver'] as const) {
+    const person = await hub.person(role)
+    for (const wanted of tokenRoles) {
+      await expect(person.hub.call(createToken, { name: 'x', role: wanted })).rejects.toMatchObject({ code: 'auth.forbidden' })
+    }
+    await expect(person.hub.call(listTokens, {})).rejects.toMatchObject({ code: 'auth.forbidden' })
+    await expect(person.hub.call(revokeToken, { token: person.id })).rejects.toMatchObject({ code: 'auth.forbidden' })
+  }
+  // No role has these scopes; were there one, it would find the same door.
+  const clerk: Principal = { kind: 'user', id: 'clerk', role: 'clerk', scopes: new Set(['read', 'admin']) }
+  const mint = (role: (typeof tokenRoles)[number]) => direct(hub.hub.offers, clerk).call(createToken, { name: 'x', role })
+  await expect(mint('operator')).rejects.toMatchObject({ code: 'token.exceeds' })
+  await expect(mint('approver')).rejects.toMatchObject({ code: 'token.exceeds' })
+  expect(await mint('viewer')).toMatchObject({ role: 'viewer', createdBy: 'clerk' })
+})
+
+test('nor one that outlives his own', async () => {
+  await using hub = await serveTestHub()
+  const parent = await hub.person('operator', { expiresInMs: 3_600_000 })
+  const { tokens } = await hub.caller.call(listTokens, {})
+  const { expiresAt } = tokens.find(({ id }) => id === parent.id) ?? {}
+  const mint = (expiresInMs?: number) =>
+    parent.hub.call(createToken, { name: 'child', role: 'viewer', ...(expiresInMs !== undefined && { expiresInMs }) })
+  expect(await mint()).toMatchObject({ expiresAt, createdBy: parent.id })
+  await expect(mint(7_200_000)).rejects.toMatchObject({ code: 'token.exceeds' })
+  const shorter = await mint(60_000)
+  expect(Date.parse(shorter.expiresAt ?? '')).toBeLessThan(Date.parse(expiresAt ?? ''))
+})
+
+test('nothing that a node holds is a token: its key, its enrolment token and its fingerprint are refused on every route', async () => {
+  await using hub = await serveTestHub()
+  const { token } = await hub.caller.call(enrollNode, { name: 'box' })
+  const key = await readFile(join(hub.home.path, 'hub', 'key'), 'utf8')
+  const held = [token, hub.hub.id, Buffer.from(key).toString('base64'), key.replace(/-.*-|\s/g, '')]
+  for (const { place } of routes) {
+    const path = place.path.replace(':host', 'local').replace(/:\w+/g, 'x1')
+    for (const bearer of held) {
+      const answer = await fetch(`${hub.url}${path}`, { method: place.method, headers: { Authorization: `Bearer ${bearer}` } })
+      expect([answer.status, ((await answer.json()) as { code: string }).code], `${place.method} ${path}`).toEqual([
+        401,
+        'auth.invalid',
+      ])
+    }
+  }
+  await until('the log has them', async () => ((await hub.audit({ decision: 'denied' })).length > 0 ? true : undefined))
+  const said = JSON.stringify(await hub.audit())
+  for (const bearer of held) expect(said).not.toContain(bearer)
+})
