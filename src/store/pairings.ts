@@ -14,7 +14,7 @@ export interface NewPairing {
 }
 
 /**
- * Binds a key to a host, or once more to the host that it is bound to. What was turned down before may be asked for again.
+ * Binds a key to a host, or once more to the host that it is bound to, whose certificates then count no longer. What was turned down before may be asked for again.
  * False: the key is bound to another host.
  */
 export function savePairing(store: Store, { host, publicKey, approvedBy }: NewPairing): Promise<boolean> {
@@ -30,6 +30,7 @@ export function savePairing(store: Store, { host, publicKey, approvedBy }: NewPa
       .values({ host, token_sha256: noToken, public_key: publicKey, created_at: now, enrolled_at: now })
       .onConflict((known) => known.column('host').doUpdateSet({ public_key: publicKey, enrolled_at: now }))
       .execute()
+    await db.deleteFrom('certificate').where('host', '=', host).execute()
     await db
       .insertInto('pairing')
       .values({ host, ...approved })

@@ -2,7 +2,7 @@
 // the node trusts it by one of them. One file a hub, $MUSTER_HOME/node/certificates/<key of the hub>.json, this account's alone.
 
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { installCertificate, requestCertificate } from '../../contract/certificate.ts'
@@ -33,7 +33,7 @@ const nothing: Kept = { shown: null, roots: null }
 
 /** `dir` is $MUSTER_HOME/node. A file that is damaged is as none: the hub then says what to do. */
 export async function openNodeCertificate(dir: string, hubKey: string): Promise<NodeCertificate> {
-  const file = join(dir, 'certificates', `${hubKey}.json`)
+  const file = fileOf(dir, hubKey)
   let kept = await readKept(file)
 
   async function keep(next: Kept): Promise<void> {
@@ -76,6 +76,15 @@ export async function openNodeCertificate(dir: string, hubKey: string): Promise<
     offers,
     forget: () => keep({ ...kept, shown: null }),
   }
+}
+
+/** Forgets all that is kept of a hub's TLS: it was left, or has let this machine in anew. */
+export async function removeNodeCertificate(dir: string, hubKey: string): Promise<void> {
+  await rm(fileOf(dir, hubKey), { force: true })
+}
+
+function fileOf(dir: string, hubKey: string): string {
+  return join(dir, 'certificates', `${hubKey}.json`)
 }
 
 /** Whether they hold the pinned root, or one that took its place: then it is such a root that this connection was trusted by. */

@@ -5,6 +5,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path'
 import { z } from 'zod'
 import { TrustConfig } from '../trust.ts'
+import { removeNodeCertificate } from './certificate.ts'
 
 const JoinedHub = z.object({
   hubUrl: z.string(),
@@ -41,6 +42,7 @@ export async function listJoinedHubs(dir: string): Promise<JoinedHub[]> {
 
 export async function forgetJoinedHub(dir: string, { hubKey }: Pick<JoinedHub, 'hubKey'>): Promise<void> {
   for (const { file, hub } of await recordsIn(dir)) if (hub.hubKey === hubKey) await rm(file, { force: true })
+  await removeNodeCertificate(dir, hubKey)
 }
 
 async function joinedAt(dir: string, hubUrl: string): Promise<{ file: string; hub: JoinedHub }[]> {

@@ -161,12 +161,7 @@ async function dial(
 }
 
 /** Over wss:// nothing is sent before the certificate is found good. */
-export async function openChannel(
-  hubUrl: string,
-  known: Certified,
-  signal: AbortSignal,
-  subprotocol?: string,
-): Promise<Channel> {
+export async function openChannel(hubUrl: string, known: Certified, signal: AbortSignal, subprotocol?: string): Promise<Channel> {
   const url = new URL(tunnelPath, hubUrl)
   const agent = url.protocol === 'wss:' ? await agentFor(hubUrl, known) : undefined
   try {

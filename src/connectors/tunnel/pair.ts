@@ -10,6 +10,7 @@ import { pairingSubprotocol } from '../../wire/channels/websocket.ts'
 import { fingerprintOf, type Identity, loadIdentity } from '../../wire/identity.ts'
 import { dialPairing } from '../../wire/pairing.ts'
 import type { TrustConfig } from '../trust.ts'
+import { removeNodeCertificate } from './certificate.ts'
 import { type JoinedHub, saveJoinedHub } from './credential.ts'
 import { dialTimeoutMs, openChannel, refusePlaintext } from './link.ts'
 
@@ -90,6 +91,8 @@ async function askOnce(
     })
     const { host, trust: approved } = Welcome.parse(welcome)
     const hub: JoinedHub = { hubUrl, hubKey: fingerprintOf(hubKey), host: host.id, name: host.name, trust, allow: [...asks] }
+    // The hub has taken back what it gave this machine before.
+    await removeNodeCertificate(dir, hub.hubKey)
     await saveJoinedHub(dir, hub)
     return { hub, trust: approved }
   } finally {

@@ -7,6 +7,7 @@ import { installCertificate, requestCertificate } from '../../contract/certifica
 import { failure } from '../../contract/errors.ts'
 import { implement } from '../../contract/implementation.ts'
 import { addEnrolment, removeNode, replaceEnrolment } from '../../store/nodes.ts'
+import { savePairing } from '../../store/pairings.ts'
 import { createFleet, type Fleet } from '../fleet.ts'
 import { openTestHome, type TestHome, testHost } from '../test-parts.ts'
 import { type Authority, openAuthority } from './authority.ts'
@@ -92,6 +93,7 @@ it('expired, it is good for renewal alone; ahead of its time for nothing', async
 
 it.each([
   { what: 'removed', take: () => removeNode(home.store, box.id) },
+  { what: 'paired anew', take: () => savePairing(home.store, { host: box.id, publicKey: 'key', approvedBy: 'me' }) },
   { what: 'given another token', take: () => replaceEnrolment(home.store, { host: box.id, token: 'other' }) },
 ])('does not count any more once its host was $what, and nobody asks for one', async ({ take }) => {
   const given = node()
