@@ -40,7 +40,7 @@ type Fields = Readonly<Record<string, unknown>>
 
 /** What may change something: more than the scope `read` is asked for, and more than an answer is wanted. */
 export function changes({ scope, http }: Operation): boolean {
-  return scope !== 'read' && !http.startsWith('GET ')
+  return scope !== 'read' && !http?.startsWith('GET ')
 }
 
 /** What decides who may do what, and whatever ends a machine's work: on disk before it is done. */
@@ -142,7 +142,7 @@ function entryOf(operation: Operation, input: unknown, principal: Principal, { h
 function subjectOf(operation: Operation, input: unknown): string | null {
   const fields = fieldsOf(input)
   // Elsewhere a field of that name holds the token itself.
-  const known = operation.http.endsWith('/:token') ? ['token'] : subjects
+  const known = operation.http?.endsWith('/:token') ? ['token'] : subjects
   return plain(known.map((name) => fields[name]).find((value) => typeof value === 'string'))
 }
 
