@@ -9,7 +9,7 @@ export type ValueCheck = (value: unknown) => string | undefined
 export type JsonSchema = Readonly<Record<string, unknown>>
 
 /** Larger ones are nobody's parameters, and take long to compile. */
-export const mostSchemaBytes = 16 * 1024
+const mostSchemaBytes = 16 * 1024
 
 let compiler: Promise<Ajv2020> | undefined
 
