@@ -5,13 +5,13 @@ import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { failure } from '../contract/errors.ts'
 import type { Principal } from '../contract/implementation.ts'
-import { roleScopes } from '../contract/token.ts'
+import { localSocketId, roleScopes } from '../contract/token.ts'
 import type { HubPort } from './port.ts'
 
 /** Only the hub's own account can open the socket: its directory is 0700. */
 const localOperator: Principal = {
   kind: 'user',
-  id: 'local-socket',
+  id: localSocketId,
   role: 'operator',
   scopes: new Set(roleScopes.operator),
 }

@@ -13,6 +13,9 @@ export const roleScopes = {
 } as const satisfies Record<string, readonly Scope[]>
 export type Role = keyof typeof roleScopes
 
+/** Who asks over the hub's own socket, which needs no token: its account. */
+export const localSocketId = 'local-socket'
+
 /** The roles that a token may have. */
 export const tokenRoles = ['operator', 'approver', 'viewer'] as const satisfies readonly Role[]
 

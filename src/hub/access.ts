@@ -2,8 +2,8 @@
 
 import { failure } from '../contract/errors.ts'
 import type { Principal } from '../contract/implementation.ts'
-import type { OutputOf, ParsedOf } from '../contract/operation.ts'
-import { type createToken, roleScopes, type TokenRow } from '../contract/token.ts'
+import type { OutputOf, ParsedOf, Scope } from '../contract/operation.ts'
+import { type createToken, localSocketId, roleScopes, type TokenRow } from '../contract/token.ts'
 import type { Store } from '../store/store.ts'
 import * as tokens from '../store/tokens.ts'
 
@@ -12,6 +12,8 @@ export interface Access extends Disposable {
   authenticate(value: string): Promise<Principal | undefined>
   /** Throws `token.exceeds` for a token that could do more, or would live longer, than the one it is minted with. */
   mint(input: ParsedOf<typeof createToken>, caller: Principal): Promise<OutputOf<typeof createToken>>
+  /** Whether who did something by this id could do it again now: a token that is good, or the local socket, which has none. */
+  mayStill(id: string, scope: Scope): Promise<boolean>
   /** What the token still has open is cut off. Throws `token.unknown`. */
   revoke(ref: string): Promise<TokenRow>
 }
@@ -64,6 +66,13 @@ export function openAccess(store: Store): Access {
       }
       const { row, value } = await tokens.createToken(store, { name, role, expiresAt: wanted, createdBy: caller.id })
       return { ...row, token: value }
+    },
+
+    async mayStill(id, scope) {
+      const row = (await tokens.listTokens(store)).find((token) => token.id === id)
+      if (!row) return id === localSocketId
+      const isGood = row.revokedAt === null && (row.expiresAt === null || Date.parse(row.expiresAt) > Date.now())
+      return isGood && (roleScopes[row.role] as readonly Scope[]).includes(scope)
     },
 
     async revoke(ref) {

@@ -134,6 +134,8 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       dir,
       log,
       url: () => urls[0] ?? 'http://127.0.0.1:7878',
+      mayStillApprove: (id) => access.mayStill(id, 'approve'),
+      record: (entry) => audit.sink.record(entry, { durable: true }),
       publish: ({ topic, approval: { id, hostId, host, state, asked, expiresAt } }) =>
         events.publish({
           topic,

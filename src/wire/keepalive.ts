@@ -35,7 +35,8 @@ export function startKeepalive({ limits: { keepaliveMs, deadMs }, ping, writes, 
     }
     if (now - heardAt >= deadMs) return onDead(`it has sent nothing for ${deadMs} ms`)
     if (now - movedAt >= deadMs) return onDead(`it has read nothing for ${deadMs} ms`)
-    if (now - heardAt >= keepaliveMs) ping()
+    // Before it would be silent for longer: what lies between lets go of a connection on which nothing is said.
+    if (now - heardAt + everyMs > keepaliveMs) ping()
   }
 
   /** Time in which this process itself stood still (stopped, suspended, starved) says nothing about the other side. */

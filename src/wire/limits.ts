@@ -18,7 +18,7 @@ export interface Limits {
   readonly maxPending: number
   /** Uploads among them: each may cost a window of memory here. */
   readonly maxUploads: number
-  /** After this long without a frame the other side is pinged. */
+  /** The other side is pinged before it has been silent for so long. */
   readonly keepaliveMs: number
   /** After this long without a frame, or without a byte of ours taken, the connection is closed. */
   readonly deadMs: number

@@ -17,6 +17,7 @@ import {
   revokeApproval,
   showApproval,
 } from '../../src/contract/approval.ts'
+import type { NewAuditEntry } from '../../src/contract/audit.ts'
 import { direct } from '../../src/contract/direct.ts'
 import { failure } from '../../src/contract/errors.ts'
 import { type Bound, implement, implementation, type Principal } from '../../src/contract/implementation.ts'
@@ -45,6 +46,9 @@ interface HubWithHost extends AsyncDisposable {
   readonly approvals: Approvals
   readonly hub: () => HubApprovals
   readonly news: ApprovalNews[]
+  readonly recorded: readonly NewAuditEntry[]
+  /** Whose links are good no more. */
+  readonly revoked: Set<string>
   as(who: Principal): ReturnType<typeof direct>
   /** What waits, once it is something. */
   waits(): Promise<FleetApproval>
@@ -63,6 +67,8 @@ async function open({ tamper }: { tamper?: (bound: Bound) => Bound } = {}): Prom
   const fleet = createFleet(testHost('local', []))
   fleet.add(host)
   const news: ApprovalNews[] = []
+  const recorded: NewAuditEntry[] = []
+  const revoked = new Set<string>()
   const start = async () => {
     const hub = await openHubApprovals({
       store: home.store,
@@ -71,6 +77,8 @@ async function open({ tamper }: { tamper?: (bound: Bound) => Bound } = {}): Prom
       log,
       url: () => 'http://127.0.0.1:7878',
       publish: (one) => void news.push(one),
+      mayStillApprove: async (id) => !revoked.has(id),
+      record: async (entry) => void recorded.push(entry),
     })
     const { state } = host.connector
     if (state.status !== 'online') throw new Error('the test host is away')
@@ -89,6 +97,8 @@ async function open({ tamper }: { tamper?: (bound: Bound) => Bound } = {}): Prom
     approvals,
     hub: () => now.hub,
     news,
+    recorded,
+    revoked,
     as,
     waits: () =>
       vi.waitFor(async () => {
@@ -293,6 +303,37 @@ test('a link of which nothing came, since the host was away, can be used again',
   it.host.dial()
   await it.hub().links.answer(token, { outcome: 'denied', reason: 'no' })
   expect(await outcome).toEqual({ outcome: 'denied', reason: 'no', by: 'tok_1 by a link' })
+})
+
+test('a link whose maker may approve no more is good no more', async () => {
+  await using it = await open()
+  const outcome = it.approvals.ask(question(), waiting)
+  const token = await linkTo(it, (await it.waits()).id)
+  it.revoked.add('tok_1')
+  await expect(it.hub().links.look(token)).rejects.toMatchObject({ code: 'approval.link_invalid' })
+  await expect(it.hub().links.answer(token, { outcome: 'approved' })).rejects.toMatchObject({ code: 'approval.link_invalid' })
+  expect(it.recorded).toEqual([])
+  it.revoked.clear()
+  await it.hub().links.answer(token, { outcome: 'approved' })
+  expect(await outcome).toMatchObject({ outcome: 'approved' })
+})
+
+test('an answer by a link is in the audit log before the host hears of it', async () => {
+  await using it = await open()
+  const outcome = it.approvals.ask(question(), waiting)
+  const { id, digest } = await it.waits()
+  await it.hub().links.answer(await linkTo(it, id), { outcome: 'denied', reason: 'no' })
+  await outcome
+  expect(it.recorded).toEqual([
+    {
+      actor: { kind: 'user', id: 'tok_1', role: 'link' },
+      action: 'approval.deny',
+      host: it.host.id,
+      subject: id,
+      digest,
+      decision: 'allowed',
+    },
+  ])
 })
 
 test('a link does not leave this machine in the clear unless it is said so', async () => {

@@ -22,7 +22,7 @@ import { endOverdue, findApproval, listApprovals as listed, noteAnswer, takeInAp
 import type { Store } from '../../store/store.ts'
 import type { Fleet, FleetHost } from '../fleet.ts'
 import { personOf } from '../vouch.ts'
-import { type ApprovalLinks, openLinks } from './links.ts'
+import { type ApprovalLinks, type LinksOf, openLinks } from './links.ts'
 import { readApprovals } from './read.ts'
 
 /** What is told to whoever listens. An expiry is a resolution too. */
@@ -47,6 +47,8 @@ export interface HubApprovalsOf {
   /** This hub's own address. */
   readonly url: () => string
   readonly publish: (news: ApprovalNews) => void
+  readonly mayStillApprove: LinksOf['mayStillApprove']
+  readonly record: LinksOf['record']
 }
 
 const answerWithinMs = 30_000
@@ -56,7 +58,8 @@ const lookEveryMs = 5_000
 /** What a host says of the end of its own question is waited for this long. */
 const graceMs = 10_000
 
-export async function openHubApprovals({ store, fleet, dir, log, url, publish }: HubApprovalsOf): Promise<HubApprovals> {
+export async function openHubApprovals(of: HubApprovalsOf): Promise<HubApprovals> {
+  const { store, fleet, dir, log, url, publish, mayStillApprove, record } = of
   const shown = (host: string, approval: Approval): FleetApproval => ({
     ...approval,
     host: fleet.byId(host)?.name ?? host,
@@ -127,7 +130,15 @@ export async function openHubApprovals({ store, fleet, dir, log, url, publish }:
     return shown(host, (await find(id)).approval)
   }
 
-  const links = await openLinks({ store, dir, url, find: async (id) => shown(...parts(await find(id))), answer })
+  const links = await openLinks({
+    store,
+    dir,
+    url,
+    find: async (id) => shown(...parts(await find(id))),
+    answer,
+    mayStillApprove,
+    record,
+  })
 
   const operations = [
     implement(listApprovals, async ({ host: ref, states, all, limit }) => {

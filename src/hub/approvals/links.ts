@@ -4,7 +4,8 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { link as linkFile, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Answer, FleetApproval, linkApproval } from '../../contract/approval.ts'
+import { type Answer, approveApproval, denyApproval, type FleetApproval, type linkApproval } from '../../contract/approval.ts'
+import type { NewAuditEntry } from '../../contract/audit.ts'
 import { asMusterError, failure } from '../../contract/errors.ts'
 import { approvalLinkPath } from '../../contract/http.ts'
 import type { Principal } from '../../contract/implementation.ts'
@@ -40,10 +41,14 @@ export interface LinksOf {
     readonly reason: string | undefined
     readonly by: string
   }) => Promise<FleetApproval>
+  /** Whether who made a link may still do what it does. */
+  readonly mayStillApprove: (mintedBy: string) => Promise<boolean>
+  /** Durable before the answer is given. */
+  readonly record: (entry: NewAuditEntry) => Promise<void>
 }
 
 /** Throws `home.unusable`. */
-export async function openLinks({ store, dir, url, find, answer }: LinksOf): Promise<ApprovalLinks> {
+export async function openLinks({ store, dir, url, find, answer, mayStillApprove, record }: LinksOf): Promise<ApprovalLinks> {
   const key = await loadKey(join(dir, 'approval-links.key'))
 
   const signatureOf = ({ id, approval, mintedBy, expiresAt }: Omit<ApprovalLink, 'usedAt'>, digest: string) =>
@@ -63,6 +68,7 @@ export async function openLinks({ store, dir, url, find, answer }: LinksOf): Pro
     if (link.usedAt !== null) throw failure('approval.link_used')
     if (approval.state !== 'pending') throw failure('approval.resolved', { approval: approval.id, state: approval.state })
     if (Date.parse(link.expiresAt) <= Date.now()) throw failure('approval.link_invalid')
+    if (!(await mayStillApprove(link.mintedBy))) throw failure('approval.link_invalid')
     return { link, approval }
   }
 
@@ -91,6 +97,14 @@ export async function openLinks({ store, dir, url, find, answer }: LinksOf): Pro
 
     async answer(token, { outcome, reason }) {
       const { link, approval } = await open(token)
+      await record({
+        actor: { kind: 'user', id: link.mintedBy, role: 'link' },
+        action: outcome === 'denied' ? denyApproval.name : approveApproval.name,
+        host: approval.hostId,
+        subject: approval.id,
+        digest: approval.digest,
+        decision: 'allowed',
+      })
       if (!(await useApprovalLink(store, link.id))) throw failure('approval.link_used')
       try {
         return await answer({
