@@ -45,6 +45,7 @@ export const layers: Readonly<Record<string, Layer>> = {
       'src/host/host.ts',
       'src/host/policy.ts',
       'src/host/policy-file.ts',
+      'src/host/commands/at-home.ts',
       'src/host/started-with.ts',
       'src/host/process-identity.ts',
       'src/host/room.ts',

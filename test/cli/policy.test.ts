@@ -28,7 +28,8 @@ it('a rule counts at once at the hub, which says as much of it as the machine it
     '--when',
     'params.zone == "UTC"',
   ])
-  expect(exposed).toMatchObject({ code: 0, stdout: `allow date to ${key} when params.zone == "UTC"\n`, stderr: '' })
+  expect(exposed).toMatchObject({ code: 0, stdout: `allow date to ${key} when params.zone == "UTC"\n` })
+  expect(exposed.stderr).toContain('This machine has no command date: the rule counts once it has one')
   const asked = ['date', '{"zone": "UTC"}']
   const atHub = await musterJson<Decision>(home.path, ['policy', 'test', 'box', ...asked])
   expect(atHub).toMatchObject({
@@ -54,7 +55,11 @@ it('a rule counts at once at the hub, which says as much of it as the machine it
     ).toString(),
   ).toContain('exited 3')
   const ask = await muster(nodeHome.path, ['node', 'expose', 'date', '--ask'])
-  expect(ask).toMatchObject({ code: 0, stdout: 'ask date\n', stderr: '' })
+  expect(ask).toMatchObject({ code: 0, stdout: 'ask date\n' })
+  const known = await muster(nodeHome.path, ['node', 'expose', 'shell'])
+  expect(known).toMatchObject({ code: 0, stdout: 'allow shell\n', stderr: '' })
+  const sensitive = await muster(nodeHome.path, ['node', 'policy', 'test', 'shell', '{"script": "id"}', '--hub', key])
+  expect(sensitive.stdout).toContain('a person is asked')
   expect((await muster(home.path, ['policy', 'test', 'box', 'date'])).stdout).toContain('date on box: a person is asked')
 })
 

@@ -25,7 +25,7 @@ describe.each(Object.entries(catalogue))('%s', (_code, { status, retryable, sent
   test('has a status that HTTP can answer, and is retryable only where waiting may help', () => {
     expect(status).toBeGreaterThanOrEqual(400)
     expect(status).toBeLessThan(600)
-    if (retryable) expect([409, 500, 503, 504]).toContain(status)
+    if (retryable) expect([409, 429, 500, 503, 504]).toContain(status)
   })
 
   test('says one sentence and what to do next', () => {

@@ -16,7 +16,7 @@ test('commands, options and known values are completed where they may stand', ()
   expect(words('hub', 's')).toEqual(['serve', 'start', 'stop', 'status'])
   expect(words('run', 'logs', '--st')).toEqual(['--stream'])
   expect(words('token', 'create', 'x', '--role', 'v')).toEqual(['viewer'])
-  expect(words('node', 'e')).toEqual(['enroll'])
+  expect(words('node', 'e')).toEqual(['enroll', 'expose'])
   expect(words('completion', '')).toContain('zsh')
 })
 

@@ -3,7 +3,9 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { isCommandName } from '../../contract/command-name.ts'
+import { families } from '../../contract/family.ts'
 import { CommandPattern, type PolicyRule } from '../../contract/policy.ts'
+import { catalogAt } from '../../host/commands/at-home.ts'
 import { openPolicy } from '../../host/policy.ts'
 import { check } from '../arguments.ts'
 import { openHome } from '../home.ts'
@@ -31,8 +33,15 @@ export async function changePolicy(
   const stays = isCommandName(rule.command) ? whatStays({ ...started, file }, rule) : undefined
   if (stays !== undefined) terminal.say(stays)
   const { effect, command, to, when } = rule
+  if (effect !== 'deny' && isCommandName(command) && !(await isKnown(home, started.allow === 'everything', command)))
+    terminal.say(`This machine has no command ${command}: the rule counts once it has one (docs/commands.md).`)
   const words = [effect, command, ...(to === undefined ? [] : ['to', to]), ...(when === undefined ? [] : ['when', when])]
   return { json: { file, rule }, text: words.join(' ') }
+}
+
+async function isKnown(home: string, isHub: boolean, command: string): Promise<boolean> {
+  if ((families as readonly string[]).includes(command)) return true
+  return (await catalogAt(home, { isHub })).find(command) !== undefined
 }
 
 /** Another rule may be narrower than the new one. */

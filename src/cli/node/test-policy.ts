@@ -1,6 +1,7 @@
 // `muster node policy test`: what the host of this machine would decide if a hub asked for a command, rule by rule, with every rule that
 // there is. What the hub itself has to say comes before that, and is seen there (`muster policy test`).
 
+import { catalogAt } from '../../host/commands/at-home.ts'
 import { openPolicy } from '../../host/policy.ts'
 import { homeAt } from '../home.ts'
 import type { Action } from '../perform.ts'
@@ -27,7 +28,8 @@ export const testPolicyHere: Action<TestOptions, [string, string | undefined]> =
   const principal = isOwnHub
     ? { kind: 'self' as const, id: 'hub', role: 'operator' }
     : { kind: 'hub' as const, id: key ?? '', role: 'hub' }
-  const decision = openPolicy(policy).decide({
+  const { natureOf } = await catalogAt(home, { isHub: policy.allow === 'everything' })
+  const decision = openPolicy(policy, natureOf).decide({
     command: name,
     params: paramsOf(params),
     principal,
