@@ -154,7 +154,8 @@ async function takeBackTo(release: string, file: string): Promise<void> {
       .prepare(`select name from pragma_table_info('${table}')`)
       .all()
       .map((column) => `"${column.name}"`)
-    database.exec(`insert into main."${table}" (${columns}) select ${columns} from now."${table}"`)
+    // A migration may have put rows of its own there.
+    database.exec(`insert or replace into main."${table}" (${columns}) select ${columns} from now."${table}"`)
   }
   database.exec('detach now')
   database.close()
@@ -173,9 +174,10 @@ async function outputOf(client: HubClient, { host, id }: Run): Promise<string> {
   return String(Buffer.concat(parts))
 }
 
+/** The first, and the one before the newest; those between are taken up in src/store/migrate.test.ts. */
 const formerReleases = Object.keys(migrations('text')).slice(0, -1)
 
-test.each(formerReleases)(
+test.each([formerReleases.at(0), formerReleases.at(-1)] as string[])(
   'databases as of %s open with the runs that are live in them, and with those that have ended',
   async (release) => {
     await using home = await makeHome()
