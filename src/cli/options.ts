@@ -39,6 +39,7 @@ export function oneOf(...allowed: readonly string[]): (value: string) => string 
 
 /** A command, or several that begin alike. */
 export function commandPattern(value: string): string {
+  if (value === 'all') throw wrongValue("Everything is written '*'")
   if (!isCommandPattern(value)) throw wrongValue('It is a command such as runs or file.read, or file.*, or *')
   return value
 }
