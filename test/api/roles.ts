@@ -16,6 +16,8 @@ const scopeOf: Readonly<Record<string, Scope>> = {
   'audit.export': 'admin',
   'audit.list': 'admin',
   'audit.verify': 'admin',
+  'authority.rotate': 'admin',
+  'authority.show': 'read',
   'command.invoke': 'operate',
   'command.list': 'read',
   'fleet.add': 'admin',
