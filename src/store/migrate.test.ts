@@ -60,7 +60,8 @@ async function shapeOf(where: StoreLocation): Promise<unknown> {
 async function shapeOfNew(engine: (typeof engines)[number]): Promise<unknown> {
   await using database = await testDatabase(engine)
   await (await openStore(database.where)).close()
-  return shapeOf(database.where)
+  // Before the database is gone again.
+  return await shapeOf(database.where)
 }
 
 const textOf = (where: StoreLocation) => ('file' in where ? ('text' as const) : sql`text collate "C"`)
