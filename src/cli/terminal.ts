@@ -25,6 +25,8 @@ export interface Terminal {
   flushed(): Promise<void>
   /** stdout is a screen. */
   readonly screen: boolean
+  /** stderr is a screen: who reads it can tell our words from what a run wrote. */
+  readonly errScreen: boolean
   readonly color: boolean
   readonly columns: number
   readonly rows: number
@@ -50,6 +52,7 @@ export function processTerminal(argv: readonly string[]): Terminal {
     },
     flushed: () => said,
     screen: stdout.isTTY === true,
+    errScreen: stderr.isTTY === true,
     color: stdout.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb',
     get columns() {
       // Some terminals say 0 before they know.

@@ -114,7 +114,9 @@ it('what the policy no longer exposes is refused from the next question, without
     code: 'policy.unreadable',
     message: expect.stringMatching(/policy\.toml cannot be read: line 1, column \d+: not TOML/),
   })
-  expect(await hub.peer.call(getRun, { run: 'exposed' }, deadline)).toMatchObject({ state: 'running' })
+  await until('what was let in runs on', async () =>
+    (await hub.peer.call(getRun, { run: 'exposed' }, deadline)).state === 'running' ? true : undefined,
+  )
   await writeFile(policy, 'allow = ["runs"]\n')
   expect(await start('mended')).toMatchObject({ id: 'mended' })
 })

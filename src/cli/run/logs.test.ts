@@ -58,6 +58,7 @@ function terminalAt(url: string) {
     say: (line) => void said.push(line),
     flushed: async () => undefined,
     screen: false,
+    errScreen: false,
     color: false,
     columns: 80,
     rows: 24,

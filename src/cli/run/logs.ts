@@ -40,7 +40,8 @@ export const showLogs: Action<LogsOptions, [string]> = async (terminal, options,
   const read = async (signal: AbortSignal) => {
     if (options.follow) {
       const over = new AbortController()
-      const told = tellSilence({ terminal, hub: client.hub, run: id, heardAt: () => heardAt }, over.signal)
+      const told =
+        saysSilence(terminal, options) && tellSilence({ terminal, hub: client.hub, run: id, heardAt: () => heardAt }, over.signal)
       await followChunks({ terminal, host, run: id, signal }, start.after, take).finally(() => over.abort())
       await told
     } else if (isTerminal(state)) await readEndedLog({ host, hostName, run: id, signal }, start.after, take)
@@ -61,8 +62,16 @@ function isWanted(chunk: LogChunk, { notBefore }: LogStart, stream: string | und
   return stream === 'stdout' || stream === 'stderr' ? chunk.stream === stream : true
 }
 
+/** Nothing of ours among the bytes of a run, unless it is a person who reads them. */
+function saysSilence({ errScreen }: Terminal, { json, stream }: LogsOptions & { readonly json?: true }): boolean {
+  return errScreen || json === true || !isApart(stream)
+}
+
 /** A stream that was asked for alone goes to stdout, so that it can be piped. */
 function sinkOf(terminal: Terminal, chunk: LogChunk, stream: string | undefined) {
-  const apart = stream === undefined || stream === 'both'
-  return apart && chunk.stream === 'stderr' ? terminal.err : terminal.out
+  return isApart(stream) && chunk.stream === 'stderr' ? terminal.err : terminal.out
+}
+
+function isApart(stream: string | undefined): boolean {
+  return stream === undefined || stream === 'both'
 }
