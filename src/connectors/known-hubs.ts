@@ -1,9 +1,9 @@
 // The hubs that a node's home has joined, over a tunnel or in a bucket: whom a rule of its policy can be about.
 
-import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { fingerprintOf } from '../wire/identity.ts'
+import { namesIn, readJson } from './own-files.ts'
 
 export interface KnownHub {
   /** The fingerprint of its key. */
@@ -27,23 +27,4 @@ export async function knownHubs(home: string): Promise<KnownHub[]> {
     const bucket = inBucket.safeParse(record).data
     return bucket ? [{ key: fingerprintOf(bucket.hubKey), at: bucket.place.bucket }] : []
   })
-}
-
-async function namesIn(dir: string): Promise<string[]> {
-  try {
-    return await readdir(dir)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
-  }
-}
-
-async function readJson(file: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(file, 'utf8'))
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (error instanceof SyntaxError || code === 'ENOENT' || code === 'ENOTDIR') return undefined
-    throw error
-  }
 }

@@ -3,9 +3,10 @@
 //
 // A segment is on disk before it is put, and is put again after a kill: the same bytes under the same key, so nothing is lost or doubled.
 
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { namesIn, readJson } from '../own-files.ts'
 import { byId } from './by-id.ts'
 import type { Held } from './claims.ts'
 import { BucketPlace } from './config.ts'
@@ -52,7 +53,7 @@ export interface WorkerHome {
 
 /** The bucket that was joined at this place, of those that `dir` ($MUSTER_HOME/node/bucket) knows. */
 export async function findJoinedBucket(dir: string, place: BucketPlace): Promise<JoinedBucket | undefined> {
-  for (const host of await names(dir)) {
+  for (const host of await namesIn(dir)) {
     const joined = JoinedBucket.safeParse(await readJson(join(dir, host, 'joined.json'))).data
     if (joined && placeText(joined.place) === placeText(place)) return joined
   }
@@ -70,7 +71,7 @@ export async function openWorkerHome(dir: string): Promise<WorkerHome> {
   const file = join(dir, 'worker.json')
   const kept = Kept.safeParse(await readJson(file)).data ?? { life: 0, held: {} }
   const held = new Map<string, Held>(Object.entries(kept.held))
-  const made = (await names(segments)).filter((name) => /^\d+$/.test(name)).map(Number)
+  const made = (await namesIn(segments)).filter((name) => /^\d+$/.test(name)).map(Number)
   const newestNumber = made.length === 0 ? undefined : Math.max(...made)
   const doneFile = join(dir, 'done.json')
   let done = Done.safeParse(await readJson(doneFile)).data ?? Done.parse({ version: 0 })
@@ -96,30 +97,11 @@ export async function openWorkerHome(dir: string): Promise<WorkerHome> {
         : { number: newestNumber, bytes: await readFile(join(segments, String(newestNumber))) },
     async keepSegment(number, bytes) {
       await writeWhole(join(segments, String(number)), bytes)
-      for (const name of await names(segments)) if (Number(name) < number) await rm(join(segments, name), { force: true })
+      for (const name of await namesIn(segments)) if (Number(name) < number) await rm(join(segments, name), { force: true })
     },
   }
   await home.save()
   return home
-}
-
-async function names(dir: string): Promise<string[]> {
-  try {
-    return await readdir(dir)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
-  }
-}
-
-/** Undefined where there is none, and for a file that holds no JSON: then it was not written by us. */
-async function readJson(file: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(file, 'utf8'))
-  } catch (error) {
-    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
 }
 
 /** A crash leaves the old file or the new one. */
