@@ -47,8 +47,8 @@ async function flood(url: string, count: number): Promise<{ readonly open: numbe
   }
 }
 
-const submit = (client: HubClient, host: string, argv: readonly string[]): Promise<Run> =>
-  client.hub.call(submitRun, { host, spec: { kind: 'command', argv: [...argv] } })
+const submit = (client: HubClient, host: string, argv: readonly string[], stdin?: 'open'): Promise<Run> =>
+  client.hub.call(submitRun, { host, spec: { kind: 'command', argv: [...argv], ...(stdin && { stdin }) } })
 
 async function outputOf(client: HubClient, { host, id }: Run): Promise<string> {
   const parts: Uint8Array[] = []
@@ -127,7 +127,8 @@ test.skipIf(!hasProgram('prlimit'))(
     const first = await endOf(client, (await submit(client, 'box', ['echo', 'before'])).id)
     const runs: Run[] = []
     for (let n = 0; n < count; n++) {
-      runs.push(await submit(client, 'box', ['sh', '-c', `echo run ${n}; read line < ${go}; echo over ${n}`]))
+      // An open standard input is one descriptor for as long as it runs, whatever else its keeper manages without.
+      runs.push(await submit(client, 'box', ['sh', '-c', `echo run ${n}; read line < ${go}; echo over ${n}`], 'open'))
     }
     const readers = runs.slice(0, 30).map((run) => readingOf(client, run))
     for (const { id } of runs) {
