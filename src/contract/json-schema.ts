@@ -80,29 +80,33 @@ const plainKeywords = new Set([
 const oneSchema = new Set(['items', 'additionalProperties', 'propertyNames'])
 const manySchemas = new Set(['prefixItems', 'anyOf', 'allOf'])
 
+/** What takes long to compile is not a schema's size but how deep it is nested. */
+const deepestPlain = 16
+
 /**
  * What of a schema may be checked by who does not trust its author: no regular expression, which could take for ever, and nothing whose
- * work grows faster than schema and value. Undefined where leaving those out would refuse what the whole schema takes.
+ * work grows faster than schema and value. Undefined where leaving those out would refuse what the whole schema takes, and for one that
+ * is nested too deep.
  */
-export function plainPart(schema: unknown): JsonSchema | boolean | undefined {
+export function plainPart(schema: unknown, depth = deepestPlain): JsonSchema | boolean | undefined {
   if (typeof schema === 'boolean') return schema
-  if (!isObject(schema)) return undefined
+  if (!isObject(schema) || depth === 0) return undefined
   const plain: Record<string, unknown> = {}
   for (const [keyword, value] of Object.entries(schema)) {
     if (keyword === 'pattern') continue
-    const part = plainKeywords.has(keyword) ? value : partOf(keyword, value)
+    const part = plainKeywords.has(keyword) ? value : partOf(keyword, value, depth - 1)
     if (part === undefined) return undefined
     plain[keyword] = part
   }
   return plain
 }
 
-function partOf(keyword: string, value: unknown): unknown {
-  if (oneSchema.has(keyword)) return plainPart(value)
-  if (manySchemas.has(keyword) && Array.isArray(value)) return all(value.map(plainPart))
+function partOf(keyword: string, value: unknown, depth: number): unknown {
+  if (oneSchema.has(keyword)) return plainPart(value, depth)
+  if (manySchemas.has(keyword) && Array.isArray(value)) return all(value.map((one) => plainPart(one, depth)))
   if (keyword !== 'properties' || !isObject(value)) return undefined
   const names = Object.keys(value)
-  const parts = all(names.map((name) => plainPart(value[name])))
+  const parts = all(names.map((name) => plainPart(value[name], depth)))
   return parts && Object.fromEntries(names.map((name, at) => [name, parts[at]]))
 }
 

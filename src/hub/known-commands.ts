@@ -19,30 +19,38 @@ export interface KnownCommands {
 
 const readTimeoutMs = 10_000
 
+/** Compiled when it is first needed: a host may list as many as it likes. */
+type Checks = Partial<Record<Part, Promise<ValueCheck>>>
+
 export function knownCommands(): KnownCommands {
-  let known: { readonly caller: Caller; readonly checks: Map<string, Promise<Record<Part, ValueCheck>>> } | undefined
+  let known: { readonly caller: Caller; readonly commands: ReadonlyMap<string, KnownCommand & { checks: Checks }> } | undefined
 
   async function read(caller: Caller, signal: AbortSignal) {
     const { commands } = await caller.call(listCommands, {}, { signal, timeoutMs: readTimeoutMs })
-    known = { caller, checks: new Map(commands.map((command) => [command.name, checksOf(command)])) }
+    known = { caller, commands: new Map(commands.map(({ name, params, result }) => [name, { params, result, checks: {} }])) }
     return known
   }
 
   return {
     async problem(caller, command, part, value, signal) {
       const isFresh = known?.caller !== caller
-      const { checks } = known?.caller === caller ? known : await read(caller, signal)
-      const problem = (await checks.get(command))?.[part](value)
+      const { commands } = known?.caller === caller ? known : await read(caller, signal)
+      const problem = await problemOf(commands.get(command), part, value)
       if (problem === undefined || isFresh) return problem
       // It may have been declared anew since.
-      return (await (await read(caller, signal)).checks.get(command))?.[part](value)
+      return problemOf((await read(caller, signal)).commands.get(command), part, value)
     },
   }
 }
 
-async function checksOf({ params, result }: KnownCommand): Promise<Record<Part, ValueCheck>> {
-  const [ofParams, ofResult] = await Promise.all([checkOf(params), checkOf(result)])
-  return { params: ofParams, result: ofResult }
+async function problemOf(
+  command: (KnownCommand & { checks: Checks }) | undefined,
+  part: Part,
+  value: unknown,
+): Promise<string | undefined> {
+  if (!command) return undefined
+  command.checks[part] ??= checkOf(command[part])
+  return (await command.checks[part])(value)
 }
 
 const nothingKnown: ValueCheck = () => undefined
