@@ -18,14 +18,22 @@ export function linkStateCell(initial: LinkState): LinkStateCell {
       return state
     },
     set(next) {
-      state = next
-      for (const listener of [...listeners]) listener(next)
+      state = bounded(next)
+      for (const listener of [...listeners]) listener(state)
     },
     onChange(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
   }
+}
+
+/** Of what the other side gives as its reason, so much is kept, shown and told. */
+const longestReason = 500
+
+function bounded(state: LinkState): LinkState {
+  if (state.status === 'online' || state.reason === undefined || state.reason.length <= longestReason) return state
+  return { ...state, reason: `${state.reason.slice(0, longestReason)}…` }
 }
 
 export function offline(reason: string): LinkState {

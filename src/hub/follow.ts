@@ -18,7 +18,7 @@ import { batches } from './batches.ts'
 import type { FleetHost } from './fleet.ts'
 import type { FleetEvents } from './fleet-events.ts'
 import type { Mirror } from './mirror.ts'
-import { hearNode } from './node-events.ts'
+import { hearNode, type NodeEventsOf, nodeAllowance } from './node-events.ts'
 import { askHowItIs, keepAnswer } from './probe.ts'
 import type { Queue } from './queue.ts'
 
@@ -41,6 +41,7 @@ export interface Followed {
 
 /** Follows one host until disposed. Resolves its disposal once nothing is being written any more. */
 export function followHost(host: FleetHost, to: Followed): AsyncDisposable {
+  const allowance = nodeAllowance()
   let session = startSession(host.connector.state)
   const stopWatching = host.connector.onChange((state) => {
     const former = session
@@ -51,7 +52,9 @@ export function followHost(host: FleetHost, to: Followed): AsyncDisposable {
   function startSession(state: LinkState, after: Promise<void> = Promise.resolve()) {
     const ending = new AbortController()
     const work =
-      state.status === 'online' ? () => whileOnline(host, state.caller, to, ending.signal) : () => noteAbsence(host, to)
+      state.status === 'online'
+        ? () => whileOnline(host, state.caller, { ...to, allowance }, ending.signal)
+        : () => noteAbsence(host, to)
     const done = after.then(work).catch((error) => {
       if (!ending.signal.aborted)
         to.log.error({ host: host.name, error: asMusterError(error).toValue() }, 'a host could not be followed')
@@ -75,7 +78,12 @@ async function noteAbsence(host: FleetHost, to: Followed): Promise<void> {
   if (state.status === 'offline') await saveHealth(store, host.id, { lastSeenAt: state.since })
 }
 
-async function whileOnline(host: FleetHost, caller: Caller, to: Followed, signal: AbortSignal): Promise<void> {
+async function whileOnline(
+  host: FleetHost,
+  caller: Caller,
+  to: Followed & Pick<NodeEventsOf, 'allowance'>,
+  signal: AbortSignal,
+): Promise<void> {
   to.queue.claim()
   await using _info = askForInfo(host, caller, to)
   await using _node = whileDoing(hearNode(host, caller, to, signal))

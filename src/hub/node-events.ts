@@ -11,14 +11,23 @@ import type { Store } from '../store/store.ts'
 import { batches } from './batches.ts'
 import type { FleetHost } from './fleet.ts'
 import { type FleetEvents, keptEvents } from './fleet-events.ts'
+import { limitTries, type Tries } from './tries.ts'
 
-/** So many a second, and no more, are heard of one node. */
-const mostInASecond = 100
-const secondMs = 1_000
+/** So many of one node are heard within a window, whatever it tells and however often it dials: 50,000 are kept of all. */
+const mostInWindow = 1_000
+const windowMs = 15 * 60_000
+const mostInABatch = 100
+const againAfterMs = 1_000
+
+/** How much more of a node is heard. One for as long as its host is followed, over all of its links. */
+export function nodeAllowance(): Tries {
+  return limitTries({ windowMs, most: mostInWindow })
+}
 
 export interface NodeEventsOf {
   readonly store: Store
   readonly events: Pick<FleetEvents, 'ring'>
+  readonly allowance: Tries
   readonly log: Logger
 }
 
@@ -35,25 +44,26 @@ export async function hearNode(host: FleetHost, caller: Caller, to: NodeEventsOf
       to.log.warn({ host: host.name, error: known.toValue() }, 'what the node tells of itself could not be heard')
       if (!known.retryable) return
     }
-    await pause(secondMs, signal)
+    await pause(againAfterMs, signal)
   }
 }
 
-async function hear(host: FleetHost, caller: Caller, { store, events }: NodeEventsOf, signal: AbortSignal): Promise<void> {
+async function hear(
+  host: FleetHost,
+  caller: Caller,
+  { store, events, allowance }: NodeEventsOf,
+  signal: AbortSignal,
+): Promise<void> {
   const after = await nodeEventCursor(store, host.id)
   // Of this reading alone: one that breaks off here ends at the node too.
   const reading = new AbortController()
-  let sinceMs = performance.now()
-  let heard = 0
   try {
     const told = caller.items(followNodeEvents, { after, follow: true }, { signal: AbortSignal.any([signal, reading.signal]) })
-    for await (const batch of batches(told, { most: mostInASecond })) {
+    for await (const batch of batches(told, { most: mostInABatch })) {
+      await pause(allowance.waitMs(), signal)
+      if (signal.aborted) return
       if (await takeInNodeEvents(store, { id: host.id, name: host.name }, batch, keptEvents)) events.ring()
-      heard += batch.length
-      if (heard < mostInASecond) continue
-      await pause(Math.max(0, sinceMs + secondMs - performance.now()), signal)
-      sinceMs = performance.now()
-      heard = 0
+      for (const _ of batch) allowance.note()
     }
   } finally {
     reading.abort()

@@ -36,13 +36,13 @@ export function testHost(
   id: string,
   answers: Bound[],
   { mirrored = false, deferred = false }: Partial<ConnectorTraits> = {},
-): FleetHost & { cut(): void; dial(): void } {
+): FleetHost & { cut(reason?: string): void; dial(): void } {
   const caller = direct(implementation(...answers), hub)
   const online = (): LinkState => ({ status: 'online', since: new Date().toISOString(), caller })
-  const away = (): LinkState => ({
+  const away = (reason: string): LinkState => ({
     status: 'offline',
     since: new Date().toISOString(),
-    reason: 'cut',
+    reason,
     ...(deferred && { caller }),
   })
   const cell = linkStateCell(online())
@@ -64,7 +64,7 @@ export function testHost(
     kind: 'tunnel',
     label: id,
     connector,
-    cut: () => cell.set(away()),
+    cut: (reason = 'cut') => cell.set(away(reason)),
     dial: () => cell.set(online()),
   }
 }

@@ -10,6 +10,7 @@ import {
   endOverdue,
   endUnattended,
   findApproval,
+  forgetOldCopies,
   lastApprovalPosition,
   listApprovals,
   noteAnswer,
@@ -111,6 +112,38 @@ describe.each(engines)('approvals on %s', (engine) => {
     const { changed, refused } = await takeInApprovals(store, 'a', flood)
     expect([changed.length, refused.length]).toEqual([100, 50])
     expect((await takeInApprovals(store, 'b', [{ position: 1, approval: approval(999) }])).changed).toHaveLength(1)
+  })
+
+  test('nor with questions that are over as soon as they are asked: the newest thousand are kept, and those that wait', async () => {
+    await using store = await testStore(engine)
+    await takeInApprovals(store, 'a', [{ position: 1, approval: approval(1, { createdAt: at(-3600) }) }])
+    await takeInApprovals(store, 'b', [{ position: 1, approval: approval(2, { state: 'denied', resolution }) }])
+    for (let from = 10; from < 1_110; from += 50) {
+      const flood = Array.from({ length: 50 }, (_, n) =>
+        approval(from + n, { state: 'denied', resolution, createdAt: at(-3600 + from) }),
+      )
+      await takeInApprovals(
+        store,
+        'a',
+        flood.map((one, n) => ({ position: from + n, approval: one })),
+      )
+    }
+    const kept = await listApprovals(store, { host: 'a', limit: 5_000 })
+    expect(kept).toHaveLength(1_001)
+    expect(kept.at(-1)).toMatchObject({ approval: { id: idOf(1), state: 'pending' } })
+    expect(await findApproval(store, idOf(10))).toBeUndefined()
+    expect(await findApproval(store, idOf(1_109))).toBeDefined()
+    expect(await listApprovals(store, { host: 'b', limit: 10 })).toHaveLength(1)
+  })
+
+  test('copies are forgotten after 90 days, also those of hosts that ask nothing any more', async () => {
+    await using store = await testStore(engine)
+    const day = 24 * 3600
+    const over = (n: number, days: number) => approval(n, { state: 'denied', resolution, createdAt: at(-days * day) })
+    await takeInApprovals(store, 'a', [{ position: 1, approval: over(1, 91) }])
+    await takeInApprovals(store, 'b', [{ position: 1, approval: over(2, 89) }])
+    await forgetOldCopies(store, Date.now())
+    expect((await listApprovals(store, { limit: 10 })).map(({ approval: { id } }) => id)).toEqual([idOf(2)])
   })
 
   test('a copy whose time is over ends by itself, and its host may still say how it really was', async () => {

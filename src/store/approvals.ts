@@ -141,8 +141,9 @@ export interface TakenIn {
   readonly refused: Approval[]
 }
 
-/** A host's own limit is lower; one that keeps none must not fill the hub. */
+/** A host's own limits are lower; one that keeps none must not fill the hub. */
 const mostPendingCopies = 100
+const mostOverCopies = 1_000
 
 /**
  * A hub's copy of what a host asks. The host that has asked decides what became of it; what it asked is never anything else than what
@@ -159,6 +160,7 @@ export async function takeInApprovals(store: Store, host: string, entries: reado
       else if (!known && (await hasRoom(db, host))) changed.push(await insertCopy(db, host, approval))
       else if (!known) refused.push(approval)
     }
+    if (changed.length > 0) await forgetOldest(db, host)
     const read = Math.max(0, ...entries.map(({ position }) => position))
     await db
       .insertInto('approval_cursor')
@@ -179,12 +181,6 @@ export async function takeInApprovals(store: Store, host: string, entries: reado
 }
 
 async function hasRoom(db: Kysely<Tables>, host: string): Promise<boolean> {
-  await db
-    .deleteFrom('approval')
-    .where('host', '=', host)
-    .where('state', '!=', 'pending')
-    .where('created_at', '<', new Date(Date.now() - copiesKeptMs).toISOString())
-    .execute()
   const { rows } = await db
     .selectFrom('approval')
     .select(({ fn }) => fn.countAll().as('rows'))
@@ -192,6 +188,33 @@ async function hasRoom(db: Kysely<Tables>, host: string): Promise<boolean> {
     .where('state', '=', 'pending')
     .executeTakeFirstOrThrow()
   return Number(rows) < mostPendingCopies
+}
+
+/** Of those that are over, however they came to be. */
+async function forgetOldest(db: Kysely<Tables>, host: string): Promise<void> {
+  const tooMany = await db
+    .selectFrom('approval')
+    .select('id')
+    .where('host', '=', host)
+    .where('state', '!=', 'pending')
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .offset(mostOverCopies)
+    .limit(mostOverCopies)
+    .execute()
+  const ids = tooMany.map(({ id }) => id)
+  if (ids.length > 0) await db.deleteFrom('approval').where('id', 'in', ids).execute()
+}
+
+/** A hub's copies of what was asked long ago, also by hosts that are no more. */
+export async function forgetOldCopies(store: Store, now: number): Promise<void> {
+  await store.write((db) =>
+    db
+      .deleteFrom('approval')
+      .where('state', '!=', 'pending')
+      .where('created_at', '<', new Date(now - copiesKeptMs).toISOString())
+      .execute(),
+  )
 }
 
 /** A hub that has heard nothing takes a question for expired at its time; the host may still say otherwise. */

@@ -18,6 +18,8 @@ export type Message =
 
 export const maxId = 0xffff_ffff
 const maxMethodLength = 256
+/** Errors go into logs, lists and events: of what the other side says, so many characters. */
+const longestSentence = 16 * 1024
 
 /** What a text frame says, as `parseObject` read it. Throws `wire.protocol`. */
 export function parseMessage(message: Readonly<Record<string, unknown>>): Message {
@@ -67,7 +69,8 @@ function parseError(error: unknown): MusterError {
 export function parseErrorValue(value: unknown): MusterError {
   const parsed = ErrorValueSchema.safeParse(value)
   if (!parsed.success) throw broken('an error without code, message, hint and retryable')
-  return new MusterError(parsed.data)
+  const { message, hint, ...rest } = parsed.data
+  return new MusterError({ ...rest, message: message.slice(0, longestSentence), hint: hint.slice(0, longestSentence) })
 }
 
 /** Any JSON object. Throws `wire.protocol`. */

@@ -18,9 +18,17 @@ import {
 import type { Caller } from '../../contract/caller.ts'
 import { asMusterError, failure, hasCode } from '../../contract/errors.ts'
 import { type Bound, implement } from '../../contract/implementation.ts'
-import { endOverdue, findApproval, listApprovals as listed, noteAnswer, takeInApprovals } from '../../store/approvals.ts'
+import {
+  endOverdue,
+  findApproval,
+  forgetOldCopies,
+  listApprovals as listed,
+  noteAnswer,
+  takeInApprovals,
+} from '../../store/approvals.ts'
 import type { Store } from '../../store/store.ts'
 import type { Fleet, FleetHost } from '../fleet.ts'
+import { limitTries } from '../tries.ts'
 import { personOf } from '../vouch.ts'
 import { type ApprovalLinks, type LinksOf, openLinks } from './links.ts'
 import { readApprovals } from './read.ts'
@@ -55,6 +63,10 @@ const answerWithinMs = 30_000
 /** A host that polls answers at its next look. */
 const deferredAnswerWithinMs = 10 * 60_000
 const lookEveryMs = 5_000
+const forgetEveryMs = 3600_000
+/** No host may push what others tell out of the history: of one that asks without end, the rest is in the list alone. */
+const mostTold = 500
+const toldWindowMs = 10 * 60_000
 /** What a host says of the end of its own question is waited for this long. */
 const graceMs = 10_000
 
@@ -66,8 +78,11 @@ export async function openHubApprovals(of: HubApprovalsOf): Promise<HubApprovals
     hostId: host,
   })
 
+  const told = limitTries({ windowMs: toldWindowMs, mostOfOne: mostTold })
   function tell(host: string, changed: readonly Approval[]): void {
     for (const approval of changed) {
+      if (told.waitMs(host) > 0) continue
+      told.note(host)
       publish({
         topic: approval.state === 'pending' ? 'approval.requested' : 'approval.resolved',
         approval: shown(host, approval),
@@ -162,12 +177,16 @@ export async function openHubApprovals(of: HubApprovalsOf): Promise<HubApprovals
 
   const sweeping = setInterval(() => void sweep(), lookEveryMs)
   let swept: Promise<void> = Promise.resolve()
+  let forgotAt = -Infinity
   /** Ends what should have ended by itself: its host is away, and has not said so. */
   function sweep(): Promise<void> {
     swept = swept
       .then(async () => {
         const ended = await endOverdue(store, new Date(Date.now() - graceMs).toISOString())
         for (const { host, approval } of ended) tell(host, [approval])
+        if (performance.now() - forgotAt < forgetEveryMs) return
+        await forgetOldCopies(store, Date.now())
+        forgotAt = performance.now()
       })
       .catch((error) => log.warn({ error: asMusterError(error).toValue() }, 'approvals whose time is over could not be ended'))
     return swept

@@ -2,7 +2,7 @@
 // the link over which it came, and what it asks is only believed where its digest is of just that.
 
 import type { Logger } from 'pino'
-import { type Approval, type ApprovalChange, followApprovals } from '../../contract/approval.ts'
+import { type Approval, type ApprovalChange, followApprovals, largestQuestionCharacters } from '../../contract/approval.ts'
 import type { Caller } from '../../contract/caller.ts'
 import { asMusterError } from '../../contract/errors.ts'
 import { pause } from '../../contract/pause.ts'
@@ -72,8 +72,10 @@ async function takeIn(host: FleetHost, batch: readonly ApprovalChange[], { store
     )
   }
   const { changed, refused } = await takeInApprovals(store, host.id, entries)
-  for (const { id } of refused) {
-    log.warn({ host: host.name, approval: id }, 'the host asks otherwise under a known id, or too much at once; left out')
+  const [first] = refused
+  if (first) {
+    const about = { host: host.name, approval: first.id, left: refused.length }
+    log.warn(about, 'the host asks otherwise under a known id, or too much at once; left out')
   }
   if (changed.length > 0) onChange(host.id, changed)
 }
@@ -83,12 +85,19 @@ function checked(change: ApprovalChange): PositionedApproval | undefined {
   const { data } = followApprovals.output.safeParse(change)
   if (!data || digestOf(data.approval.asked) !== data.approval.digest) return undefined
   const { position, approval, remainingMs } = data
-  if (approval.state !== 'pending') return { position, approval }
+  if (JSON.stringify(approval.asked).length > largestQuestionCharacters) return undefined
+  if (approval.state !== 'pending') return { position, approval: { ...approval, createdAt: notLater(approval.createdAt) } }
   const whole = Date.parse(approval.expiresAt) - Date.parse(approval.createdAt)
   const expiresAtMs = Date.now() + Math.min(remainingMs, longestMs)
   const at = (ms: number) => new Date(ms).toISOString()
   const createdAt = at(expiresAtMs - Math.min(Math.max(whole, remainingMs), longestMs))
   return { position, approval: { ...approval, createdAt, expiresAt: at(expiresAtMs) } }
+}
+
+/** What was asked tomorrow would be kept for ever. */
+function notLater(time: string): string {
+  const now = new Date().toISOString()
+  return time < now ? time : now
 }
 
 /** No question waits longer, whatever its host says. */

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { failure, type MusterError } from '../../contract/errors.ts'
 import type { Asking } from '../../wire/pairing.ts'
+import { limitTries } from '../tries.ts'
 import { sourceOf } from './source.ts'
-import { limitTries } from './tries.ts'
 import { type Ending, openWaiting, type WaitingOf } from './waiting.ts'
 import { beyond } from './wishes.ts'
 

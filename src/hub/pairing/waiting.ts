@@ -9,8 +9,8 @@ import { timingSafeEqual } from 'node:crypto'
 import { ulid } from 'ulidx'
 import { failure, type MusterError } from '../../contract/errors.ts'
 import type { Asking, Place } from '../../wire/pairing.ts'
+import { limitTries } from '../tries.ts'
 import { sourceOf } from './source.ts'
-import { limitTries } from './tries.ts'
 
 export interface Limits {
   /** How long one waits. */

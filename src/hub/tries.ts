@@ -1,4 +1,4 @@
-// How often something may be tried: so many times within a window, in all and by each source. It remembers no more than those tries.
+// How often something may be tried or told: so many times within a window, in all and by each source. It remembers no more than those.
 
 export interface Tries {
   /** How long until another is allowed; 0: now. */
@@ -8,13 +8,13 @@ export interface Tries {
 
 export interface TriesOf {
   readonly windowMs: number
-  readonly most: number
+  readonly most?: number
   readonly mostOfOne?: number
   /** A clock that nobody sets, in milliseconds. */
-  readonly now: () => number
+  readonly now?: () => number
 }
 
-export function limitTries({ windowMs, most, mostOfOne = most, now }: TriesOf): Tries {
+export function limitTries({ windowMs, most = Infinity, mostOfOne = most, now = () => performance.now() }: TriesOf): Tries {
   /** The oldest first. */
   let tries: { readonly at: number; readonly source: string }[] = []
 
@@ -26,7 +26,7 @@ export function limitTries({ windowMs, most, mostOfOne = most, now }: TriesOf): 
 
   /** Until so few of these are left that one more is allowed. */
   function until(of: typeof tries, limit: number): number {
-    const blocking = of.at(-limit)
+    const blocking = limit === Infinity ? undefined : of.at(-limit)
     return blocking === undefined ? 0 : blocking.at + windowMs - now()
   }
 
