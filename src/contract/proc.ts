@@ -92,7 +92,7 @@ export const callProc = operation({
   summary: "Routes one message through the host's front door to a proc's own channel and answers what it answers.",
   input: z.strictObject({ proc: ProcName, method: z.string().min(1).max(256), params: z.unknown() }),
   output: z.unknown(),
-  errors: ['proc.unknown', 'proc.ended', 'proc.not_ready'],
+  errors: ['proc.unknown', 'proc.ended', 'proc.not_ready', 'policy.denied'],
   scope: 'operate',
   deferrable: false,
   http: 'POST /procs/:proc/call',

@@ -247,7 +247,7 @@ export const writeStdin = operation({
     end: Flag.default(true).meta({ description: 'Close standard input after these bytes.' }),
   }),
   output: z.object({ written: z.int().nonnegative().meta({ description: 'Bytes written in all.' }) }),
-  errors: ['run.unknown', 'run.ended', 'run.stdin_closed', 'run.stdin_gap'],
+  errors: ['run.unknown', 'run.ended', 'run.stdin_closed', 'run.stdin_gap', 'policy.denied'],
   scope: 'operate',
   deferrable: false,
   http: 'POST /runs/:run/stdin',

@@ -63,7 +63,11 @@ export function openFrontDoor({
     implement(cancelRun, ({ run, graceMs }) => runs.cancel(run, graceMs)),
     implement(pauseRun, ({ run }) => runs.pause(run)),
     implement(resumeRun, ({ run }) => runs.resume(run)),
-    implement(writeStdin, ({ run, offset, end }, { signal }, body) => runs.writeStdin({ run, offset, end, signal }, body)),
+    // A shell that was begun does what it is fed: to feed is to begin.
+    implement(writeStdin, async ({ run, offset, end }, { principal, signal }, body) => {
+      policy.requireAllowed({ command: 'runs', params: await runs.spec(run), principal })
+      return runs.writeStdin({ run, offset, end, signal }, body)
+    }),
     ...readings,
     ...approvals,
 
@@ -77,6 +81,9 @@ export function openFrontDoor({
     implement(listProcs, async ({ all }) => ({ procs: procs.list(all) })),
     implement(callProc, async ({ proc, method, params }, context) => {
       requireUp()
+      // What `service` is asked is judged as that; any other does what it is told, as a shell does what it is fed.
+      if (proc !== 'service')
+        policy.requireAllowed({ command: 'procs', params: { proc, ...procs.specOf(proc) }, principal: context.principal })
       return procs.call({ proc, method, params }, context)
     }),
   )

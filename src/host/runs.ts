@@ -26,6 +26,8 @@ export interface Runs {
   cancel(run: string, graceMs: number): Promise<Run>
   pause(run: string): Promise<Run>
   resume(run: string): Promise<Run>
+  /** What it was started with. Throws `run.unknown`. */
+  spec(run: string): Promise<RunSpec>
   writeStdin(part: StdinPart, body: AsyncIterable<Uint8Array>): Promise<{ written: number }>
   /** Takes up what an earlier host process left. */
   adopt(): Promise<void>
@@ -168,6 +170,7 @@ export function openRuns({ host, home, log, processes, executors, logger }: Runs
     cancel,
     pause: async (id) => (await pausable(id)).pause(),
     resume: async (id) => (await pausable(id)).resume(),
+    spec: async (id) => live.get(id)?.spec ?? (await log.spec(id)),
     writeStdin,
     adopt,
     get liveCount() {

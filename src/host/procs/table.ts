@@ -15,6 +15,8 @@ export interface ProcTable {
   stop(name: string, graceMs: number): Promise<ProcState>
   get(name: string): ProcState
   list(all: boolean): ProcState[]
+  /** What a process was made of; undefined for a built-in proc, and for none. */
+  specOf(name: string): ProcSpec | undefined
   call(to: { proc: string; method: string; params: unknown }, context: CallContext): Promise<unknown>
   /** A process says over the backend that it is this proc. Throws `proc.unknown` unless its secret proves it. */
   ready(claim: { proc: string; secret: string }, peer: Peer): void
@@ -72,6 +74,7 @@ export function openProcs(house: ProcHouse, builtIn: readonly Proc[]): ProcTable
     stop: async (name, graceMs) => (await find(name)?.stop(graceMs)) ?? absent(name),
     get: (name) => find(name)?.state ?? absent(name),
     list: (all) => [...local.values(), ...processes.values()].map((proc) => proc.state).filter((state) => all || isLive(state)),
+    specOf: (name) => processes.get(name)?.record.spec,
     async call({ proc: name, method, params }, context) {
       const proc = find(name)
       if (!proc) throw failure('proc.unknown', { proc: name })
