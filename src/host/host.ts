@@ -40,6 +40,8 @@ export type { HostPolicy } from './policy.ts'
 export interface HostOptions {
   /** $MUSTER_HOME/host; made if it is not there. */
   readonly home: string
+  /** $MUSTER_HOME: no `file.*` goes in there, whatever the policy names. */
+  readonly musterHome: string
   /** What its runs see as MUSTER_HOST, and what its refusals call it. In its own records it is `local`, so that a new name hides nothing. */
   readonly name: string
   readonly policy: HostPolicy
@@ -65,10 +67,10 @@ export interface Host extends AsyncDisposable {
 
 /** Throws `home.locked`, `home.unusable`, or what the store says. */
 export async function openHost(options: HostOptions): Promise<Host> {
-  const { home: dir, name, policy: given, executors = {}, commands: commandsDir, hub, local = {}, log } = options
+  const { home: dir, musterHome, name, policy: given, executors = {}, commands: commandsDir, hub, local = {}, log } = options
   const home = hostHome(dir)
   await makeHome(home)
-  const own = ownCommands({ host: name, env: process.env, fileRoots: () => policy.fileRoots(), hub })
+  const own = ownCommands({ host: name, env: process.env, jail: () => ({ roots: policy.fileRoots(), except: musterHome }), hub })
   const catalog = openCatalog(own, { dir: commandsDir, host: name })
   const policy = openPolicy(given, catalog.natureOf)
   await using opened = new AsyncDisposableStack()

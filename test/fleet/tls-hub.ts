@@ -84,7 +84,9 @@ export async function openTlsHub(tls: TlsChoice): Promise<TlsHub> {
   async function enrol(name: string): Promise<Machine> {
     const { host, token, command } = await caller.call(enrollNode, { name })
     const itsHome = machines.use(await makeHome())
-    const itsHost = machines.use(await openHost({ home: join(itsHome.path, 'host'), name, policy: { allow: ['runs'] }, log }))
+    const itsHost = machines.use(
+      await openHost({ home: join(itsHome.path, 'host'), musterHome: itsHome.path, name, policy: { allow: ['runs'] }, log }),
+    )
     const file = join(itsHome.path, 'node', 'certificates', `${hub.id}.json`)
     return {
       name,

@@ -78,7 +78,14 @@ export interface TestHost extends AsyncDisposable {
 
 export async function openTestHost(home: TestHome, options: Partial<HostOptions> = {}): Promise<TestHost> {
   const log = pino({ level: process.env.MUSTER_TEST_LOG ?? 'silent' })
-  const host = await openHost({ home: home.dir, name: hostName, policy: { allow: 'everything' }, log, ...options })
+  const host = await openHost({
+    home: home.dir,
+    musterHome: home.dir,
+    name: hostName,
+    policy: { allow: 'everything' },
+    log,
+    ...options,
+  })
   const caller = direct(host.offers, operator)
   return {
     host,

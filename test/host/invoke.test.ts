@@ -29,6 +29,7 @@ beforeAll(async () => {
   await mayDo()
   box = await openTestHost(home, {
     policy: { allow: [], file: policy },
+    musterHome: join(root(), 'muster'),
     commands: join(dir, 'commands'),
     hub: async () => direct(fleet, { kind: 'self', id: 'hub', role: 'operator', scopes: new Set(scopes) }),
   })
@@ -211,6 +212,24 @@ describe('files', () => {
       'file.too_large',
     )
     expect(await refusal('file.read', { path: at('missing') })).toBe('file.unreadable')
+    expect(await invoke('file.read', { path, offset: 1e15 })).toEqual({ bytes: 2, offset: 1e15, text: '', end: true })
+  })
+
+  test("the home of the account's Muster is outside, also where a directory around it is named: the policy lies there", async () => {
+    await mayDo(allow('file.*'))
+    await mkdir(at('muster/node'), { recursive: true })
+    await writeFile(at('muster/node/policy.toml'), 'plain')
+    for (const path of [at('muster/node/policy.toml'), at('muster//node/policy.toml'), at('muster/new')]) {
+      expect(await refusal('file.read', { path })).toBe('file.outside')
+      expect(await refusal('file.write', { path, text: 'allow = ["*"]', overwrite: true })).toBe('file.outside')
+      expect(await refusal('file.stat', { path })).toBe('file.outside')
+    }
+    for (const path of [at('muster'), at('muster/node')]) expect(await refusal('file.list', { path })).toBe('file.outside')
+    expect(await invoke('file.stat', { path: at('muster') })).toMatchObject({ kind: 'directory' })
+    await writeFile(at('muster2'), 'no part of it')
+    expect(await invoke('file.read', { path: at('muster2') })).toMatchObject({ text: 'no part of it' })
+    await rm(at('muster'), { recursive: true })
+    await rm(at('muster2'))
   })
 
   test('outside of what was named there are none, however the path is written', async () => {

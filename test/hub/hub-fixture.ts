@@ -69,7 +69,9 @@ export async function openTestHub(options: { storeUrl?: string; home?: Home } = 
     const enrolled = await caller.call(enrollNode, { name })
     const node = new AsyncDisposableStack()
     const itsHome = node.use(await makeHome())
-    const itsHost = node.use(await openHost({ home: join(itsHome.path, 'host'), name, policy: { allow }, log }))
+    const itsHost = node.use(
+      await openHost({ home: join(itsHome.path, 'host'), musterHome: itsHome.path, name, policy: { allow }, log }),
+    )
     const identity = temporaryIdentity()
     let peer = await dial(enrolled.token)
     async function dial(credential?: string) {

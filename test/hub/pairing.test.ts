@@ -65,7 +65,13 @@ async function serve(hub: TestHub, identity: Identity, allow: string[] = ['runs'
   const stack = new AsyncDisposableStack()
   const home = stack.use(await makeHome())
   const host = stack.use(
-    await openHost({ home: join(home.path, 'host'), name: 'box', policy: { allow }, log: pino({ level: 'silent' }) }),
+    await openHost({
+      home: join(home.path, 'host'),
+      musterHome: home.path,
+      name: 'box',
+      policy: { allow },
+      log: pino({ level: 'silent' }),
+    }),
   )
   const [end, hubEnd] = memoryChannels()
   const admitted = hub.acceptTunnel(hubEnd)

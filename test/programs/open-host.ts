@@ -10,7 +10,7 @@ import { startRun } from '../../src/contract/run.ts'
 import { openHost } from '../../src/host/host.ts'
 
 const [home, name] = process.argv.slice(2) as [string, string]
-const host = await openHost({ home, name, policy: { allow: 'everything' }, log: pino({ level: 'silent' }) })
+const host = await openHost({ home, musterHome: home, name, policy: { allow: 'everything' }, log: pino({ level: 'silent' }) })
 const caller = direct(host.offers, { kind: 'self', id: 'test', role: 'operator', scopes: new Set(scopes) })
 console.log('open')
 for await (const line of createInterface({ input: process.stdin })) {

@@ -39,6 +39,7 @@ export const serveDaemon: Action<DaemonOptions, []> = async (terminal, { allow, 
   const policy = nodePolicy(home.dir, allow === undefined ? { allow: [], withoutFile: 'everything' } : { allow })
   const host = await openHost({
     home: join(home.dir, 'host'),
+    musterHome: home.dir,
     commands: join(home.dir, 'commands'),
     name: hostname(),
     policy,

@@ -50,6 +50,7 @@ export const pull: Action<PullOptions, []> = async (terminal, options) => {
     terminal.say('With --insecure, whoever is on the way can read commands and output, and can delete what lies in the bucket.')
   const host = await openHost({
     home: join(home.dir, 'host'),
+    musterHome: home.dir,
     commands: join(home.dir, 'commands'),
     name: hostname(),
     policy: nodePolicy(home.dir, { allow }),

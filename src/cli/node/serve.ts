@@ -112,6 +112,7 @@ export async function serveHubs(
   const stopping = stopRequested().then(() => leaving.abort())
   const host = await openHost({
     home: join(home.dir, 'host'),
+    musterHome: home.dir,
     commands: join(home.dir, 'commands'),
     name,
     policy: nodePolicy(home.dir, { allow }),

@@ -17,12 +17,12 @@ const thisProcess: Principal = { kind: 'self', id: 'hub', role: 'operator', scop
 
 /** `home` is `host` in MUSTER_HOME. Opens the host and its connector as one; closing the connector closes the host, whose runs go on. */
 export async function openLocal(
-  options: Omit<Parameters<typeof openHost>[0], 'name' | 'policy' | 'commands'>,
+  options: Omit<Parameters<typeof openHost>[0], 'name' | 'policy' | 'commands' | 'musterHome'>,
 ): Promise<Connector> {
   // The hub may everything, being the same account; what it is not to do by itself, its people write into the file.
   const home = dirname(options.home)
   const policy = { allow: 'everything', file: policyFileOf(home) } as const
-  const host = await openHost({ ...options, name: localHost, policy, commands: join(home, 'commands') })
+  const host = await openHost({ ...options, musterHome: home, name: localHost, policy, commands: join(home, 'commands') })
   const cell = linkStateCell({ status: 'online', since: new Date().toISOString(), caller: direct(host.offers, thisProcess) })
   // Online until the host has let go of its runs: a workflow that is being put aside must not take this for a unit's failure.
   const close = async () => {

@@ -8,7 +8,12 @@ import { ownCommands } from './own.ts'
 
 /** `home`: $MUSTER_HOME. `isHub`: whether a hub is in the same process, which lends its host commands. Nothing in it can be run. */
 export async function catalogAt(home: string, { isHub }: { isHub: boolean }): Promise<Pick<Catalog, 'find' | 'natureOf'>> {
-  const own = ownCommands({ host: '', env: process.env, fileRoots: () => [], hub: isHub ? notHere : undefined })
+  const own = ownCommands({
+    host: '',
+    env: process.env,
+    jail: () => ({ roots: [], except: home }),
+    hub: isHub ? notHere : undefined,
+  })
   const catalog = openCatalog(own, { dir: join(home, 'commands'), host: '' })
   await catalog.refresh()
   return catalog

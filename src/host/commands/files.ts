@@ -9,7 +9,7 @@ import { describeFileProblem } from '../../contract/file-problem.ts'
 import { Time } from '../../contract/names.ts'
 import { builtIn, plainText, wrongParams } from './builtin.ts'
 import type { HostCommand } from './command.ts'
-import { type Inside, openInside, unreadable } from './jail.ts'
+import { type Inside, type Jail, openInside, unreadable } from './jail.ts'
 import { textOrBase64 } from './kept-output.ts'
 
 /** With Base64 and all that goes around it, it fits into one message. */
@@ -39,8 +39,7 @@ const WriteParams = z.strictObject({
 })
 const ListParams = z.strictObject({ path: Path, after: z.string().max(4096).default('') })
 
-/** `roots`: the directories that the policy names now; none where it names none. */
-export function fileCommands(roots: () => readonly string[]): HostCommand[] {
+export function fileCommands(jail: () => Jail): HostCommand[] {
   return [
     builtIn({
       name: 'file.read',
@@ -53,7 +52,7 @@ export function fileCommands(roots: () => readonly string[]): HostCommand[] {
         base64: z.string().optional(),
         end: z.boolean().meta({ description: 'Nothing comes after this.' }),
       }),
-      run: (params) => inside(roots(), params.path, 'entry', (dir) => readFile(dir, params)),
+      run: (params) => inside(jail(), params.path, 'entry', (dir) => readFile(dir, params)),
     }),
     builtIn({
       name: 'file.write',
@@ -62,7 +61,7 @@ export function fileCommands(roots: () => readonly string[]): HostCommand[] {
       result: z.strictObject({ bytes: z.int().nonnegative(), sha256: z.string() }),
       run: (params) => {
         const content = contentOf(params)
-        return inside(roots(), params.path, 'entry', (dir) => writeFile(dir, params, content))
+        return inside(jail(), params.path, 'entry', (dir) => writeFile(dir, params, content))
       },
     }),
     builtIn({
@@ -73,7 +72,7 @@ export function fileCommands(roots: () => readonly string[]): HostCommand[] {
         entries: z.array(Entry.extend({ name: z.string() })),
         more: z.boolean().meta({ description: 'Ask again with `after`, the last name.' }),
       }),
-      run: (params) => inside(roots(), params.path, 'directory', (dir) => listDirectory(dir, params)),
+      run: (params) => inside(jail(), params.path, 'directory', (dir) => listDirectory(dir, params)),
     }),
     builtIn({
       name: 'file.stat',
@@ -81,7 +80,7 @@ export function fileCommands(roots: () => readonly string[]): HostCommand[] {
       params: z.strictObject({ path: Path }),
       result: Entry,
       run: ({ path }) =>
-        inside(roots(), path, 'entry', async (dir) => {
+        inside(jail(), path, 'entry', async (dir) => {
           try {
             return describe(await lstat(dir.entry(dir.name)))
           } catch (error) {
@@ -92,13 +91,8 @@ export function fileCommands(roots: () => readonly string[]): HostCommand[] {
   ]
 }
 
-async function inside<T>(
-  roots: readonly string[],
-  path: string,
-  as: 'directory' | 'entry',
-  work: (dir: Inside) => Promise<T>,
-): Promise<T> {
-  await using dir = await openInside(roots, path, as)
+async function inside<T>(jail: Jail, path: string, as: 'directory' | 'entry', work: (dir: Inside) => Promise<T>): Promise<T> {
+  await using dir = await openInside(jail, path, as)
   return await work(dir)
 }
 
@@ -111,7 +105,8 @@ async function readFile(dir: Inside, { path, offset, limit }: z.output<typeof Re
       throw failure('file.unreadable', { file: path, problem: `it is a ${kindOf(found)}, and no regular file` })
     const { bytesRead, buffer } = await file.read(Buffer.alloc(limit), 0, limit, offset)
     const bytes = buffer.subarray(0, bytesRead)
-    const size = Math.max(found.size, offset + bytesRead)
+    // It may have grown meanwhile.
+    const size = bytesRead === 0 ? found.size : Math.max(found.size, offset + bytesRead)
     return { bytes: size, offset, ...textOrBase64(bytes), end: offset + bytesRead >= size }
   } catch (error) {
     throw isTold(error) ? error : unreadable(path, error)

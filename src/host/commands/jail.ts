@@ -16,8 +16,15 @@ export interface Inside extends AsyncDisposable {
   sync(): Promise<void>
 }
 
+export interface Jail {
+  /** The directories that the policy names now. */
+  readonly roots: readonly string[]
+  /** One that none of them opens: who could write there would say what the policy is. */
+  readonly except: string
+}
+
 /** `as`: whether the path itself is the directory, or something in it. Throws `file.outside`, `file.unreadable`. */
-export async function openInside(roots: readonly string[], path: string, as: 'directory' | 'entry'): Promise<Inside> {
+export async function openInside({ roots, except }: Jail, path: string, as: 'directory' | 'entry'): Promise<Inside> {
   const clean = path.length > 1 ? path.replace(/\/+$/, '') : path
   if (!clean.startsWith('/') || clean.split('/').some((part) => part === '..' || part === '.'))
     throw failure('file.outside', { path })
@@ -26,7 +33,10 @@ export async function openInside(roots: readonly string[], path: string, as: 'di
   const isRoot = clean === root.given
   if (isRoot && as === 'entry') throw failure('file.unreadable', { file: path, problem: 'it is a directory' })
   const real = join(root.real, clean.slice(root.given.length))
-  return openDirectory(path, as === 'directory' ? real : dirname(real), as === 'directory' ? '' : basename(real))
+  const dir = as === 'directory' ? real : dirname(real)
+  const kept = await realpath(except).catch(() => undefined)
+  if (kept !== undefined && `${dir}/`.startsWith(`${kept}/`)) throw failure('file.outside', { path })
+  return openDirectory(path, dir, as === 'directory' ? '' : basename(real))
 }
 
 /** A root may itself be reached by links: it is the operator's word. */

@@ -5,22 +5,23 @@ import type { HostCommand } from './command.ts'
 import { execCommands } from './exec.ts'
 import { fileCommands } from './files.ts'
 import { fleetCommands } from './fleet.ts'
+import type { Jail } from './jail.ts'
 import { screenshotCommands } from './screenshot.ts'
 import { systemCommands } from './system.ts'
 
 export interface OwnCommandsOf {
   readonly host: string
   readonly env: NodeJS.ProcessEnv
-  /** The directories in which files may be read and written, as the policy has them now. */
-  readonly fileRoots: () => readonly string[]
+  /** Where files may be read and written, as the policy has it now. */
+  readonly jail: () => Jail
   /** Where the host is the hub's own: the way to ask that hub. */
   readonly hub?: (() => Promise<Caller>) | undefined
 }
 
-export function ownCommands({ host, env, fileRoots, hub }: OwnCommandsOf): HostCommand[] {
+export function ownCommands({ host, env, jail, hub }: OwnCommandsOf): HostCommand[] {
   return [
     ...execCommands(host),
-    ...fileCommands(fileRoots),
+    ...fileCommands(jail),
     ...systemCommands(),
     ...screenshotCommands(env),
     ...(hub ? fleetCommands(hub) : []),
