@@ -25,7 +25,7 @@ export function approvalPage(approval: FleetApproval): string {
   const blocks: [string, string | null][] = [
     ['Argument list', asked.argv && JSON.stringify(asked.argv, null, 2)],
     ['Parameters', JSON.stringify(asked.params, null, 2)],
-    [asked.script?.path == null ? 'Script' : `Script ${asked.script.path}`, asked.script?.text ?? null],
+    ['Script', asked.script?.text ?? null],
   ]
   return page(
     `May ${asked.command} run on ${host}?`,

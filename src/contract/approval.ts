@@ -54,9 +54,9 @@ export const AskedToRun = z.strictObject({
     description: 'The variables that it is given, by name, each with a tag that changes with its value and does not tell it.',
   }),
   script: z
-    .strictObject({ path: z.string().max(4096).nullable(), sha256: Digest, text: z.string() })
+    .strictObject({ sha256: Digest, text: z.string() })
     .nullable()
-    .meta({ description: 'The script that it carries out, whole, and the file that it was read from, if any.' }),
+    .meta({ description: 'The script that is given with it, whole.' }),
   session: z
     .string()
     .max(256)

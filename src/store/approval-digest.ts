@@ -11,7 +11,7 @@ export function digestOf(asked: AskedToRun): string {
 
 /**
  * What two questions have in common where an answer for a session covers both: who asks, the command, its program, directory and
- * script, the names of its variables and of its parameters. Values of parameters may differ.
+ * script, its variables, and the names of its parameters. Values of parameters may differ.
  */
 export function shapeOf({ host, hub, asker, command, params, argv, cwd, env, script, session }: AskedToRun): string {
   return sha256(
@@ -24,7 +24,8 @@ export function shapeOf({ host, hub, asker, command, params, argv, cwd, env, scr
       cwd,
       program: programOf(argv, params),
       parameters: Object.keys(params).sort(),
-      env: Object.keys(env).sort(),
+      // By their tags, with the values: PATH, LD_PRELOAD and their like make another program of the same name.
+      env,
       script: script?.sha256 ?? null,
     }),
   )

@@ -17,7 +17,7 @@ export function showCard(approval: FleetApproval): string {
     parameters: JSON.stringify(asked.params),
     directory: asked.cwd,
     variables: Object.keys(asked.env).join(', ') || null,
-    script: script && `${script.path ?? 'given with it'}, SHA-256 ${script.sha256}`,
+    script: script && `given with it, SHA-256 ${script.sha256}`,
     session: asked.session,
     'who asks': asked.asker ?? 'the hub itself',
     reason,

@@ -1,11 +1,10 @@
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { type Approval, followApprovals, resolveApproval } from '../../contract/approval.ts'
 import { failure } from '../../contract/errors.ts'
 import { digestOf } from '../../store/approval-digest.ts'
-import { readScript } from './question.ts'
 import { type AskingHost, hub, openAskingHost, otherHub, question, waiting } from './test-parts.ts'
 
 /** Asks, and waits until it can be answered. */
@@ -84,7 +83,7 @@ test.each([
   ['argument list', { argv: ['echo', 'hi'] }],
   ['directory', { cwd: '/' }],
   ['variable', { env: { A: '1' } }],
-  ['script', { script: { path: null, text: 'echo' } }],
+  ['script', { script: 'echo' }],
   ['session', { session: 's' }],
   ['asker', { asker: 'tok_2' }],
   ['hub', { principal: otherHub }],
@@ -118,22 +117,37 @@ test('what is asked about cannot be changed any more', async () => {
   expect(() => params.list.push({ deep: 2 })).toThrow(TypeError)
 })
 
-test('a script that is swapped after its approval does not run', async () => {
-  await using host = await openReadHost()
-  const dir = await mkdtemp(join(tmpdir(), 'muster-script-'))
-  try {
-    const path = join(dir, 'deploy.sh')
-    await writeFile(path, 'echo deploy\n')
-    const { approval, outcome } = await ask(host, { script: await readScript(path) })
-    expect(approval.asked.script?.text).toBe('echo deploy\n')
-    await writeFile(path, 'echo evil\n')
-    await host.resolve(approval, 'approved')
-    await expect(outcome).rejects.toMatchObject({ code: 'approval.changed' })
-    await symlink(path, join(dir, 'link.sh'))
-    await expect(readScript(join(dir, 'link.sh'))).rejects.toMatchObject({ code: 'file.unreadable' })
-  } finally {
-    await rm(dir, { recursive: true })
-  }
+describe('a file that is swapped after it was asked about does not run', () => {
+  const program = (dir: string) => join(dir, 'deploy')
+  const beside = (dir: string) => join(dir, 'deploy.sh')
+  const swaps: [string, string[], (dir: string) => Promise<unknown>][] = [
+    ['a program', ['./deploy'], (dir) => writeFile(program(dir), 'echo evil\n')],
+    ['a program in whose place another comes', ['./deploy'], (dir) => rename(beside(dir), program(dir))],
+    ['a program in PATH', ['deploy'], (dir) => writeFile(program(dir), 'echo evil\n')],
+    ['a program that was not there', ['./new'], (dir) => writeFile(join(dir, 'new'), 'echo evil\n')],
+    ["a shell's file", ['/bin/sh', '-e', 'deploy.sh'], (dir) => writeFile(beside(dir), 'echo evil\n')],
+    ["an interpreter's file", ['python3.11', 'deploy.sh'], (dir) => writeFile(beside(dir), 'echo evil\n')],
+    ['what a link leads to', ['./link'], (dir) => rename(join(dir, 'other'), join(dir, 'link'))],
+  ]
+  test.each(swaps)('%s', async (_, argv, swap) => {
+    await using host = await openReadHost()
+    const dir = await mkdtemp(join(tmpdir(), 'muster-swap-'))
+    try {
+      for (const file of [program(dir), beside(dir)]) await writeFile(file, 'echo deploy\n')
+      await symlink(program(dir), join(dir, 'link'))
+      await symlink(beside(dir), join(dir, 'other'))
+      const changes = { argv, cwd: dir, env: { PATH: dir }, params: { argv } }
+      const unchanged = await ask(host, changes)
+      await host.resolve(unchanged.approval, 'approved')
+      expect((await unchanged.outcome).outcome).toBe('approved')
+      const { approval, outcome } = await ask(host, changes)
+      await swap(dir)
+      await host.resolve(approval, 'approved')
+      await expect(outcome).rejects.toMatchObject({ code: 'approval.changed' })
+    } finally {
+      await rm(dir, { recursive: true })
+    }
+  })
 })
 
 test('denied: with the reason, and who said so as the hub names him', async () => {
@@ -221,7 +235,7 @@ test('a reader that has read another life of the host begins anew', async () => 
 
 test('for a session: the same shape runs without a question, in that session, for that asker, until it is taken back', async () => {
   await using host = await openReadHost()
-  const inSession = { command: 'exec', params: { argv: ['git', 'status'] }, session: 's1' }
+  const inSession = { command: 'exec', params: { argv: ['git', 'status'] }, env: { PATH: '/usr/bin' }, session: 's1' }
   const { approval, outcome } = await ask(host, inSession)
   await host.resolve(approval, 'approved_session')
   expect((await outcome).outcome).toBe('approved_session')
@@ -234,7 +248,8 @@ test('for a session: the same shape runs without a question, in that session, fo
     { ...inSession, params: { argv: ['git', 'status'], cwd: '/' } },
     { ...inSession, cwd: '/elsewhere' },
     { ...inSession, env: { GIT_DIR: '/x' } },
-    { ...inSession, script: { path: null, text: 'x' } },
+    { ...inSession, env: { PATH: '/tmp/evil' } },
+    { ...inSession, script: 'x' },
     { ...inSession, session: 's2' },
     { ...inSession, session: null },
     { ...inSession, asker: 'tok_2' },

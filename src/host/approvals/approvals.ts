@@ -33,9 +33,10 @@ import type { Store } from '../../store/store.ts'
 import { untilStored } from '../../store/until-stored.ts'
 import { setAlarm } from '../alarm.ts'
 import { makeQueue, type Serially } from '../serially.ts'
+import { filesOf } from './files.ts'
 import { countFollowers } from './followers.ts'
 import { openGrants } from './grants.ts'
-import { bindQuestion, type Question, requireUnchanged } from './question.ts'
+import { bindQuestion, type Question } from './question.ts'
 
 export interface Approvals extends AsyncDisposable {
   /**
@@ -64,6 +65,8 @@ const pageSize = 100
 /** A question whose end this process is waiting for. */
 interface Live {
   approval: Approval
+  /** What the files of its argument list were when it was asked. */
+  readonly files: string
   /** Whether somebody waits for it, and begins at once what is approved. */
   attended: boolean
   spent: boolean
@@ -93,15 +96,20 @@ export async function openApprovals({ store, host, name, log, times = {} }: Appr
     const granted = grants.covering(shapeOf(asked))
     if (granted) return { outcome: 'approved_session', by: granted.by }
     const digest = digestOf(asked)
-    const left = await takeLeft(digest)
-    const live = left ?? (await begin(question, { asked, digest }))
+    const files = await filesOf(question)
+    const left = await takeLeft(digest, files)
+    const live = left ?? (await begin(question, { asked, digest, files }))
     onAsked(live.approval)
     const outcome = await attend(live, signal)
-    if (isYes(outcome.outcome)) await requireUnchanged(asked)
+    if (isYes(outcome.outcome) && (await filesOf(question)) !== files)
+      throw failure('approval.changed', { what: `The program of ${live.approval.id}, or a file that it is given,` })
     return outcome
   }
 
-  async function begin(question: Question, { asked, digest }: Pick<Approval, 'asked' | 'digest'>): Promise<Live> {
+  async function begin(
+    question: Question,
+    { asked, digest, files }: Pick<Approval, 'asked' | 'digest'> & Pick<Live, 'files'>,
+  ): Promise<Live> {
     const now = Date.now()
     const approval: Approval = {
       id: `apr_${ulid()}`,
@@ -117,6 +125,7 @@ export async function openApprovals({ store, host, name, log, times = {} }: Appr
     await askApproval(store, host, approval, limits)
     const live: Live = {
       approval,
+      files,
       attended: true,
       spent: false,
       endsAtMs: performance.now() + expiryMs,
@@ -132,9 +141,9 @@ export async function openApprovals({ store, host, name, log, times = {} }: Appr
   }
 
   /** One that was asked over a link that broke: the same question goes on from there. What was approved meanwhile is spent on it. */
-  async function takeLeft(digest: string): Promise<Live | undefined> {
+  async function takeLeft(digest: string, files: string): Promise<Live | undefined> {
     for (const live of lives.values()) {
-      if (live.attended || live.spent || live.approval.digest !== digest) continue
+      if (live.attended || live.spent || live.approval.digest !== digest || live.files !== files) continue
       live.attended = true
       if (!isYes(live.approval.state)) return live
       live.spent = true

@@ -2,18 +2,9 @@
 // what runs after the answer is the object that was shown.
 
 import { createHash, createHmac, randomBytes } from 'node:crypto'
-import { constants } from 'node:fs'
-import { open } from 'node:fs/promises'
 import { type AskedToRun, largestQuestionCharacters } from '../../contract/approval.ts'
 import { failure } from '../../contract/errors.ts'
-import { describeFileProblem } from '../../contract/file-problem.ts'
 import type { Principal } from '../../contract/implementation.ts'
-
-/** A script by its content; with a path, the file that it was read from, which is read again before it may run. */
-export interface Script {
-  readonly path: string | null
-  readonly text: string
-}
 
 export interface Question {
   readonly command: string
@@ -21,7 +12,8 @@ export interface Question {
   readonly argv: readonly string[] | null
   readonly cwd: string | null
   readonly env: Readonly<Record<string, string>>
-  readonly script: Script | null
+  /** The text of a script that is given with the command. */
+  readonly script: string | null
   readonly session: string | null
   /** Why the asker wants it. */
   readonly reason: string | null
@@ -50,7 +42,7 @@ export function bindQuestion(host: string, question: Question): AskedToRun {
     argv: argv && [...argv],
     cwd,
     env: Object.fromEntries(Object.entries(env).map(([name, value]) => [name, tagOf(name, value)])),
-    script: script && { path: script.path, sha256: sha256(script.text), text: script.text },
+    script: script === null ? null : { sha256: sha256(script), text: script },
     session,
   }
   const characters = JSON.stringify(asked).length
@@ -74,31 +66,6 @@ function tagOf(name: string, value: string): string {
     .update(JSON.stringify([name, value]))
     .digest('hex')
     .slice(0, 32)
-}
-
-/** Reads a script that is to be shown and carried out. A link is not followed. Throws `file.unreadable`. */
-export async function readScript(path: string): Promise<Script> {
-  try {
-    await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
-    const stat = await file.stat()
-    if (!stat.isFile()) throw failure('file.unreadable', { file: path, problem: 'it is no regular file' })
-    if (stat.size > largestQuestionCharacters) {
-      throw failure('approval.too_large', { characters: stat.size, most: largestQuestionCharacters })
-    }
-    return { path, text: await file.readFile('utf8') }
-  } catch (error) {
-    if (error instanceof Error && 'syscall' in error) {
-      throw failure('file.unreadable', { file: path, problem: describeFileProblem(error) }, { cause: error })
-    }
-    throw error
-  }
-}
-
-/** Throws `approval.changed` where a script's file holds something else by now than what was shown. */
-export async function requireUnchanged({ script }: AskedToRun): Promise<void> {
-  if (script === null || script.path === null) return
-  const now = await readScript(script.path)
-  if (sha256(now.text) !== script.sha256) throw failure('approval.changed', { what: `The script ${script.path}` })
 }
 
 function freezeAll<T>(value: T): T {

@@ -32,7 +32,7 @@ export async function requireApproval(
       argv,
       cwd,
       env,
-      script: script === undefined ? null : { path: null, text: script },
+      script: script ?? null,
     },
     signal,
     told,
