@@ -11,6 +11,7 @@ import { describeIssue } from '../contract/implementation.ts'
 import { CommandPattern, PolicyRule } from '../contract/policy.ts'
 import { conditionProblem } from '../policy/condition.ts'
 import type { PlacedRule } from '../policy/question.ts'
+import { ownershipProblem } from './owned-file.ts'
 
 export { conditionProblem } from '../policy/condition.ts'
 
@@ -92,9 +93,11 @@ export function readPolicyText(file: string): string | undefined {
   try {
     // A pipe would be read for ever, and what a link leads to could change unseen.
     opened = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
-    const found = fstatSync(opened)
+    const found = fstatSync(opened, { bigint: true })
     if (!found.isFile()) throw unreadable(file, 'it is no file')
     if (found.size > mostBytes) throw unreadable(file, `it is larger than ${mostBytes / 1024} KiB`)
+    const problem = ownershipProblem(found)
+    if (problem !== undefined) throw unreadable(file, problem)
     return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(opened))
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException

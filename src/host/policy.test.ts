@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
@@ -118,6 +118,11 @@ describe('its file', () => {
   test.each<[string, () => Promise<unknown>, RegExp]>([
     ['a directory', () => mkdir(file), /it is no file/],
     ['a link', async () => symlink('/dev/null', file), /it is a link/],
+    [
+      'open to others',
+      () => writeFile(file, 'allow = ["*"]\n').then(() => chmod(file, 0o666)),
+      /other accounts may write to it: `chmod go-w` it/,
+    ],
     ['larger than anybody writes', () => writeFile(file, '#'.repeat(70_000)), /larger than 64 KiB/],
     ['not UTF-8', () => writeFile(file, Buffer.from([0x61, 0xff, 0xfe])), /not UTF-8/],
   ])('that is %s refuses everything', async (_, make, says) => {

@@ -21,7 +21,7 @@ const approval: FleetApproval = {
     argv: [evil],
     cwd: evil,
     env: { [evil]: 'tag' },
-    script: { path: evil, sha256: 'b'.repeat(64), text: `echo 1\n${evil}\n` },
+    script: { sha256: 'b'.repeat(64), text: `echo 1\n${evil}\n` },
     session: evil,
   },
   reason: evil,

@@ -1,12 +1,13 @@
 // The declared commands of a host: the files NAME.toml of one folder, as they are on disk. A file that cannot be used is named with its
 // problem, and the others are served. There is no watching: the folder is looked at when somebody asks, once a second at most.
 
-import { type BigIntStats, constants } from 'node:fs'
+import { constants } from 'node:fs'
 import { lstat, open, readdir, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { CorruptCommand } from '../../contract/command.ts'
 import { describeFileProblem } from '../../contract/file-problem.ts'
 import { compileSchema } from '../../contract/json-schema.ts'
+import { ownershipProblem } from '../owned-file.ts'
 import type { HostCommand } from './command.ts'
 import { parseDeclaration } from './declaration.ts'
 
@@ -46,7 +47,8 @@ export function declaredCommands(dir: string | undefined, host: string, taken: R
   }
 
   async function readFolder(folder: string): Promise<Read[]> {
-    const problem = ownershipProblem(await stat(folder, { bigint: true }).catch(ifMissing))
+    const found = await stat(folder, { bigint: true }).catch(ifMissing)
+    const problem = found && ownershipProblem(found)
     if (problem !== undefined) return [{ file: basename(folder), problem }]
     const files = (await readdir(folder).catch(ifMissing))?.filter((file) => file.endsWith('.toml')).sort() ?? []
     for (const file of known.keys()) if (!files.includes(file)) known.delete(file)
@@ -134,14 +136,6 @@ async function readText(path: string): Promise<string> {
   } catch (cause) {
     throw cause instanceof TypeError ? new Error('it is not UTF-8', { cause }) : cause
   }
-}
-
-/** Who may write it says what runs here as this account. */
-function ownershipProblem(found: BigIntStats | undefined): string | undefined {
-  const own = process.getuid?.()
-  if (!found || own === undefined) return undefined
-  if (found.uid !== BigInt(own) && found.uid !== 0n) return 'it belongs to another account'
-  return (found.mode & 0o022n) === 0n ? undefined : 'other accounts may write to it: `chmod go-w` it'
 }
 
 function problemOf(error: unknown): string {
