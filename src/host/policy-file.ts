@@ -50,14 +50,31 @@ export function policyFileOf(home: string): string {
   return join(home, 'node', 'policy.toml')
 }
 
-export function openPolicyFile(file: string): PolicyFile {
+export function openPolicyFile(file: string, nowMs: () => number = () => performance.now()): PolicyFile {
   // A failure is never kept: it may be the machine's, and pass without the file's changing.
   let known: { readonly stamp: string; readonly text: PolicyText | undefined } | undefined
+  let saidSomething = false
+  let goneMs: number | undefined
+
+  /** Some editors take a file away, or empty it, before they write it: for that moment it must not count as one that says nothing. */
+  function requireMeant(written: string | undefined): void {
+    if (written) {
+      saidSomething = true
+      goneMs = undefined
+    } else if (saidSomething) {
+      goneMs ??= nowMs()
+      if (nowMs() - goneMs < settledAfterMs)
+        throw unreadable(file, 'it was emptied or taken away just now, and may be written anew')
+      saidSomething = false
+    }
+  }
+
   return {
     read() {
       const { stamp, settled } = stampOf(file)
       if (known?.stamp === stamp) return known.text
       const written = readPolicyText(file)
+      requireMeant(written)
       const text = written === undefined ? undefined : parsePolicy(written, file)
       known = settled ? { stamp, text } : undefined
       return text

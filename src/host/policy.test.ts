@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { type HostPolicy, openPolicy, traceFor } from './policy.ts'
-import { policyFileOf } from './policy-file.ts'
+import { openPolicyFile, policyFileOf } from './policy-file.ts'
 
 const hub = (key: string) => ({ kind: 'hub', id: key.repeat(32), role: 'hub' }) as const
 const ours = { kind: 'self', id: 'hub', role: 'operator' } as const
@@ -49,8 +49,24 @@ describe('its file', () => {
     await writeFile(`${file}.new`, '[[rule]]\neffect = "deny"\ncommand = "*"\n')
     await rename(`${file}.new`, file)
     expect(effectOf(policy, 'runs')).toBe('deny')
-    await rm(file)
-    expect([effectOf(policy, 'date'), effectOf(policy, 'runs')]).toEqual(['deny', 'allow'])
+  })
+
+  test.each<[string, () => Promise<unknown>]>([
+    ['taken away', () => rm(file)],
+    ['emptied', () => writeFile(file, '')],
+  ])('that was %s is waited for: an editor may be about to write it anew', async (_, go) => {
+    let now = 0
+    await writeFile(file, '[[rule]]\neffect = "deny"\ncommand = "exec"\n')
+    const reader = openPolicyFile(file, () => now)
+    expect(reader.read()?.rule).toHaveLength(1)
+    await go()
+    for (now of [0, 1_000, 2_000]) expect(() => reader.read()).toThrow(expect.objectContaining({ code: 'policy.unreadable' }))
+    now = 3_000
+    expect(reader.read()?.rule ?? []).toEqual([])
+    await writeFile(file, 'allow = ["exec"]\n')
+    expect(reader.read()?.allow).toEqual(['exec'])
+    await go()
+    expect(() => reader.read()).toThrow(expect.objectContaining({ code: 'policy.unreadable' }))
   })
 
   test('is what there is to go by from when it is there, where everything was allowed without it', async () => {

@@ -40,7 +40,7 @@ test('a hub to which a host exposes nothing tells no run and no proc of another 
     expect(await its.upload(writeStdin, { run: 'shell', end: false }, line('true\n'))).toEqual({ written: 5 })
 
     // Narrowed meanwhile: it can be looked at and ended, and be told nothing more.
-    await writeFile(file, '')
+    await writeFile(file, '# nothing\n')
     await expect(its.upload(writeStdin, { run: 'shell', offset: 5 }, line('x'))).rejects.toMatchObject(denied)
     await expect(echoed()).rejects.toMatchObject(denied)
     expect(await its.call(getRun, { run: 'shell' })).toMatchObject({ state: 'running' })
