@@ -76,9 +76,12 @@ export const listTokens = operation({
 export const revokeToken = operation({
   kind: 'call',
   name: 'token.revoke',
-  summary: 'Revokes a token at once and for good: streams that it has open end.',
+  summary:
+    'Revokes a token at once and for good, with all that it has minted, and all that those have: streams that they have open end.',
   input: z.strictObject({ token: z.string().min(1).max(128) }),
-  output: TokenRow,
+  output: TokenRow.extend({
+    minted: z.array(TokenRow).meta({ description: 'Those that were revoked with it.' }),
+  }),
   errors: ['token.unknown'],
   scope: 'admin',
   deferrable: false,

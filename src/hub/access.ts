@@ -3,7 +3,7 @@
 import { failure } from '../contract/errors.ts'
 import type { Principal } from '../contract/implementation.ts'
 import type { OutputOf, ParsedOf, Scope } from '../contract/operation.ts'
-import { type createToken, localSocketId, roleScopes, type TokenRow } from '../contract/token.ts'
+import { type createToken, localSocketId, type revokeToken, roleScopes, type TokenRow } from '../contract/token.ts'
 import type { Store } from '../store/store.ts'
 import * as tokens from '../store/tokens.ts'
 
@@ -14,8 +14,8 @@ export interface Access extends Disposable {
   mint(input: ParsedOf<typeof createToken>, caller: Principal): Promise<OutputOf<typeof createToken>>
   /** Whether who did something by this id could do it again now: a token that is good, or the local socket, which has none. */
   mayStill(id: string, scope: Scope): Promise<boolean>
-  /** What the token still has open is cut off. Throws `token.unknown`. */
-  revoke(ref: string): Promise<TokenRow>
+  /** With all that it has minted; what they still have open is cut off. Throws `token.unknown`. */
+  revoke(ref: string): Promise<OutputOf<typeof revokeToken>>
 }
 
 /** The longest time that Node's timers know. */
@@ -44,6 +44,13 @@ export function openAccess(store: Store): Access {
     if (leftMs <= 0) return use.ending.abort(failure('auth.expired', { at }))
     use.timer = setTimeout(() => endAt(use, at), Math.min(leftMs, longestTimerMs))
     use.timer.unref()
+  }
+
+  function end(id: string): void {
+    const use: InUse = inUse.get(id) ?? { ending: new AbortController() }
+    inUse.set(id, use)
+    clearTimeout(use.timer)
+    use.ending.abort(failure('auth.invalid'))
   }
 
   return {
@@ -76,12 +83,9 @@ export function openAccess(store: Store): Access {
     },
 
     async revoke(ref) {
-      const row = await tokens.revokeToken(store, ref)
-      const use: InUse = inUse.get(row.id) ?? { ending: new AbortController() }
-      inUse.set(row.id, use)
-      clearTimeout(use.timer)
-      use.ending.abort(failure('auth.invalid'))
-      return row
+      const [row, ...minted] = await tokens.revokeToken(store, ref)
+      for (const { id } of [row, ...minted]) end(id)
+      return { ...row, minted }
     },
 
     [Symbol.dispose]() {

@@ -1,11 +1,11 @@
 // Tokens of people and programs. The value is shown once, when it is made; kept is its SHA-256.
 
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import type { Selectable } from 'kysely'
+import type { Expression, ExpressionBuilder, Kysely, Selectable, SqlBool } from 'kysely'
 import { ulid } from 'ulidx'
 import { failure, hasCode } from '../contract/errors.ts'
 import { TokenRow } from '../contract/token.ts'
-import type { TokenTable } from './schema.ts'
+import type { Tables, TokenTable } from './schema.ts'
 import type { Store } from './store.ts'
 
 const touchEveryMs = 60_000
@@ -18,13 +18,15 @@ export interface NewToken {
   readonly createdBy?: string | null
 }
 
+/** Throws `auth.invalid` where the token that it is minted with was revoked meanwhile. */
 export async function createToken(
   store: Store,
   { name, role, expiresAt = null, createdBy = null }: NewToken,
 ): Promise<{ row: TokenRow; value: string }> {
   const value = `mtok_${randomBytes(32).toString('hex')}`
-  const row = await store.write((db) =>
-    db
+  const row = await store.write(async (db) => {
+    if (createdBy !== null) await requireUnrevoked(db, createdBy)
+    return db
       .insertInto('token')
       .values({
         id: `tok_${ulid()}`,
@@ -38,9 +40,20 @@ export async function createToken(
         created_by: createdBy,
       })
       .returningAll()
-      .executeTakeFirstOrThrow(),
-  )
+      .executeTakeFirstOrThrow()
+  })
   return { row: tokenOf(row), value }
+}
+
+/** Who mints may be losing his token this moment: his row is held until the commit. Throws `auth.invalid`. */
+async function requireUnrevoked(db: Kysely<Tables>, minter: string): Promise<void> {
+  const row = await db
+    .updateTable('token')
+    .set(({ ref }) => ({ revoked_at: ref('revoked_at') }))
+    .where('id', '=', minter)
+    .returning('revoked_at')
+    .executeTakeFirst()
+  if (row && row.revoked_at !== null) throw failure('auth.invalid')
 }
 
 /** The token of this value, unless it was revoked. Notes its use, at most once a minute. Throws `auth.expired`. */
@@ -73,19 +86,35 @@ export async function listTokens({ db }: Store): Promise<TokenRow[]> {
   return (await db.selectFrom('token').selectAll().orderBy('created_at').execute()).map(tokenOf)
 }
 
-/** Revokes by id or name, for good. Throws `token.unknown`. */
-export async function revokeToken(store: Store, ref: string): Promise<TokenRow> {
-  const row = await store.write((db) =>
-    db
-      .updateTable('token')
-      .set({ revoked_at: new Date().toISOString() })
-      .where(({ eb, or }) => or([eb('id', '=', ref), eb('name', '=', ref)]))
-      .where('revoked_at', 'is', null)
-      .returningAll()
-      .executeTakeFirst(),
-  )
-  if (!row) throw failure('token.unknown', { token: ref })
-  return tokenOf(row)
+/**
+ * Revokes by id or name, for good, and with it all that it has minted, and all that those have. Answers them all, the one that was named
+ * first. Throws `token.unknown`.
+ */
+export async function revokeToken(store: Store, ref: string): Promise<[TokenRow, ...TokenRow[]]> {
+  const at = new Date().toISOString()
+  const [first, ...rest] = await store.write(async (db) => {
+    const named = await revokeThose(db, at, ({ eb, or }) => or([eb('id', '=', ref), eb('name', '=', ref)]))
+    const revoked = [...named]
+    let minters = named.map(({ id }) => id)
+    while (minters.length > 0) {
+      const those = minters
+      revoked.push(...(await revokeThose(db, at, ({ eb }) => eb('created_by', 'in', those))))
+      // Also those of one that was revoked before: it may have been by a hub that left what it had minted.
+      const minted = await db.selectFrom('token').select('id').where('created_by', 'in', those).execute()
+      minters = minted.map(({ id }) => id)
+    }
+    return revoked.map(tokenOf)
+  })
+  if (!first) throw failure('token.unknown', { token: ref })
+  return [first, ...rest]
+}
+
+function revokeThose(
+  db: Kysely<Tables>,
+  at: string,
+  which: (of: ExpressionBuilder<Tables, 'token'>) => Expression<SqlBool>,
+): Promise<Selectable<TokenTable>[]> {
+  return db.updateTable('token').set({ revoked_at: at }).where(which).where('revoked_at', 'is', null).returningAll().execute()
 }
 
 export function hashOf(value: string): string {

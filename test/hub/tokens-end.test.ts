@@ -91,6 +91,46 @@ test('nor one that outlives his own', async () => {
   expect(Date.parse(shorter.expiresAt ?? '')).toBeLessThan(Date.parse(expiresAt ?? ''))
 })
 
+test('a token that is revoked takes with it all that it has minted, down to the last, and whatever they have open; others stay', async () => {
+  await using hub = await serveTestHub()
+  const boss = await hub.person('operator', { name: 'boss' })
+  const child = await boss.hub.call(createToken, { name: 'child', role: 'operator' })
+  const grandchild = await hub.stranger(child.token).hub.call(createToken, { name: 'grandchild', role: 'viewer' })
+  const sibling = await hub.person('operator', { name: 'sibling' })
+  const open = await Promise.all([child, grandchild, sibling].map(({ token }) => follow(hub, token)))
+  const revoked = await hub.caller.call(revokeToken, { token: boss.id })
+  expect(revoked).toMatchObject({ id: boss.id, minted: [{ id: child.id }, { id: grandchild.id }] })
+  expect(await open[0]?.ended).toBe('auth.invalid')
+  expect(await open[1]?.ended).toBe('auth.invalid')
+  for (const { token } of [boss, child, grandchild])
+    await expect(hub.stranger(token).hub.call(getHubInfo, {})).rejects.toMatchObject({ code: 'auth.invalid' })
+  expect(await sibling.hub.call(getHubInfo, {})).toMatchObject({ version: '0.0.0-test' })
+  // Each is named, so nothing was left to be revoked.
+  await expect(hub.caller.call(revokeToken, { token: grandchild.id })).rejects.toMatchObject({ code: 'token.unknown' })
+})
+
+test('what is minted at the moment in which its minter is revoked does not stay', async () => {
+  await using hub = await serveTestHub()
+  for (let round = 0; round < 20; round++) {
+    const boss = await hub.person('operator', { name: `boss ${round}` })
+    const minting = boss.hub.call(createToken, { name: `child ${round}`, role: 'operator' }).catch(() => undefined)
+    for (let turn = 0; turn < round * 5; turn++) await new Promise((resolve) => setImmediate(resolve))
+    await hub.caller.call(revokeToken, { token: boss.id })
+    const child = await minting
+    if (child) await expect(hub.stranger(child.token).hub.call(getHubInfo, {})).rejects.toMatchObject({ code: 'auth.invalid' })
+  }
+  const { tokens } = await hub.caller.call(listTokens, {})
+  expect(tokens.filter(({ revokedAt }) => revokedAt === null)).toEqual([])
+})
+
+test('two tokens of one name that are revoked by it are both cut off', async () => {
+  await using hub = await serveTestHub()
+  const both = await Promise.all([hub.person('viewer', { name: 'twin' }), hub.person('viewer', { name: 'twin' })])
+  const open = await Promise.all(both.map(({ token }) => follow(hub, token)))
+  await hub.caller.call(revokeToken, { token: 'twin' })
+  for (const { ended } of open) expect(await ended).toBe('auth.invalid')
+})
+
 test('nothing that a node holds is a token: its key, its enrolment token and its fingerprint are refused on every route', async () => {
   await using hub = await serveTestHub()
   const { token } = await hub.caller.call(enrollNode, { name: 'box' })
