@@ -124,7 +124,9 @@ export const invokeOnFleet = operation({
       .default([])
       .meta({ description: 'Hosts that pass all of these; beside `hosts`, those of them that do.' }),
     ...invocation,
-    timeoutMs: z.int().min(1).max(longestMs).default(120_000).meta({ description: 'How long each host may take.' }),
+    timeoutMs: z.int().min(1).max(longestMs).optional().meta({
+      description: 'How long each host may take; without it 2 minutes, not counting the time in which a person is asked.',
+    }),
   }),
   output: z.object({
     hosts: z.int().nonnegative(),

@@ -197,7 +197,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     approvals,
     tls,
     runs: fleetRuns({ store, fleet, door }),
-    invokeOnFleet: fleetInvoker({ fleet, door }),
+    invokeOnFleet: fleetInvoker({ fleet, door, isAsked: approvals.isAsked }),
     info: () => ({
       id: identity.fingerprint,
       label,

@@ -9,6 +9,7 @@ import type { OutputOf, ParsedOf } from '../contract/operation.ts'
 import { canonicalJson } from '../store/canonical.ts'
 import type { Fleet, FleetHost } from './fleet.ts'
 import type { HostDoor } from './host-door.ts'
+import { personOf } from './vouch.ts'
 
 type Input = ParsedOf<typeof invokeOnFleet>
 type Group = OutputOf<typeof invokeOnFleet>['groups'][number]
@@ -21,21 +22,33 @@ interface HostResult {
   readonly mark: string
 }
 
-export function fleetInvoker({ fleet, door }: { fleet: Fleet; door: HostDoor }): Handler<typeof invokeOnFleet> {
+interface FleetInvokerOf {
+  readonly fleet: Fleet
+  readonly door: Pick<HostDoor, 'offers'>
+  /** Whether a person is being asked there, for this one, about this command. */
+  readonly isAsked: (host: string, asker: string | null, command: string) => Promise<boolean>
+  /** How long a host may take for whom nobody has said it. */
+  readonly usualMs?: number
+}
+
+export function fleetInvoker({ fleet, door, isAsked, usualMs = 120_000 }: FleetInvokerOf): Handler<typeof invokeOnFleet> {
   return async (input, { principal, signal, progress }) => {
     const { hosts: _hosts, labels: _labels, timeoutMs, ...invocation } = input
+    const asker = principal.kind === 'self' ? null : personOf(principal)
     const one = async (host: FleetHost): Promise<HostResult> => {
-      const { name } = host
+      const { id, name } = host
+      // Who has said how long he waits means it; nobody else's patience ends while a person thinks about it.
+      const isHeldUp = async () => timeoutMs === undefined && (await isAsked(id, asker, input.command))
+      using patience = patienceOf(timeoutMs ?? usualMs, isHeldUp)
       try {
         const { result } = await direct(door.offers(host), principal).call(invokeCommand, invocation, {
-          signal,
-          timeoutMs,
+          signal: AbortSignal.any([signal, patience.over]),
           onProgress: (value) => progress({ host: name, value }),
         })
         return { host: name, result, error: null, mark: canonicalJson([result ?? null]) }
       } catch (thrown) {
         signal.throwIfAborted()
-        const error = told(asMusterError(thrown), name, input).toValue()
+        const error = told(patience.over.aborted ? patience.over.reason : asMusterError(thrown), name, input).toValue()
         return { host: name, error, mark: canonicalJson(error) }
       }
     }
@@ -46,6 +59,31 @@ export function fleetInvoker({ fleet, door }: { fleet: Fleet; door: HostDoor }):
       failed: results.filter(({ error }) => error !== null).length,
       groups: groupsOf(results),
     }
+  }
+}
+
+interface Patience extends Disposable {
+  /** Aborted, with `call.deadline`. */
+  readonly over: AbortSignal
+}
+
+/** `ms`, and as long again whenever it is found held up at its end. */
+function patienceOf(ms: number, isHeldUp: () => Promise<boolean>): Patience {
+  const ending = new AbortController()
+  const end = () => ending.abort(failure('call.deadline', { operation: invokeCommand.name, ms }))
+  const look = () => isHeldUp().then((heldUp) => (heldUp ? wait() : end()), end)
+  let timer: NodeJS.Timeout | undefined
+  let isLeft = false
+  const wait = () => {
+    if (!isLeft) timer = setTimeout(() => void look(), ms)
+  }
+  wait()
+  return {
+    over: ending.signal,
+    [Symbol.dispose]() {
+      isLeft = true
+      clearTimeout(timer)
+    },
   }
 }
 

@@ -142,7 +142,7 @@ export interface TakenIn {
 }
 
 /** A host's own limits are lower; one that keeps none must not fill the hub. */
-const mostPendingCopies = 100
+export const mostPendingCopies = 100
 const mostOverCopies = 1_000
 
 /**

@@ -30,7 +30,13 @@ export function invokeCommand(program: Command, perform: Perform): void {
       ),
     )
     .option('--params-stdin', 'read the parameters from standard input')
-    .addOption(single('--timeout <duration>', 'how long to wait, e.g. 10m (several hosts: default 2m, each)', duration))
+    .addOption(
+      single(
+        '--timeout <duration>',
+        'how long to wait, e.g. 10m (several hosts: default 2m each, not counting approvals)',
+        duration,
+      ),
+    )
     .addOption(single('--key <key>', 'the same key with the same request again gets the same answer, for 10 minutes', nonEmpty))
     .addOption(single('--session <session>', 'what belongs together: an approval may be given for it', nonEmpty))
     .addOption(single('--reason <reason>', 'why, for the person who may be asked', nonEmpty))

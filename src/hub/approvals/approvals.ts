@@ -23,6 +23,7 @@ import {
   findApproval,
   forgetOldCopies,
   listApprovals as listed,
+  mostPendingCopies,
   noteAnswer,
   takeInApprovals,
 } from '../../store/approvals.ts'
@@ -42,6 +43,8 @@ export interface ApprovalNews {
 export interface HubApprovals extends AsyncDisposable {
   readonly operations: readonly Bound[]
   readonly links: ApprovalLinks
+  /** Whether this host waits for an answer about this command, which it was asked for by this one. */
+  isAsked(host: string, asker: string | null, command: string): Promise<boolean>
   /** Reads what a host asks over this link, until disposed. */
   read(host: FleetHost, caller: Caller): AsyncDisposable
 }
@@ -195,6 +198,10 @@ export async function openHubApprovals(of: HubApprovalsOf): Promise<HubApprovals
   return {
     operations,
     links,
+    async isAsked(host, asker, command) {
+      const waiting = await listed(store, { host, states: ['pending'], limit: mostPendingCopies })
+      return waiting.some(({ approval: { asked } }) => asked.asker === asker && asked.command === command)
+    },
     read: (host, caller) => readApprovals(host, caller, { store, log, onChange: tell }),
     async [Symbol.asyncDispose]() {
       clearInterval(sweeping)
