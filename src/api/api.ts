@@ -162,12 +162,13 @@ function application(hub: HubPort, log: Logger): FastifyInstance {
   app.decorateRequest('principal', null)
   app.setErrorHandler(async (error: unknown, request, reply) => {
     if (isRefusal(error)) {
-      const { host } = (request.params ?? {}) as { host?: string }
+      const { host, approval } = (request.params ?? {}) as { host?: string; approval?: string }
       await hub.refused(error, {
         principal: request.principal,
         address: request.raw.socket.remoteAddress ?? '',
         operation: request.routeOptions.config.operation,
         host,
+        approval,
       })
     }
     return answerError(error, request, reply)

@@ -9,11 +9,11 @@ export const approvalPagePolicy =
   "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
 export function approvalPage(approval: FleetApproval): string {
-  const { asked, host, reason, cause, expiresAt, digest } = approval
+  const { asked, askerName, host, reason, cause, expiresAt, digest } = approval
   const rows: [string, string | null][] = [
     ['Host', host],
     ['Command', asked.command],
-    ['Who asks', asked.asker ?? 'the hub itself'],
+    ['Who asks', whoAsks(asked.asker, askerName)],
     ['Reason given', reason],
     ['Why you are asked', cause],
     ['Session', asked.session],
@@ -38,6 +38,11 @@ ${asked.session === null ? '' : '<button name="outcome" value="approved_session"
 <button name="outcome" value="denied">Deny</button></p>
 </form>`,
   )
+}
+
+function whoAsks(asker: string | null, name: string | null): string {
+  if (asker === null) return 'the hub itself'
+  return name === null ? asker : `${asker} (${name})`
 }
 
 export function answeredPage({ asked, host, state }: FleetApproval): string {

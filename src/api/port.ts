@@ -32,6 +32,7 @@ export interface HubPort {
       readonly address: string
       readonly operation: string | undefined
       readonly host: string | undefined
+      readonly approval?: string | undefined
     },
   ): Promise<void>
   /** Takes a WebSocket that a node has dialled. A promise ends with the handshake; what that costs the hub is done in turns. */

@@ -41,6 +41,8 @@ const Person = z.string().min(1).max(256)
 /** The larger of these cannot be shown to a person, and so cannot be approved. */
 export const largestQuestionCharacters = 256 * 1024
 
+const PersonName = z.string().nullable()
+
 /** Everything that will run, and for whom: an approval's digest is the SHA-256 of its canonical JSON. */
 export const AskedToRun = z.strictObject({
   host: z.string().max(256).meta({ description: 'What the host calls itself.' }),
@@ -148,6 +150,10 @@ export const forgetApproval = operation({
 export const FleetApproval = Approval.extend({
   host: z.string().meta({ description: 'The host, by the name that it has at this hub.' }),
   hostId: z.string(),
+  askerName: PersonName.meta({ description: 'What the token of who asks is called here, for people; the id is what counts.' }),
+  resolution: Resolution.extend({
+    byName: PersonName.meta({ description: 'What the token of who answered is called here, for people.' }),
+  }).nullable(),
 })
 export type FleetApproval = z.output<typeof FleetApproval>
 

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { NewAuditEntry } from './audit.ts'
 import { type AuditDoor, audited, changes, isGrave } from './audited.ts'
 import { failure } from './errors.ts'
@@ -40,7 +40,7 @@ function openTestDoor({ late = false } = {}) {
     },
     async refused(error, entry, noted) {
       happened.push('refused')
-      if (!noted?.mend({ decision: 'denied', why: error.code })) put({ ...entry(), decision: 'denied', why: error.code })
+      if (!noted?.mend({ decision: 'denied', why: error.code })) put({ ...(await entry()), decision: 'denied', why: error.code })
     },
     meant: (operation) => operation,
     hostOf: ({ host }) => (typeof host === 'string' ? host : null),
@@ -94,14 +94,18 @@ describe.each([...hubOperations, ...hostOperations])('$name', (operation) => {
     expect(entries).toHaveLength(grave ? 2 : 1)
   })
 
-  test('leaves one when its caller lacks the scope', () => {
+  test('leaves one when its caller lacks the scope', async () => {
     const { door, entries } = openTestDoor()
     const nobody: Principal = { kind: 'node', id: 'box', role: 'node', scopes: new Set() }
     const offers = audited(implementation(boundTo(operation, () => undefined)), door)
     expect(() => admit(offers, operation.name, { run: 'r1' }, nobody)).toThrow(
       expect.objectContaining({ code: 'auth.forbidden' }),
     )
-    expect(entries).toMatchObject([{ action: operation.name, decision: 'denied', why: 'auth.forbidden', actor: { id: 'box' } }])
+    await vi.waitFor(() =>
+      expect(entries).toMatchObject([
+        { action: operation.name, decision: 'denied', why: 'auth.forbidden', actor: { id: 'box' } },
+      ]),
+    )
   })
 })
 

@@ -1,12 +1,12 @@
 // The door behind which every operation of a hub or a host lies: what is asked there goes into an audit log by being asked, so
 // that no operation can forget it. Reading leaves no entry, unless it is refused.
 
-import type { AuditEntry, NewAuditEntry } from './audit.ts'
+import type { AuditDecision, AuditEntry, NewAuditEntry } from './audit.ts'
 import { MusterError } from './errors.ts'
 import { type Bound, type CallContext, type Implementation, implementation, type Principal } from './implementation.ts'
 import type { Operation } from './operation.ts'
 
-type Outcome = Partial<Pick<AuditEntry, 'decision' | 'why' | 'subject'>>
+type Outcome = Partial<Pick<AuditEntry, 'decision' | 'why' | 'subject' | 'digest' | 'detail'>>
 
 /** An entry that waits for its commit. */
 export interface NotedEntry {
@@ -29,11 +29,11 @@ export interface AuditSink {
 export interface AuditDoor {
   readonly sink: AuditSink
   /** Takes each refusal once, which may be one of a flood. `noted`: the entry that says so far that it was let in. */
-  readonly refused: (error: MusterError, entry: () => NewAuditEntry, noted?: NotedEntry) => Promise<void>
+  readonly refused: (error: MusterError, entry: () => NewAuditEntry | Promise<NewAuditEntry>, noted?: NotedEntry) => Promise<void>
   /** The operation that is really asked for: one may be the envelope of another. */
   readonly meant: (operation: Operation, input: unknown) => Operation
   /** The id of the host that is asked, or that the input names. */
-  readonly hostOf: (input: Fields) => string | null
+  readonly hostOf: (input: Fields) => string | null | Promise<string | null>
 }
 
 type Fields = Readonly<Record<string, unknown>>
@@ -53,6 +53,12 @@ export function isRefusal(thrown: unknown): thrown is MusterError {
   return thrown instanceof MusterError && (thrown.status === 401 || thrown.status === 403)
 }
 
+/** What became of a question to a person that nobody has answered: neither let in nor turned away. */
+const unanswered: Readonly<Record<string, AuditDecision>> = {
+  'approval.timeout': 'timeout',
+  'approval.unavailable': 'unavailable',
+}
+
 /** The same offers, with everything that is asked of them in the log. */
 export function audited(offers: Implementation, door: AuditDoor): Implementation {
   return implementation(...[...offers.values()].map((bound) => auditedOne(bound, door)))
@@ -61,7 +67,7 @@ export function audited(offers: Implementation, door: AuditDoor): Implementation
 function auditedOne({ operation, handle }: Bound, door: AuditDoor): Bound {
   const turnedAway: Bound['turnedAway'] = (error, input, principal) =>
     void door.refused(error, () => entryOf(operation, input, principal, door))
-  const { begin, failed } = passing(operation, door)
+  const { begin, failed, heard } = passing(operation, door)
   if (operation.kind === 'call' || operation.kind === 'upload') {
     return {
       operation,
@@ -69,7 +75,7 @@ function auditedOne({ operation, handle }: Bound, door: AuditDoor): Bound {
       async handle(input, context, body) {
         const noted = await begin(input, context)
         try {
-          const answer = await handle(input, context, body)
+          const answer = await handle(input, heard(input, context, noted), body)
           if (noted && subjectOf(operation, input) === null) nameSubject(noted, answer)
           return answer
         } catch (error) {
@@ -102,13 +108,28 @@ function passing(operation: Operation, door: AuditDoor) {
       if (!counts) return undefined
       const wait = door.sink.room()
       if (wait !== undefined) await wait
-      const entry: NewAuditEntry = { ...entryOf(operation, input, principal, door), decision: 'allowed' }
+      const entry: NewAuditEntry = { ...(await entryOf(operation, input, principal, door)), decision: 'allowed' }
       if (!isGrave(operation) && !isGrave(door.meant(operation, input))) return door.sink.note(entry)
       await door.sink.record(entry, { durable: true })
       return undefined
     },
     async failed(error: unknown, input: unknown, { principal }: CallContext, noted?: NotedEntry): Promise<void> {
-      if (isRefusal(error)) await door.refused(error, () => entryOf(operation, input, principal, door), noted)
+      if (isRefusal(error)) return door.refused(error, () => entryOf(operation, input, principal, door), noted)
+      const decision = error instanceof MusterError ? unanswered[error.code] : undefined
+      if (!counts || decision === undefined) return
+      const outcome: Outcome = { decision, why: (error as MusterError).code }
+      if (!noted?.mend(outcome)) door.sink.note({ ...(await entryOf(operation, input, principal, door)), ...outcome })
+    },
+    /** With an ear for what the handler decides. */
+    heard(input: unknown, context: CallContext, noted: NotedEntry | undefined): CallContext {
+      if (!counts) return context
+      return {
+        ...context,
+        async decided(how, { durable } = { durable: false }) {
+          if (!durable && noted?.mend(how)) return
+          await door.sink.record({ ...(await entryOf(operation, input, context.principal, door)), ...how }, { durable })
+        },
+      }
     },
   }
 }
@@ -124,7 +145,12 @@ const subjects = ['run', 'command', 'proc', 'approval', 'name'] as const
 const details = ['role', 'method', 'outcome'] as const
 const longestText = 200
 
-function entryOf(operation: Operation, input: unknown, principal: Principal, { hostOf }: AuditDoor): NewAuditEntry {
+async function entryOf(
+  operation: Operation,
+  input: unknown,
+  principal: Principal,
+  { hostOf }: AuditDoor,
+): Promise<NewAuditEntry> {
   const fields = fieldsOf(input)
   const detail = Object.fromEntries(
     details.flatMap((name) => (typeof fields[name] === 'string' ? [[name, plain(fields[name])]] : [])),
@@ -132,9 +158,10 @@ function entryOf(operation: Operation, input: unknown, principal: Principal, { h
   return {
     actor: actorOf(principal),
     action: operation.name,
-    host: hostOf(fields),
+    host: await hostOf(fields),
     subject: subjectOf(operation, input),
     decision: 'denied',
+    digest: isDigest(fields.digest) ? fields.digest : null,
     detail: Object.keys(detail).length > 0 ? detail : null,
   }
 }
@@ -144,6 +171,10 @@ function subjectOf(operation: Operation, input: unknown): string | null {
   // Elsewhere a field of that name holds the token itself.
   const known = operation.http?.endsWith('/:token') ? ['token'] : subjects
   return plain(known.map((name) => fields[name]).find((value) => typeof value === 'string'))
+}
+
+function isDigest(value: unknown): value is string {
+  return typeof value === 'string' && /^[0-9a-f]{64}$/.test(value)
 }
 
 function fieldsOf(input: unknown): Fields {

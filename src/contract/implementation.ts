@@ -2,6 +2,7 @@
 // Wire, HTTP and the in-process carrier all come through `admit`; no handler checks a schema or a scope itself.
 
 import type { z } from 'zod'
+import type { AuditEntry } from './audit.ts'
 import { failure, type MusterError } from './errors.ts'
 import type {
   BytesOperation,
@@ -38,7 +39,15 @@ export interface CallContext {
   /** Aborted when the caller cancels, its deadline passes or its connection closes. */
   readonly signal: AbortSignal
   readonly progress: (value: unknown) => void
+  /**
+   * For a handler that decides more than the door before it has: it says how, and the door writes that down. `durable`: resolves once it
+   * is on disk, and rejects if it cannot be.
+   */
+  readonly decided?: (how: Decided, options?: { durable: boolean }) => Promise<void>
 }
+
+/** As an entry of the audit log has it. */
+export type Decided = Partial<Pick<AuditEntry, 'decision' | 'why' | 'digest' | 'detail'>>
 
 export type Handler<O extends Operation> = O extends CallOperation
   ? (input: ParsedOf<O>, context: CallContext) => Promise<OutputOf<O>>

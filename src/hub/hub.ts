@@ -213,17 +213,18 @@ export async function openHub(options: HubOptions): Promise<Hub> {
   })
   itself.resolve(direct(offers, hubItself))
   const figures = hubMetrics({ store, fleet })
+  const known = { fleet, hostOf: approvals.hostOf }
   const closing = opened.move()
   return {
     id: identity.fingerprint,
-    offers: audit.ofHub(offers, fleet),
+    offers: audit.ofHub(offers, known),
     host: async (ref) => {
       const host = fleet.find(ref)
       return audit.ofHost(host, door.offers(host))
     },
     tls: tls?.listener,
     authenticate: access.authenticate,
-    refused: (error, request) => audit.refused(error, request, fleet),
+    refused: (error, request) => audit.refused(error, request, known),
     approvalLinks: approvals.links,
     acceptTunnel: membership.acceptTunnel,
     acceptPairing: pairing.accept,

@@ -16,11 +16,13 @@ export async function openAudit(store: Store, log: Logger, whose: string): Promi
   const refusals = opened.use(openRefusals(sink))
   /** By the error, which goes on to whoever asked, and may pass another door on its way. */
   const taken = new WeakMap<MusterError, Promise<void>>()
+  const take: Audit['refused'] = async (error, entry, noted) =>
+    refusals.take({ ...(await entry()), decision: 'denied', why: error.code }, noted)
   const closing = opened.move()
   return {
     sink,
     refused(error, entry, noted) {
-      const known = taken.get(error) ?? refusals.take({ ...entry(), decision: 'denied', why: error.code }, noted)
+      const known = taken.get(error) ?? take(error, entry, noted)
       taken.set(error, known)
       return known
     },

@@ -86,6 +86,13 @@ export async function listTokens({ db }: Store): Promise<TokenRow[]> {
   return (await db.selectFrom('token').selectAll().orderBy('created_at').execute()).map(tokenOf)
 }
 
+/** What tokens of these ids are called, also of those that were revoked. An id that is none has no name. */
+export async function tokenNames({ db }: Store, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  if (ids.length === 0) return new Map()
+  const rows = await db.selectFrom('token').select(['id', 'name']).where('id', 'in', ids).execute()
+  return new Map(rows.map(({ id, name }) => [id, name]))
+}
+
 /**
  * Revokes by id or name, for good, and with it all that it has minted, and all that those have. Answers them all, the one that was named
  * first. Throws `token.unknown`.

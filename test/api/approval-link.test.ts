@@ -10,6 +10,7 @@ const approval: FleetApproval = {
   id: 'apr_00000000000000000000000001',
   host: evil,
   hostId: 'host_1',
+  askerName: evil,
   state: 'pending',
   digest: 'a'.repeat(64),
   asked: {

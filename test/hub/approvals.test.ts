@@ -326,7 +326,7 @@ test('an answer by a link is in the audit log before the host hears of it', asyn
   await outcome
   expect(it.recorded).toEqual([
     {
-      actor: { kind: 'user', id: 'tok_1', role: 'link' },
+      actor: { kind: 'user', id: 'tok_1', role: 'link', name: null },
       action: 'approval.deny',
       host: it.host.id,
       subject: id,

@@ -4,15 +4,19 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { routes } from '../../src/api/routes.ts'
+import { approveApproval, followApprovals, linkApproval, listApprovals, showApproval } from '../../src/contract/approval.ts'
 import { exportAudit, verifyAudit } from '../../src/contract/audit.ts'
+import { invokeCommand } from '../../src/contract/command.ts'
 import { getHubInfo, submitRun } from '../../src/contract/fleet.ts'
 import { addHost, labelHost, listHosts } from '../../src/contract/host.ts'
+import type { Implementation } from '../../src/contract/implementation.ts'
 import { applyProc, callProc } from '../../src/contract/proc.ts'
 import { cancelRun } from '../../src/contract/run.ts'
 import { createToken, revokeToken } from '../../src/contract/token.ts'
 import { findAudit } from '../../src/store/audit.ts'
 import { openStore } from '../../src/store/store.ts'
 import { until } from '../resources/muster.ts'
+import type { TestNode } from './hub-fixture.ts'
 import { type ServedTestHub, serveTestHub } from './served-hub.ts'
 
 const short = ({ actor, action, decision, why, host, subject }: Awaited<ReturnType<ServedTestHub['audit']>>[number]) => ({
@@ -23,6 +27,20 @@ const short = ({ actor, action, decision, why, host, subject }: Awaited<ReturnTy
   host,
   subject,
 })
+
+/**
+ * What the host itself has written of approvals and commands, oldest first, once there are so many entries. That one was let in is an
+ * entry of its own where the question came late, and left out.
+ */
+async function ofHost({ home }: TestNode, entries: number) {
+  await using store = await openStore({ file: join(home.path, 'host', 'host.db') })
+  return await until(`there are ${entries} entries`, async () => {
+    const found = (await findAudit(store, { limit: 100 })).entries.filter(
+      ({ action, decision, digest }) => /^(command|approval)/.test(action) && (decision !== 'allowed' || digest !== null),
+    )
+    return found.length >= entries ? found.reverse() : undefined
+  })
+}
 
 /** The entries once there is one like this among them. */
 const untilThere = (hub: ServedTestHub, like: (entry: ReturnType<typeof short>) => boolean) =>
@@ -59,6 +77,20 @@ test('what was asked over the API is there with who asked and what was decided, 
   ])
 })
 
+test('a question that nobody can answer is in both logs as such', async () => {
+  await using hub = await serveTestHub()
+  const unread = (its: Implementation): Implementation => new Map([...its].filter(([name]) => name !== followApprovals.name))
+  await using node = await hub.join('box', unread, ['shell'])
+  const boss = await hub.person('operator')
+  await expect(boss.host('box').call(invokeCommand, { command: 'shell', params: { script: 'true' } })).rejects.toMatchObject({
+    code: 'approval.unavailable',
+  })
+  const told = { action: 'command.invoke', decision: 'unavailable', why: 'approval.unavailable', subject: 'shell' }
+  expect(await ofHost(node, 2)).toMatchObject([{ action: 'command.invoke', decision: 'asked' }, told])
+  await untilThere(hub, ({ decision }) => decision === 'unavailable')
+  expect((await hub.audit({ host: 'box' }))[0]).toMatchObject({ ...told, host: node.host, actor: { id: boss.id } })
+})
+
 test('the host has a log of its own, which the hub is not offered', async () => {
   await using hub = await serveTestHub()
   {
@@ -82,6 +114,40 @@ test('the host has a log of its own, which the hub is not offered', async () => 
       code: 'operation.unknown',
     })
   }
+})
+
+test('an approval is there with its host, its digest and who answered, and is shown with the names of the people in it beside their ids', async () => {
+  await using hub = await serveTestHub()
+  await using node = await hub.join('box', undefined, ['shell'])
+  const bot = await hub.person('operator', { name: "alice's agent" })
+  const phone = await hub.person('approver', { name: "alice's phone" })
+  const guest = await hub.person('viewer', { name: 'guest' })
+  const invoked = bot.host('box').call(invokeCommand, { command: 'shell', params: { script: 'true' } })
+  const asked = await until('it waits', async () => (await guest.hub.call(listApprovals, {})).approvals[0])
+  expect(asked).toMatchObject({ asked: { asker: bot.id }, askerName: "alice's agent", resolution: null })
+  const { id: approval, digest } = asked
+  await expect(guest.hub.call(approveApproval, { approval, digest })).rejects.toMatchObject({ code: 'auth.forbidden' })
+  const { url } = await phone.hub.call(linkApproval, { approval })
+  await hub.hub.approvalLinks.answer(url.split('/').at(-1) ?? '', { outcome: 'approved' })
+  expect(await invoked).toMatchObject({ result: { code: 0 } })
+  const shown = await guest.hub.call(showApproval, { approval })
+  expect(shown.resolution).toMatchObject({ by: `${phone.id} by a link`, byName: "alice's phone" })
+  const entries = (await hub.audit({ host: 'box' })).filter(({ action }) => action.startsWith('approval.')).reverse()
+  expect(entries).toMatchObject([
+    { action: 'approval.approve', actor: { name: 'guest' }, decision: 'denied', host: node.host, subject: approval },
+    { action: 'approval.link', actor: { name: "alice's phone" }, decision: 'allowed', host: node.host, subject: approval },
+    { action: 'approval.approve', actor: { id: phone.id, role: 'link', name: "alice's phone" }, decision: 'allowed', digest },
+  ])
+  expect(await ofHost(node, 3)).toMatchObject([
+    { action: 'command.invoke', decision: 'asked', subject: 'shell', digest, detail: { approval } },
+    { action: 'approval.resolve', decision: 'allowed', subject: approval, digest },
+    { action: 'command.invoke', decision: 'allowed', subject: 'shell', digest, detail: { approval } },
+  ])
+  // One that nobody knows is of no host.
+  await expect(phone.hub.call(approveApproval, { approval: `apr_${'0'.repeat(26)}`, digest })).rejects.toMatchObject({
+    code: 'approval.unknown',
+  })
+  expect((await hub.audit({ actor: phone.id }))[0]).toMatchObject({ action: 'approval.approve', host: null })
 })
 
 test('every operation that a viewer may not ask for leaves an entry when one does, on disk before it is answered', async () => {

@@ -3,11 +3,12 @@
 import type { FleetApproval } from '../../contract/approval.ts'
 import { showAgo } from '../duration.ts'
 import { printable } from '../printable.ts'
+import { showPerson } from '../show-person.ts'
 import { showFields } from '../table.ts'
 import { stateOf } from './list.ts'
 
 export function showCard(approval: FleetApproval): string {
-  const { id, host, asked, reason, cause, createdAt, resolution, digest } = approval
+  const { id, host, asked, askerName, reason, cause, createdAt, resolution, digest } = approval
   const { script } = asked
   const fields = showFields({
     approval: id,
@@ -19,12 +20,12 @@ export function showCard(approval: FleetApproval): string {
     variables: Object.keys(asked.env).join(', ') || null,
     script: script && `given with it, SHA-256 ${script.sha256}`,
     session: asked.session,
-    'who asks': asked.asker ?? 'the hub itself',
+    'who asks': asked.asker === null ? 'the hub itself' : showPerson(asked.asker, askerName),
     reason,
     'asked because': cause,
     asked: `${createdAt} (${showAgo(createdAt)})`,
     state: stateOf(approval),
-    'answered by': resolution?.by,
+    'answered by': resolution?.by && showPerson(resolution.by, resolution.byName),
     'said with it': resolution?.reason,
     digest,
   })

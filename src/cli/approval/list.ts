@@ -5,6 +5,7 @@ import { hostRef } from '../arguments.ts'
 import { showAgo, showDuration } from '../duration.ts'
 import { connect } from '../hub-connection.ts'
 import type { Action } from '../perform.ts'
+import { showPerson } from '../show-person.ts'
 import { type Column, showTable } from '../table.ts'
 
 interface ListOptions {
@@ -31,7 +32,7 @@ const columns: readonly Column<FleetApproval>[] = [
   { title: 'APPROVAL', cell: ({ id }) => id },
   { title: 'HOST', cell: ({ host }) => host },
   { title: 'COMMAND', cell: ({ asked }) => asked.command },
-  { title: 'WHO ASKS', cell: ({ asked }) => asked.asker ?? 'the hub' },
+  { title: 'WHO ASKS', cell: ({ asked, askerName }) => (asked.asker === null ? 'the hub' : showPerson(asked.asker, askerName)) },
   { title: 'ASKED', cell: ({ createdAt }) => showAgo(createdAt) },
   { title: 'STATE', cell: stateOf },
   { title: 'REASON', cell: ({ reason }) => reason ?? '' },

@@ -2,6 +2,7 @@
 
 import type { Approval } from '../../contract/approval.ts'
 import { failure } from '../../contract/errors.ts'
+import type { Decided } from '../../contract/implementation.ts'
 import type { Approvals } from '../approvals/approvals.ts'
 import type { Question } from '../approvals/question.ts'
 import type { Invocation, Shown } from './command.ts'
@@ -16,15 +17,24 @@ export interface ApprovalQuestion extends Pick<Question, 'command' | 'session' |
 /** How long a question waits for its answer. */
 const waitsMinutes = 10
 
-/** Resolves when it may run; who waits is told meanwhile where to approve. Throws `approval.denied`, `approval.timeout`, `approval.unavailable`. */
+/**
+ * Resolves when it may run, with what its audit entry says of that; who waits is told meanwhile where to approve, and `onAsked` that a
+ * question was put. Throws `approval.denied`, `approval.timeout`, `approval.unavailable`.
+ */
 export async function requireApproval(
   asking: Asking,
   { shown, ...question }: ApprovalQuestion,
   { signal, progress }: Invocation,
-): Promise<void> {
+  onAsked: (entry: Decided) => void,
+): Promise<Decided> {
   const { command } = question
   const { params, argv = null, cwd = null, env = {}, script } = shown
-  const told = ({ id, expiresAt }: Approval) => progress({ approval: id, expiresAt })
+  let put: Pick<Decided, 'digest' | 'detail'> = { detail: { approved: 'for its session' } }
+  const told = ({ id, expiresAt, digest }: Approval) => {
+    put = { digest, detail: { approval: id } }
+    onAsked({ ...put, decision: 'asked' })
+    progress({ approval: id, expiresAt })
+  }
   const { outcome, reason, by } = await asking.ask(
     {
       ...question,
@@ -40,7 +50,7 @@ export async function requireApproval(
   switch (outcome) {
     case 'approved':
     case 'approved_session':
-      return
+      return { ...put, decision: 'allowed' }
     case 'denied':
       throw failure('approval.denied', { command, by: by ?? 'Somebody', reason: reason ?? 'no reason was given' })
     case 'timeout':

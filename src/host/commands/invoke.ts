@@ -43,7 +43,7 @@ export function openCommands({ catalog, policy, approvals }: CommandsOf): Comman
 
   const visible = (principal: Principal) => catalog.all().flatMap((command) => entryFor(command, principal))
 
-  async function invoke(input: ParsedOf<typeof invokeCommand>, { principal, signal, progress }: CallContext) {
+  async function invoke(input: ParsedOf<typeof invokeCommand>, { principal, signal, progress, decided }: CallContext) {
     const { command: name, params: given, key, session } = input
     await catalog.refresh()
     const command = catalog.find(name)
@@ -60,9 +60,11 @@ export function openCommands({ catalog, policy, approvals }: CommandsOf): Comman
     async function carryOut(invocation: Invocation, begun: () => void): Promise<unknown> {
       const within: Invocation = { ...invocation, signal: AbortSignal.any([invocation.signal, closing.signal]) }
       if (effect === 'ask') {
-        await approved(prepared, within)
+        const yes = await approved(prepared, within)
         // It may have been narrowed while somebody thought about it.
         if (policy.decide(asked).effect === 'deny') throw failure('policy.denied', { command: name })
+        // On disk before it runs.
+        await decided?.(yes, { durable: true })
       }
       if (underWay.size >= mostAtOnce) throw failure('invoke.busy', { most: mostAtOnce })
       begun()
@@ -85,6 +87,7 @@ export function openCommands({ catalog, policy, approvals }: CommandsOf): Comman
           principal,
         },
         waiting,
+        (put) => void decided?.(put),
       )
 
     const invocation = { signal, progress }

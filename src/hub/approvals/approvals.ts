@@ -32,12 +32,13 @@ import type { Fleet, FleetHost } from '../fleet.ts'
 import { limitTries } from '../tries.ts'
 import { personOf } from '../vouch.ts'
 import { type ApprovalLinks, type LinksOf, openLinks } from './links.ts'
+import { type PlacedApproval, withNames } from './people.ts'
 import { readApprovals } from './read.ts'
 
 /** What is told to whoever listens. An expiry is a resolution too. */
 export interface ApprovalNews {
   readonly topic: 'approval.requested' | 'approval.resolved'
-  readonly approval: FleetApproval
+  readonly approval: PlacedApproval
 }
 
 export interface HubApprovals extends AsyncDisposable {
@@ -45,6 +46,8 @@ export interface HubApprovals extends AsyncDisposable {
   readonly links: ApprovalLinks
   /** Whether this host waits for an answer about this command, which it was asked for by this one. */
   isAsked(host: string, asker: string | null, command: string): Promise<boolean>
+  /** The id of the host that has asked it; null where there is no such approval. */
+  hostOf(approval: string): Promise<string | null>
   /** Reads what a host asks over this link, until disposed. */
   read(host: FleetHost, caller: Caller): AsyncDisposable
 }
@@ -75,20 +78,26 @@ const graceMs = 10_000
 
 export async function openHubApprovals(of: HubApprovalsOf): Promise<HubApprovals> {
   const { store, fleet, dir, log, url, publish, mayStillApprove, record } = of
-  const shown = (host: string, approval: Approval): FleetApproval => ({
+  const placed = (host: string, approval: Approval): PlacedApproval => ({
     ...approval,
     host: fleet.byId(host)?.name ?? host,
     hostId: host,
   })
 
   const told = limitTries({ windowMs: toldWindowMs, mostOfOne: mostTold })
+  async function show(id: string): Promise<FleetApproval> {
+    const { host, approval } = await find(id)
+    const [shown] = await withNames(store, [placed(host, approval)])
+    return shown as FleetApproval
+  }
+
   function tell(host: string, changed: readonly Approval[]): void {
     for (const approval of changed) {
       if (told.waitMs(host) > 0) continue
       told.note(host)
       publish({
         topic: approval.state === 'pending' ? 'approval.requested' : 'approval.resolved',
-        approval: shown(host, approval),
+        approval: placed(host, approval),
       })
     }
   }
@@ -145,14 +154,14 @@ export async function openHubApprovals(of: HubApprovalsOf): Promise<HubApprovals
     const { state, resolution } = resolveApproval.output.parse(answered)
     const { changed } = await takeInApprovals(store, host, [{ position: 0, approval: { ...approval, state, resolution } }])
     tell(host, changed)
-    return shown(host, (await find(id)).approval)
+    return show(id)
   }
 
   const links = await openLinks({
     store,
     dir,
     url,
-    find: async (id) => shown(...parts(await find(id))),
+    find: show,
     answer,
     mayStillApprove,
     record,
@@ -162,9 +171,14 @@ export async function openHubApprovals(of: HubApprovalsOf): Promise<HubApprovals
     implement(listApprovals, async ({ host: ref, states, all, limit }) => {
       const wanted = states ?? (all ? undefined : (['pending'] as const))
       const found = await listed(store, { host: ref === undefined ? undefined : fleet.find(ref).id, states: wanted, limit })
-      return { approvals: found.map((one) => shown(...parts(one))) }
+      return {
+        approvals: await withNames(
+          store,
+          found.map(({ host, approval }) => placed(host, approval)),
+        ),
+      }
     }),
-    implement(showApproval, async ({ approval }) => shown(...parts(await find(approval)))),
+    implement(showApproval, ({ approval }) => show(approval)),
     implement(approveApproval, ({ session, approval, digest, reason }, { principal, signal }) =>
       answer({ approval, digest, outcome: session ? 'approved_session' : 'approved', reason, by: personOf(principal) }, signal),
     ),
@@ -202,16 +216,13 @@ export async function openHubApprovals(of: HubApprovalsOf): Promise<HubApprovals
       const waiting = await listed(store, { host, states: ['pending'], limit: mostPendingCopies })
       return waiting.some(({ approval: { asked } }) => asked.asker === asker && asked.command === command)
     },
+    hostOf: async (approval) => (await findApproval(store, approval))?.host ?? null,
     read: (host, caller) => readApprovals(host, caller, { store, log, onChange: tell }),
     async [Symbol.asyncDispose]() {
       clearInterval(sweeping)
       await swept
     },
   }
-}
-
-function parts({ host, approval }: { host: string; approval: Approval }): [string, Approval] {
-  return [host, approval]
 }
 
 /** The way to the host that has asked. Throws `host.unknown`, `host.offline`. */

@@ -18,7 +18,9 @@ import {
   useApprovalLink,
 } from '../../store/approval-links.ts'
 import type { Store } from '../../store/store.ts'
+import { tokenNames } from '../../store/tokens.ts'
 import { isLoopback } from '../../wire/loopback.ts'
+import { byALink } from './people.ts'
 
 export interface ApprovalLinks {
   /** Rejects with `approval.unknown`, `approval.resolved`, `link.insecure`. */
@@ -97,8 +99,9 @@ export async function openLinks({ store, dir, url, find, answer, mayStillApprove
 
     async answer(token, { outcome, reason }) {
       const { link, approval } = await open(token)
+      const name = (await tokenNames(store, [link.mintedBy])).get(link.mintedBy) ?? null
       await record({
-        actor: { kind: 'user', id: link.mintedBy, role: 'link' },
+        actor: { kind: 'user', id: link.mintedBy, role: 'link', name },
         action: outcome === 'denied' ? denyApproval.name : approveApproval.name,
         host: approval.hostId,
         subject: approval.id,
@@ -112,7 +115,7 @@ export async function openLinks({ store, dir, url, find, answer, mayStillApprove
           digest: approval.digest,
           outcome,
           reason,
-          by: `${link.mintedBy} by a link`,
+          by: `${link.mintedBy}${byALink}`,
         })
       } catch (error) {
         // Nothing came of it, and the same may do later.

@@ -15,18 +15,26 @@ export interface RefusedRequest {
   /** Null for one that could not say who it is. */
   readonly principal: Principal | null
   readonly address: string
-  /** The operation that its path names, and the host. */
+  /** The operation that its path names, and the host or the approval. */
   readonly operation: string | undefined
   readonly host: string | undefined
+  readonly approval?: string | undefined
+}
+
+/** By what an entry names its host. */
+interface Known {
+  readonly fleet: Fleet
+  /** The host that has asked, or null where there is no such approval. */
+  readonly hostOf: (approval: string) => Promise<string | null>
 }
 
 export interface HubAudit extends AsyncDisposable {
   /** For what is decided elsewhere than at this door. */
   readonly sink: AuditSink
-  ofHub(offers: Implementation, fleet: Fleet): Implementation
+  ofHub(offers: Implementation, known: Known): Implementation
   ofHost(host: FleetHost, offers: Implementation): Implementation
   /** Records a refusal that has no entry yet. */
-  refused(error: MusterError, request: RefusedRequest, fleet: Fleet): Promise<void>
+  refused(error: MusterError, request: RefusedRequest, known: Known): Promise<void>
 }
 
 export async function openHubAudit(store: Store, log: Logger): Promise<HubAudit> {
@@ -38,21 +46,27 @@ export async function openHubAudit(store: Store, log: Logger): Promise<HubAudit>
 
   return {
     sink,
-    ofHub: (offers, fleet) => through(offers, ({ host }) => idOf(fleet, host)),
+    ofHub: (offers, known) => through(offers, (fields) => hostIn(fields, known)),
     ofHost(host, offers) {
       const known = ofHosts.get(host) ?? through(offers, () => host.id)
       ofHosts.set(host, known)
       return known
     },
-    refused: (error, { principal, address, operation = 'api.request', host }, fleet) =>
-      refused(error, () => ({
+    refused: (error, { principal, address, operation = 'api.request', host, approval }, known) =>
+      refused(error, async () => ({
         actor: principal ? actorOf(principal) : { kind: 'stranger', id: address, role: 'none' },
         action: operation,
-        host: idOf(fleet, host),
+        // Nothing is looked up for strangers.
+        host: principal ? await hostIn({ host, approval }, known) : idOf(known.fleet, host),
+        subject: plain(approval),
         decision: 'denied',
       })),
     [Symbol.asyncDispose]: () => audit[Symbol.asyncDispose](),
   }
+}
+
+function hostIn({ host, approval }: { host?: unknown; approval?: unknown }, { fleet, hostOf }: Known) {
+  return host === undefined && typeof approval === 'string' ? hostOf(approval) : idOf(fleet, host)
 }
 
 /** As the hub knows it; what is no host of its stays as it was said. */
