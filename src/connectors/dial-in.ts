@@ -3,10 +3,10 @@
 
 import type { X509Certificate } from 'node:crypto'
 import type { Caller } from '../contract/caller.ts'
-import { failure } from '../contract/errors.ts'
+import { asMusterError, failure, hasCode, type MusterError } from '../contract/errors.ts'
 import type { Principal } from '../contract/implementation.ts'
 import type { Channel } from '../wire/channel.ts'
-import { acceptHandshake, type TakeTurn } from '../wire/handshake.ts'
+import { acceptHandshake, type Dialer, type TakeTurn } from '../wire/handshake.ts'
 import type { Identity } from '../wire/identity.ts'
 import { createPeer } from '../wire/peer.ts'
 import type { Connector } from './port.ts'
@@ -16,6 +16,8 @@ export interface DialInGate {
   admit(node: { key: string; credential: string | undefined; address: string }): Promise<{ id: string; name: string }>
   /** Takes a proven key's host out of the fleet, as its own machine wishes. Throws `node.unknown`. */
   leave(key: string): Promise<void>
+  /** Told of one that is not let in, before it hears so. Never rejects. */
+  refused(error: MusterError, dialer: { address: string; key: string | null; host: string | null }): Promise<void>
   connectorOf(host: string): Connector | undefined
   /** Where TLS ends at this hub. */
   readonly certificates?: HostCertificates | undefined
@@ -58,22 +60,33 @@ export async function acceptDialIn(
   let left = false
   const { certificates } = hub.gate
   let renewalOnly = false
+  async function admit({ key, credential, role }: Dialer) {
+    let host: { id: string; name: string } | undefined
+    try {
+      if (role === leaverRole) {
+        await hub.gate.leave(key)
+        left = true
+        return { welcome: { left }, principal: nodePrincipal(key) }
+      }
+      host = await hub.gate.admit({ key, credential, address })
+      if (tls && certificates) ({ renewalOnly } = await certificates.admit(host, tls.certificate))
+      return { welcome: { host }, principal: nodePrincipal(host.id) }
+    } catch (error) {
+      await hub.gate.refused(asMusterError(error), { address, key, host: host?.id ?? null })
+      throw error
+    }
+  }
   const { principal, limits } = await acceptHandshake(channel, {
     identity: hub.identity,
     role: 'hub',
     software: hub.version,
     timeoutMs: handshakeTimeoutMs,
     ...(takeTurn && { takeTurn }),
-    admit: async ({ key, credential, role }) => {
-      if (role === leaverRole) {
-        await hub.gate.leave(key)
-        left = true
-        return { welcome: { left }, principal: nodePrincipal(key) }
-      }
-      const host = await hub.gate.admit({ key, credential, address })
-      if (tls && certificates) ({ renewalOnly } = await certificates.admit(host, tls.certificate))
-      return { welcome: { host }, principal: nodePrincipal(host.id) }
-    },
+    admit,
+  }).catch(async (error: unknown) => {
+    // Who proves no key is not even asked who he is.
+    if (hasCode(error, 'wire.proof')) await hub.gate.refused(error, { address, key: null, host: null })
+    throw error
   })
   if (left) return channel.close(failure('wire.closed', { reason: 'the host has left' }))
   if (renewalOnly) {

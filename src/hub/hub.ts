@@ -179,11 +179,14 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       version,
       onSaid: upgrades.note,
       log,
+      refused: audit.refusedDialer,
       tls,
       hubUrl: () => (urls[0] ?? 'ws://127.0.0.1:7878').replace(/^http/, 'ws'),
     }),
   )
-  const pairing = opened.use(openPairing({ store, fleet, membership, upgrades, identity, version, log, events }))
+  const pairing = opened.use(
+    openPairing({ store, fleet, membership, upgrades, identity, version, log, events, refused: audit.refusedDialer }),
+  )
   ready.resolve({ fleet, queue, door })
   const offers = hubOffers({
     store,

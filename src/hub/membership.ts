@@ -4,9 +4,9 @@
 import { rm } from 'node:fs/promises'
 import { ulid } from 'ulidx'
 import { ConnectorConfig } from '../connectors/config.ts'
-import { acceptDialIn, type HostCertificates, type Remote, unusableNow } from '../connectors/dial-in.ts'
+import { acceptDialIn, type DialInGate, type HostCertificates, type Remote, unusableNow } from '../connectors/dial-in.ts'
 import { connectorLabel, dialsIn, hostCommand, tokenOf } from '../connectors/table.ts'
-import { asMusterError, failure, hasCode } from '../contract/errors.ts'
+import { asMusterError, failure, hasCode, type MusterError } from '../contract/errors.ts'
 import type { addHost, enrollNode, Joining, labelHost, replaceHostToken } from '../contract/host.ts'
 import { describeIssue } from '../contract/implementation.ts'
 import type { OutputOf, ParsedOf } from '../contract/operation.ts'
@@ -16,6 +16,8 @@ import { unfinishedJobs } from '../store/jobs/find.ts'
 import { findNodeByKey, removeNode } from '../store/nodes.ts'
 import { savePairing } from '../store/pairings.ts'
 import type { Channel } from '../wire/channel.ts'
+import { fingerprintOf } from '../wire/identity.ts'
+import type { RefusedDialer } from './audit/door.ts'
 import { hostOfNode, mintEnrolment, renewEnrolment } from './enrolment.ts'
 import { type Fleet, type FleetHost, isLocal } from './fleet.ts'
 import type { HostDoor } from './host-door.ts'
@@ -75,6 +77,8 @@ export interface MembershipOf extends OpenHostsOf {
   readonly door: HostDoor
   /** This hub's own address, for the command that enrolment prints. */
   readonly hubUrl: () => string
+  /** Told of each machine that dials and is not let in. Never rejects. */
+  readonly refused: (error: MusterError, dialer: RefusedDialer) => Promise<void>
   /** Where TLS ends here. */
   readonly tls?: { readonly clients: HostCertificates; pinAt(url: string): string | null } | undefined
 }
@@ -276,6 +280,14 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
         return { id: host.id, name: host.name }
       },
       leave: (key: string) => oneAtATime(() => leave(key)),
+      // A host that is known by its key alone is told of as that host, also where that was not enough.
+      refused: async (error: MusterError, { address, key, host }: Parameters<DialInGate['refused']>[1]) =>
+        of.refused(error, {
+          address,
+          what: 'tunnel.dial',
+          subject: key && fingerprintOf(key),
+          host: host ?? (key && (await findNodeByKey(store, key).catch(() => undefined))?.host) ?? null,
+        }),
       // Who was let in by what has been taken back since is not: it dials again, and is judged anew.
       certificates: of.tls?.clients,
       connectorOf: (id: string) => (before === revocations ? fleet.byId(id)?.connector : undefined),

@@ -7,16 +7,23 @@ import { routes } from '../../src/api/routes.ts'
 import { approveApproval, followApprovals, linkApproval, listApprovals, showApproval } from '../../src/contract/approval.ts'
 import { exportAudit, verifyAudit } from '../../src/contract/audit.ts'
 import { invokeCommand } from '../../src/contract/command.ts'
+import { failure } from '../../src/contract/errors.ts'
 import { getHubInfo, submitRun } from '../../src/contract/fleet.ts'
-import { addHost, labelHost, listHosts } from '../../src/contract/host.ts'
+import { addHost, enrollNode, labelHost, listHosts, removeHost, replaceHostToken } from '../../src/contract/host.ts'
 import type { Implementation } from '../../src/contract/implementation.ts'
+import { listPairings, rejectPairing } from '../../src/contract/pairing.ts'
 import { applyProc, callProc } from '../../src/contract/proc.ts'
 import { cancelRun } from '../../src/contract/run.ts'
 import { createToken, revokeToken } from '../../src/contract/token.ts'
 import { findAudit } from '../../src/store/audit.ts'
 import { openStore } from '../../src/store/store.ts'
+import { memoryChannels } from '../../src/wire/channels/memory.ts'
+import { dialHandshake } from '../../src/wire/handshake.ts'
+import { type Identity, temporaryIdentity } from '../../src/wire/identity.ts'
+import { dialPairing } from '../../src/wire/pairing.ts'
+import { makeHome } from '../resources/home.ts'
 import { until } from '../resources/muster.ts'
-import type { TestNode } from './hub-fixture.ts'
+import { openTestHub, type TestHub, type TestNode } from './hub-fixture.ts'
 import { type ServedTestHub, serveTestHub } from './served-hub.ts'
 
 const short = ({ actor, action, decision, why, host, subject }: Awaited<ReturnType<ServedTestHub['audit']>>[number]) => ({
@@ -90,6 +97,93 @@ test('a question that nobody can answer is in both logs as such', async () => {
   await untilThere(hub, ({ decision }) => decision === 'unavailable')
   expect((await hub.audit({ host: 'box' }))[0]).toMatchObject({ ...told, host: node.host, actor: { id: boss.id } })
 })
+
+test('a machine that dials and is not let in leaves an entry, with the key that it has proven and the host that this is', async () => {
+  await using hub = await serveTestHub()
+  const { token, host } = await hub.caller.call(enrollNode, { name: 'box' })
+  const [own, other] = [temporaryIdentity(), temporaryIdentity()]
+  await expect(dial(hub, other)).rejects.toMatchObject({ code: 'node.unknown' })
+  await dial(hub, own, token)
+  await expect(dial(hub, other, token)).rejects.toMatchObject({ code: 'enroll.token_used' })
+  await hub.caller.call(replaceHostToken, { host })
+  await expect(dial(hub, own, token)).rejects.toMatchObject({ code: 'enroll.token_invalid' })
+  await expect(dial(hub, own)).rejects.toMatchObject({ code: 'node.token_replaced' })
+  // Another's key, which he cannot sign with.
+  await expect(dial(hub, { ...other, publicKey: own.publicKey })).rejects.toMatchObject({ code: 'wire.proof' })
+  await hub.caller.call(removeHost, { host })
+  await expect(dial(hub, own)).rejects.toMatchObject({ code: 'node.unknown' })
+  const by = (subject: string | null, of: string | null) => ({
+    decision: 'denied',
+    actor: { kind: 'stranger', id: 'memory' },
+    subject,
+    host: of,
+  })
+  expect((await hub.audit({ action: 'tunnel.dial' })).reverse()).toMatchObject([
+    { why: 'node.unknown', ...by(other.fingerprint, null) },
+    { why: 'enroll.token_used', ...by(other.fingerprint, null) },
+    { why: 'enroll.token_invalid', ...by(own.fingerprint, host) },
+    { why: 'node.token_replaced', ...by(own.fingerprint, host) },
+    { why: 'wire.proof', ...by(null, null) },
+    { why: 'node.unknown', ...by(own.fingerprint, null) },
+  ])
+  expect(JSON.stringify(await hub.audit())).not.toContain(token)
+})
+
+test('so does one that asks to be let in and is turned away, or finds no room', async () => {
+  await using hub = await serveTestHub()
+  const asked = ['one', 'two', 'three'].map((name) => askIn(hub, name))
+  const { pairings } = await until('three wait', async () => {
+    const found = await hub.caller.call(listPairings, {})
+    return found.pairings.length === 3 ? found : undefined
+  })
+  await expect(askIn(hub, 'four')).rejects.toMatchObject({ code: 'pairing.crowded' })
+  for (const { id } of pairings.filter(({ name }) => name === 'one')) await hub.caller.call(rejectPairing, { pairing: id })
+  await expect(asked[0]).rejects.toMatchObject({ code: 'pairing.rejected' })
+  await untilThere(hub, ({ why }) => why === 'pairing.rejected')
+  const told = (await hub.audit({ action: 'pairing.ask' })).map(short).reverse()
+  expect(told).toMatchObject([
+    { who: 'memory', decision: 'denied', why: 'pairing.crowded', subject: 'four' },
+    { who: 'memory', decision: 'denied', why: 'pairing.rejected', subject: 'one' },
+  ])
+  for (const one of asked) one.catch(() => undefined)
+})
+
+test('a flood of machines that are not let in is twenty entries of its source and a count, whatever keys they prove', async () => {
+  await using home = await makeHome()
+  {
+    await using hub = await openTestHub({ home })
+    for (let n = 0; n < 60; n++) await expect(dial(hub, temporaryIdentity())).rejects.toMatchObject({ code: 'node.unknown' })
+  }
+  await using store = await openStore({ file: join(home.path, 'hub', 'hub.db') })
+  const { entries } = await findAudit(store, { limit: 1000 })
+  expect(entries.filter(({ action }) => action === 'tunnel.dial')).toHaveLength(20)
+  expect(entries.filter(({ action }) => action === 'auth.refused')).toMatchObject([
+    { actor: { kind: 'stranger', id: 'memory' }, decision: 'denied', detail: { more: 40 } },
+  ])
+})
+
+async function dial(hub: TestHub, identity: Identity, credential?: string): Promise<void> {
+  const [hubEnd, nodeEnd] = memoryChannels()
+  const accepted = hub.acceptTunnel(hubEnd)
+  try {
+    await dialHandshake(nodeEnd, { identity, role: 'node', software: '1', timeoutMs: 30_000, ...(credential && { credential }) })
+  } finally {
+    nodeEnd.close(failure('wire.closed', { reason: 'the test is over' }))
+    await accepted
+  }
+}
+
+async function askIn(hub: TestHub, name: string): Promise<unknown> {
+  const [hubEnd, nodeEnd] = memoryChannels()
+  void hub.acceptPairing(hubEnd)
+  return dialPairing(nodeEnd, {
+    identity: temporaryIdentity(),
+    software: '1',
+    timeoutMs: 30_000,
+    wishes: { name, platform: 'linux', arch: 'x64', asks: [] },
+    onCode: () => {},
+  })
+}
 
 test('the host has a log of its own, which the hub is not offered', async () => {
   await using hub = await serveTestHub()

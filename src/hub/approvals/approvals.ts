@@ -85,6 +85,7 @@ export async function openHubApprovals(of: HubApprovalsOf): Promise<HubApprovals
   })
 
   const told = limitTries({ windowMs: toldWindowMs, mostOfOne: mostTold })
+
   async function show(id: string): Promise<FleetApproval> {
     const { host, approval } = await find(id)
     const [shown] = await withNames(store, [placed(host, approval)])

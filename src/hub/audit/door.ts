@@ -21,6 +21,17 @@ export interface RefusedRequest {
   readonly approval?: string | undefined
 }
 
+/** A machine that dialled and was not let in. */
+export interface RefusedDialer {
+  readonly address: string
+  /** As a node, or to ask to be let in. */
+  readonly what: 'tunnel.dial' | 'pairing.ask'
+  /** The fingerprint of the key that it has proven, or what it calls itself. */
+  readonly subject: string | null
+  /** The host whose key it has. */
+  readonly host: string | null
+}
+
 /** By what an entry names its host. */
 interface Known {
   readonly fleet: Fleet
@@ -35,6 +46,8 @@ export interface HubAudit extends AsyncDisposable {
   ofHost(host: FleetHost, offers: Implementation): Implementation
   /** Records a refusal that has no entry yet. */
   refused(error: MusterError, request: RefusedRequest, known: Known): Promise<void>
+  /** Never rejects. */
+  refusedDialer(error: MusterError, dialer: RefusedDialer): Promise<void>
 }
 
 export async function openHubAudit(store: Store, log: Logger): Promise<HubAudit> {
@@ -59,6 +72,15 @@ export async function openHubAudit(store: Store, log: Logger): Promise<HubAudit>
         // Nothing is looked up for strangers.
         host: principal ? await hostIn({ host, approval }, known) : idOf(known.fleet, host),
         subject: plain(approval),
+        decision: 'denied',
+      })),
+    // Known by its address whatever it has proven: a key is made in no time, and a flood must not be many sources.
+    refusedDialer: (error, { address, what, subject, host }) =>
+      refused(error, () => ({
+        actor: { kind: 'stranger', id: address, role: 'none' },
+        action: what,
+        host,
+        subject: plain(subject),
         decision: 'denied',
       })),
     [Symbol.asyncDispose]: () => audit[Symbol.asyncDispose](),

@@ -3,7 +3,7 @@
 
 import type { Logger } from 'pino'
 import type { Remote } from '../../connectors/dial-in.ts'
-import { asMusterError, failure } from '../../contract/errors.ts'
+import { asMusterError, failure, type MusterError } from '../../contract/errors.ts'
 import { Trust } from '../../contract/host.ts'
 import { type Bound, describeIssue, implement } from '../../contract/implementation.ts'
 import { HostName } from '../../contract/names.ts'
@@ -14,6 +14,7 @@ import type { Store } from '../../store/store.ts'
 import type { Channel } from '../../wire/channel.ts'
 import { fingerprintOf, type Identity } from '../../wire/identity.ts'
 import { type Asking, acceptPairing } from '../../wire/pairing.ts'
+import type { RefusedDialer } from '../audit/door.ts'
 import type { Fleet, FleetHost } from '../fleet.ts'
 import type { FleetEvents } from '../fleet-events.ts'
 import type { Membership } from '../membership.ts'
@@ -37,6 +38,8 @@ export interface PairingOf {
   readonly version: string
   readonly log: Logger
   readonly events: Pick<FleetEvents, 'publish'>
+  /** Told of each machine that is not let in. Never rejects. */
+  readonly refused: (error: MusterError, dialer: RefusedDialer) => Promise<void>
   readonly limits?: WaitingOf['limits']
 }
 
@@ -45,6 +48,8 @@ const handshakeTimeoutMs = 10_000
 export function openPairing(of: PairingOf): Pairing {
   const { store, fleet, membership, upgrades, events, log } = of
   const accepting = new Set<Promise<void>>()
+  const refused = (error: MusterError, address: string, name: string | null) =>
+    of.refused(error, { address, what: 'pairing.ask', subject: name, host: null })
   const waiting = openWaiting({
     ...(of.limits && { limits: of.limits }),
     onEnter(machine) {
@@ -64,10 +69,27 @@ export function openPairing(of: PairingOf): Pairing {
       software: of.version,
       timeoutMs: handshakeTimeoutMs,
       ...(takeTurn && { takeTurn }),
-      enter: (asking) => waiting.enter(checked(asking), address),
+      enter(asking) {
+        const noted = (error: MusterError) => void refused(error, address, asking.name)
+        try {
+          const place = waiting.enter(checked(asking), address)
+          place.decided.catch((why) => {
+            // Whose connection has gone was not refused.
+            if (why.code.startsWith('pairing.')) noted(why)
+          })
+          return place
+        } catch (error) {
+          noted(asMusterError(error))
+          throw error
+        }
+      },
     })
       .then(() => channel.close(failure('wire.closed', { reason: 'the pairing is over' })))
-      .catch((error) => log.info({ address, error: asMusterError(error).toValue() }, 'a machine was not let in'))
+      .catch(async (thrown) => {
+        const error = asMusterError(thrown)
+        log.info({ address, error: error.toValue() }, 'a machine was not let in')
+        if (error.code === 'wire.proof') await refused(error, address, null)
+      })
       .finally(() => accepting.delete(accepted))
     accepting.add(accepted)
     return accepted
