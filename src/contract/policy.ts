@@ -81,6 +81,6 @@ export const testPolicy = operation({
   output: Decision,
   errors: ['policy.unreadable'],
   scope: 'read',
-  deferrable: false,
+  deferrable: true,
   http: 'POST /policy/test',
 })

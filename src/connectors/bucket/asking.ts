@@ -21,8 +21,12 @@ const piecesAhead = 4
 export interface Asking {
   /** Something that may be done later, of one run. */
   call(operation: Operation, run: string, input: unknown, options?: CallOptions): Promise<unknown>
-  /** Something of no run, for as long as somebody waits for it. */
-  callOfNoRun(operation: Operation, input: unknown, options?: CallOptions): Promise<unknown>
+  /** Something of no run, for as long as somebody waits for it; `worker` is the only one that may do it. */
+  callOfNoRun(
+    operation: Operation,
+    asked: { input: unknown; worker: string | undefined },
+    options?: CallOptions,
+  ): Promise<unknown>
   /** Standard input, which is written from an offset on, so that its pieces can come one by one. */
   writeStdin(input: StdinInput, body: AsyncIterable<Uint8Array>, options?: CallOptions): Promise<unknown>
 }
@@ -60,19 +64,29 @@ export function openAsking({ name, open, answers, closing, log }: AskingOf): Ask
     return operation.name === cancelRun.name ? await cancel(opened, run, signal, ask) : await ask()
   }
 
-  async function callOfNoRun(operation: Operation, input: unknown, options?: CallOptions): Promise<unknown> {
+  async function callOfNoRun(
+    operation: Operation,
+    { input, worker }: Parameters<Asking['callOfNoRun']>[1],
+    options?: CallOptions,
+  ): Promise<unknown> {
     using deadline = deadlineOf(operation, options)
     const signal = untilClosing(deadline.signal)
-    const { requests } = await untilAborted(open(), signal)
-    const id = await requests.putAsk({ operation: operation.name, input, forMs: options?.timeoutMs })
+    const opened = await untilAborted(open(), signal)
+    const id = await opened.requests.putAsk({ operation: operation.name, input, worker, forMs: options?.timeoutMs })
     try {
       return operation.output.parse(await answers.wait(askKey(id), signal))
     } finally {
       if (signal.aborted)
-        requests.takeBack(id).catch((error) => {
+        leave(opened, id).catch((error) => {
           log.warn({ host: name(), id, error: asMusterError(error).toValue() }, 'what nobody waits for could not be taken back')
         })
     }
+  }
+
+  /** Who has asked does not wait any more. A hub that closes takes nothing back: it leaves what a worker has begun, as one that is killed does. */
+  async function leave({ objects, requests, trust }: Opened, id: string): Promise<void> {
+    const isBegun = !closing.aborted && (await currentClaim(objects, trust, id)).claim !== undefined
+    await (isBegun ? requests.takeBack(id) : requests.drop(id))
   }
 
   /** The run as its host has accepted it. Asked for again, it is the same run. */

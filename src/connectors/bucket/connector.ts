@@ -4,6 +4,7 @@
 //
 // This file looks into the bucket, again and again, and says how the link stands. What is heard is in hearing.ts, what is asked in asking.ts.
 
+import { followApprovals } from '../../contract/approval.ts'
 import { readArtifact } from '../../contract/artifact.ts'
 import type { Caller, CallOptions } from '../../contract/caller.ts'
 import { asMusterError, failure, type MusterError } from '../../contract/errors.ts'
@@ -16,6 +17,7 @@ import { isTerminal, writeStdin } from '../../contract/run.ts'
 import { linkStateCell, offline } from '../link-state.ts'
 import type { Connector, ConnectorContext, LinkState } from '../port.ts'
 import { makeAnswers } from './answers.ts'
+import { answersOfPeople } from './asked-of-people.ts'
 import { openAsking } from './asking.ts'
 import { makeBell } from './bell.ts'
 import type { BucketConfig } from './config.ts'
@@ -52,13 +54,26 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
       : { status: 'offline', since: lastSeenAt, reason: presence.reason, caller },
   )
 
-  async function answerCall(operation: Operation, input: { run?: string }, options?: CallOptions): Promise<unknown> {
+  async function answerCall(
+    operation: Operation,
+    input: { run?: string; approval?: string },
+    options?: CallOptions,
+  ): Promise<unknown> {
     if (operation.name === getHostInfo.name) return hostInfo()
     if (!operation.deferrable) return refuse(operation)
     if (input.run !== undefined) return asking.call(operation, input.run, input, options)
     // What nobody hears would be carried out when nobody waits any more.
     if (cell.state.status !== 'online') throw failure('host.offline', { host: context.name, reason: presence.reason })
-    return asking.callOfNoRun(operation, input, options)
+    const worker = await whoAsked(operation, input.approval)
+    if (worker !== undefined && !presence.isHere(worker, performance.now()))
+      throw failure('host.offline', { host: context.name, reason: 'the worker that asks has not been heard of since' })
+    return asking.callOfNoRun(operation, { input, worker }, options)
+  }
+
+  /** For whom alone an answer is: the worker whose host has asked. */
+  async function whoAsked(operation: Operation, approval: string | undefined): Promise<string | undefined> {
+    if (approval === undefined || !answersOfPeople.has(operation.name)) return undefined
+    return (await open()).inbox.state.askedBy[approval]
   }
 
   async function answerUpload(
@@ -86,6 +101,7 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
     const from = [input.after ?? 0, input.follow ?? false, untilClosing(options?.signal)] as const
     if (operation.name === followNodeEvents.name) yield* inbox.nodeEvents(...from)
     else if (operation.name === followJournal.name) yield* inbox.journal(...from)
+    else if (operation.name === followApprovals.name) yield* inbox.approvals(...from)
     else refuse(operation)
   }
 

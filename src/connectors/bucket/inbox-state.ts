@@ -1,6 +1,7 @@
 // What an inbox has on record (state.json): how far each worker was heard, what is known of each run, and what was asked for.
 
 import { z } from 'zod'
+import { followApprovals } from '../../contract/approval.ts'
 import { NodeEvent } from '../../contract/fleet-event.ts'
 import { ErrorValue, Run } from '../../contract/run.ts'
 import { byId } from './by-id.ts'
@@ -29,6 +30,12 @@ export const InboxState = z.object({
   /** What its workers' nodes have told of themselves, the newest of it, numbered here: each of them numbers for itself. */
   nodeEvents: z.array(NodeEvent).default([]),
   nextNodeEvent: z.int().default(1),
+  /** What its workers' hosts ask people, the newest change of each question and when it was heard here. */
+  approvals: z.array(followApprovals.output.extend({ heardAtMs: z.int() })).default([]),
+  /** Numbered here, too, from the time on at which that began: whose record was lost goes on behind what it has told. */
+  nextApproval: z.int().default(() => Date.now()),
+  /** By question, the worker whose host asks it. */
+  askedBy: byId(z.string(), z.string()),
   doneVersion: z.int().default(0),
   done: byId(z.string(), z.int()),
   /** Of each run that was asked for, what it is to be, as a digest. */

@@ -7,10 +7,12 @@
 import { constants } from 'node:fs'
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { ApprovalChange } from '../../contract/approval.ts'
 import { type ErrorValue, failure } from '../../contract/errors.ts'
 import { followJournal, type JournalEntry } from '../../contract/event.ts'
 import type { NodeEvent } from '../../contract/fleet-event.ts'
 import { isTerminal } from '../../contract/run.ts'
+import { askedOf, withApprovals } from './asked-of-people.ts'
 import { artifactFile, draftOf } from './draft.ts'
 import { InboxState, type KnownRun } from './inbox-state.ts'
 import { mostNodeEvents, type SegmentMessage } from './messages.ts'
@@ -40,6 +42,8 @@ export interface Inbox {
   /** To whom begins after a number all up to it is stored. Ends, though it follows, when it wants to be told that again. */
   journal(after: number, follow: boolean, signal: AbortSignal): AsyncIterable<JournalEntry>
   nodeEvents(after: number, follow: boolean, signal: AbortSignal): AsyncIterable<NodeEvent>
+  /** What workers' hosts ask people, each as it stands. */
+  approvals(after: number, follow: boolean, signal: AbortSignal): AsyncIterable<ApprovalChange>
   feed(
     input: { run: string; after: number; stdout?: number | undefined; stderr?: number | undefined },
     signal: AbortSignal,
@@ -213,6 +217,7 @@ export async function openInbox(dir: string, host: string): Promise<Inbox> {
           nextPosition: state.nextPosition + draft.fresh.length,
           journalBytes: state.journalBytes + lines.byteLength,
           ...withNodeEvents(state, message.nodeEvents),
+          ...withApprovals(state, worker, message.approvals, Date.now()),
         }
         const heard = { next: message.number + 1, beat: state.workers[worker]?.beat ?? 0 }
         await writeState({
@@ -261,6 +266,18 @@ export async function openInbox(dir: string, host: string): Promise<Inbox> {
           if (event.position > last + 1) yield gapBefore(event, last)
           yield event
           last = event.position
+        }
+        if (!follow) return
+        await untilAborted(more, signal)
+      }
+    },
+    async *approvals(after, follow, signal) {
+      let last = after
+      for (;;) {
+        const more = changed.promise
+        for (const change of askedOf(state, last, Date.now())) {
+          yield change
+          last = change.position
         }
         if (!follow) return
         await untilAborted(more, signal)

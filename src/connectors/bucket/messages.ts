@@ -1,6 +1,7 @@
 // What the signed objects say. Their keys are in keys.ts, their signatures in envelope.ts.
 
 import { z } from 'zod'
+import { followApprovals } from '../../contract/approval.ts'
 import { Artifact } from '../../contract/artifact.ts'
 import { RunEvent } from '../../contract/event.ts'
 import { NodeEvent } from '../../contract/fleet-event.ts'
@@ -21,13 +22,17 @@ const Count = z.int().nonnegative()
 /** A run to start: the input of run.start. */
 export const JobMessage = z.object({ type: z.literal('job'), run: RunId, input: z.unknown(), validUntil: Count })
 
-/** A deferrable operation: of a run, or, where `run` is the ask's own id, of none. Its claim says which worker carries that out. */
+/**
+ * A deferrable operation: of a run, or, where `run` is the ask's own id, of none. Its claim says which worker carries that out; `worker` is
+ * the only one that may. One that is valid no more was taken back: who carries it out ends it.
+ */
 export const AskMessage = z.object({
   type: z.literal('ask'),
   run: RunId,
   operation: z.string(),
   input: z.unknown(),
   validUntil: Count,
+  worker: z.string().optional(),
 })
 export type AskMessage = z.output<typeof AskMessage>
 
@@ -69,6 +74,9 @@ export type Told = z.output<typeof Told>
 /** So many of them in one segment, and kept by the hub until they are read. */
 export const mostNodeEvents = 100
 
+/** So many of them in one segment: each may be as large as what can be shown to a person. */
+export const mostApprovals = 10
+
 /** What has happened since the segment before. The body is the chunk records of `outputs`, then the pieces of `artifacts`. */
 export const SegmentMessage = z.object({
   type: z.literal('segment'),
@@ -78,10 +86,13 @@ export const SegmentMessage = z.object({
   artifacts: z.array(z.object({ ...Claimed, ...ArtifactPiece, bytes: Count })).default([]),
   /** What the worker's node tells of itself. */
   nodeEvents: z.array(NodeEvent).max(mostNodeEvents).default([]),
+  /** What the worker's host asks people, and what became of it. */
+  approvals: z.array(followApprovals.output).max(mostApprovals).default([]),
   answers: z.array(z.object({ to: z.string(), value: z.unknown().optional(), error: ErrorValue.optional() })),
   /** For the worker itself: where each unfinished run goes on after this segment. */
   told: z.record(RunId, Told),
-  /** The same for what its node tells: the last that is told. */
+  /** The same for what its node tells and what its host asks: the last that is told. */
   nodeTold: Count.default(0),
+  approvalsTold: Count.default(0),
 })
 export type SegmentMessage = z.output<typeof SegmentMessage>

@@ -2,6 +2,7 @@
 // and is on this machine's disk before: see worker-home.ts.
 
 import type { Logger } from 'pino'
+import type { ApprovalChange } from '../../contract/approval.ts'
 import { asMusterError, failure } from '../../contract/errors.ts'
 import type { RunEvent } from '../../contract/event.ts'
 import type { NodeEvent } from '../../contract/fleet-event.ts'
@@ -10,7 +11,7 @@ import type { Identity } from '../../wire/identity.ts'
 import { makeBell } from './bell.ts'
 import { type Place, seal, unseal } from './envelope.ts'
 import { segmentKey } from './keys.ts'
-import { mostNodeEvents, SegmentMessage, type Told } from './messages.ts'
+import { mostApprovals, mostNodeEvents, SegmentMessage, type Told } from './messages.ts'
 import type { Objects } from './objects.ts'
 import type { WorkerHome } from './worker-home.ts'
 
@@ -35,6 +36,10 @@ export interface News {
   /** What the node tells of itself, and the last of it that was told. */
   nodeEvent(event: NodeEvent): Promise<void>
   readonly nodeTold: number
+  /** What the host asks people. Resolves when there is room for more; `inBucket` when it is where the hub can read it. */
+  approval(change: ApprovalChange): Promise<{ readonly inBucket: Promise<void> }>
+  /** The last of it that is in a segment. */
+  readonly approvalsTold: number
   /** There is no more output, and no more of artifacts. */
   outputIsWhole(claimed: Claimed, chunks: number): void
   answer(answer: Answer): void
@@ -72,10 +77,14 @@ export function openNews({ objects, home, host, worker, gatherMs, log }: NewsOf)
   let answers: { at: number; answer: Answer }[] = []
   const nodeEvents: { at: number; event: NodeEvent }[] = []
   let nodeTold = former?.nodeTold ?? 0
+  const approvals: { at: number; change: ApprovalChange }[] = []
+  let approvalsTold = former?.approvalsTold ?? 0
   let last = 0
   /** The lowest number in the segment that is being put. */
   let underway = home.newest ? 0 : Infinity
-  const oldest = () => Math.min(...[events, outputs, artifacts, nodeEvents, answers].map(([first]) => first?.at ?? Infinity))
+  const kinds = () => [events, outputs, artifacts, nodeEvents, approvals, answers]
+  const oldest = () => Math.min(...kinds().map(([first]) => first?.at ?? Infinity))
+  const isPut = (at: number) => Math.min(oldest(), underway) > at
   const waitingBytes = () => [...outputs, ...artifacts].reduce((sum, { bytes }) => sum + bytes.byteLength, 0)
 
   async function untilRoom(): Promise<void> {
@@ -90,6 +99,7 @@ export function openNews({ objects, home, host, worker, gatherMs, log }: NewsOf)
     const taken = {
       events: events.splice(0, mostEvents),
       nodeEvents: nodeEvents.splice(0, mostNodeEvents),
+      approvals: approvals.splice(0, mostApprovals),
       answers,
       outputs: [] as typeof outputs,
       artifacts: [] as typeof artifacts,
@@ -109,6 +119,7 @@ export function openNews({ objects, home, host, worker, gatherMs, log }: NewsOf)
     for (const { artifact } of taken.artifacts)
       told.set(artifact.run, { ...toldOf(artifact.run), artifactBytes: artifact.after + artifact.bytes })
     nodeTold = taken.nodeEvents.at(-1)?.event.position ?? nodeTold
+    approvalsTold = taken.approvals.at(-1)?.change.position ?? approvalsTold
     for (const run of [...told.keys()]) if (home.held.get(run)?.ended !== false) told.delete(run)
     const message: SegmentMessage = {
       type: 'segment',
@@ -117,9 +128,11 @@ export function openNews({ objects, home, host, worker, gatherMs, log }: NewsOf)
       outputs: taken.outputs.map(({ output }) => output),
       artifacts: taken.artifacts.map(({ artifact }) => artifact),
       nodeEvents: taken.nodeEvents.map(({ event }) => event),
+      approvals: taken.approvals.map(({ change }) => change),
       answers: taken.answers.map(({ answer }) => answer),
       told: Object.fromEntries(told),
       nodeTold,
+      approvalsTold,
     }
     return seal(
       place(number),
@@ -169,6 +182,19 @@ export function openNews({ objects, home, host, worker, gatherMs, log }: NewsOf)
     get nodeTold() {
       return nodeTold
     },
+    async approval(change) {
+      const at = ++last
+      approvals.push({ at, change })
+      come.ring()
+      while (approvals.length > mostApprovals) await wasPut.promise
+      const inBucket = async () => {
+        while (!isPut(at)) await wasPut.promise
+      }
+      return { inBucket: inBucket() }
+    },
+    get approvalsTold() {
+      return approvalsTold
+    },
     outputIsWhole({ run, fence }, chunks) {
       outputs.push({
         at: ++last,
@@ -190,7 +216,7 @@ export function openNews({ objects, home, host, worker, gatherMs, log }: NewsOf)
     async settled(signal) {
       const until = last
       const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
-      while (!signal.aborted && Math.min(oldest(), underway) <= until) await Promise.race([wasPut.promise, aborted])
+      while (!signal.aborted && !isPut(until)) await Promise.race([wasPut.promise, aborted])
     },
     async send(signal) {
       // What was made before a kill may not have been put.

@@ -13,6 +13,7 @@ export interface Presence {
   /** Who tells lives, also where the beat has to wait. */
   extend(worker: string): void
   isAnyHere(atMs: number): boolean
+  isHere(worker: string, atMs: number): boolean
   /** What the newest beat said, and when it was heard. */
   readonly latest: { readonly info: HostInfo; readonly heardAtMs: number } | undefined
   /** The bucket itself could not be looked at, which is why then. */
@@ -38,6 +39,7 @@ export function makePresence(intervalMs: number): Presence {
       const { forMs } = alive.get(worker) ?? { forMs: 0 }
       if (forMs > 0) alive.set(worker, { forMs, untilMs: performance.now() + forMs })
     },
+    isHere: (worker, atMs) => atMs < (alive.get(worker)?.untilMs ?? 0),
     isAnyHere: (atMs) => [...alive.values()].some(({ untilMs }) => atMs < untilMs),
     get latest() {
       return latest

@@ -4,6 +4,7 @@
 import { decodeTime, monotonicFactory } from 'ulidx'
 import { failure } from '../../contract/errors.ts'
 import type { Identity } from '../../wire/identity.ts'
+import { answersOfPeople } from './asked-of-people.ts'
 import { bare } from './by-id.ts'
 import { seal, unseal } from './envelope.ts'
 import type { Inbox } from './inbox.ts'
@@ -14,10 +15,12 @@ import type { Objects } from './objects.ts'
 export interface Requests {
   /** Once is enough, however often it is asked. */
   putJob(run: string, input: unknown): Promise<void>
-  /** The id by which it is answered. What is about no run has that id in its place, and may be acted on for `forMs`. */
+  /** The id by which it is answered. What is about no run has that id in its place, and may be acted on for `forMs`, by `worker` alone if it is named. */
   putAsk(ask: Ask, body?: Uint8Array): Promise<string>
-  /** Nobody waits for it any more: a worker that has not begun it begins it no more. */
+  /** Nobody wants it any more: the worker that has begun it ends it, and answers. */
   takeBack(id: string): Promise<void>
+  /** Nobody waits for it any more: a worker that has not begun it begins it no more, and one that has takes it for left by its hub. */
+  drop(id: string): Promise<void>
   /** Undefined when it is answered already, or is none of the hub's. */
   runOfAsk(id: string): Promise<string | undefined>
   /** Nobody may begin these any more. What is over whole is deleted as well. */
@@ -30,6 +33,7 @@ export interface Requests {
 
 interface Ask extends Pick<AskMessage, 'operation' | 'input'> {
   readonly run?: string
+  readonly worker?: string | undefined
   readonly forMs?: number | undefined
 }
 
@@ -47,6 +51,8 @@ export function openRequests({ objects, identity, host, inbox, signal }: Request
   const nextUlid = monotonicFactory()
   const signedAtMs = new Map<string, number>()
   let calling: Promise<void> = Promise.resolve()
+  /** Asks up to this time are of a former life of this hub; -1 once those that nobody waits for are gone. */
+  let formerMs = state.askedAtMs
   let gathering: { readonly runs: Set<string>; readonly done: Promise<void> } | undefined
 
   async function put(key: string, message: unknown, body: readonly Uint8Array[] = []): Promise<void> {
@@ -70,6 +76,13 @@ export function openRequests({ objects, identity, host, inbox, signal }: Request
     const bytes = await objects.get(key, largestObjectBytes)
     const sealed = bytes && unseal({ host, key }, bytes)
     return sealed?.by === identity.publicKey ? schema.safeParse(sealed.header).data : undefined
+  }
+
+  /** Asked by a former life of this hub, of no run: who waited for it is gone. What people have answered counts all the same. */
+  async function isLeft(id: string): Promise<boolean> {
+    if (decodeTime(id) > formerMs) return false
+    const ask = await readOwn(askKey(id), AskMessage)
+    return ask?.run === id && !answersOfPeople.has(ask.operation)
   }
 
   async function resign(run: string): Promise<void> {
@@ -124,16 +137,20 @@ export function openRequests({ objects, identity, host, inbox, signal }: Request
     async putJob(run, input) {
       if ((signedAtMs.get(run) ?? 0) < Date.now() - validMs / 2) await signJob(run, input)
     },
-    async putAsk({ run, operation, input, forMs = validMs }, body) {
+    async putAsk({ run, operation, input, worker, forMs = validMs }, body) {
       // Ids go up whatever the clock does, also over restarts.
       state.askedAtMs = Math.max(Date.now(), state.askedAtMs + 1)
       await inbox.save()
       const id = nextUlid(state.askedAtMs)
       const validUntil = Date.now() + Math.min(forMs, validMs)
-      await put(askKey(id), { type: 'ask', run: run ?? id, operation, input, validUntil }, body && [body])
+      await put(askKey(id), { type: 'ask', run: run ?? id, operation, input, worker, validUntil }, body && [body])
       return id
     },
-    takeBack: (id) => objects.delete(askKey(id)),
+    async takeBack(id) {
+      const ask = await readOwn(askKey(id), AskMessage)
+      if (ask) await put(askKey(id), { ...ask, input: {}, validUntil: 0 })
+    },
+    drop: (id) => objects.delete(askKey(id)),
     runOfAsk: async (id) => (await readOwn(askKey(id), AskMessage))?.run,
     async end(runs) {
       await callOver(runs.map(({ run }) => run))
@@ -161,8 +178,10 @@ export function openRequests({ objects, identity, host, inbox, signal }: Request
         if (named?.kind === 'job' && named.run in state.done && !state.runs[named.run]) await objects.delete(key)
         else if (named?.kind === 'job') open.add(named.run)
         else if (named?.kind === 'claim') claims.push({ key, run: named.run })
-        else if (named?.kind === 'ask' && decodeTime(named.id) < now - validMs) await objects.delete(key)
+        else if (named?.kind === 'ask' && (decodeTime(named.id) < now - validMs || (await isLeft(named.id))))
+          await objects.delete(key)
       }
+      formerMs = -1
       for (const run of open) if ((signedAtMs.get(run) ?? 0) < now - validMs / 2) await resign(run)
       for (const { key, run } of claims)
         if ((!open.has(run) && run in state.done) || isOldAsk(run, now)) await objects.delete(key)

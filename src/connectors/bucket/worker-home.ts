@@ -34,6 +34,8 @@ const Kept = z.object({
       asked: z.array(z.string()),
     }),
   ),
+  /** What was asked of no run and was begun here, each until it is valid no more: put back by somebody, it is not begun again. */
+  begun: byId(z.string(), z.int()),
 })
 
 /** The newest list of runs that are over: one that is gone from the bucket is known all the same. */
@@ -45,6 +47,7 @@ export interface WorkerHome {
   readonly done: Done
   keepDone(done: Done): Promise<void>
   readonly held: Map<string, Held>
+  readonly begun: Map<string, number>
   save(): Promise<void>
   /** The newest segment that was made, put or not. */
   readonly newest: { readonly number: number; readonly bytes: Buffer } | undefined
@@ -69,8 +72,9 @@ export async function openWorkerHome(dir: string): Promise<WorkerHome> {
   const segments = join(dir, 'segments')
   await mkdir(segments, { recursive: true, mode: 0o700 })
   const file = join(dir, 'worker.json')
-  const kept = Kept.safeParse(await readJson(file)).data ?? { life: 0, held: {} }
+  const kept = Kept.safeParse(await readJson(file)).data ?? Kept.parse({ life: 0, held: {} })
   const held = new Map<string, Held>(Object.entries(kept.held))
+  const begun = new Map(Object.entries(kept.begun))
   const made = (await namesIn(segments)).filter((name) => /^\d+$/.test(name)).map(Number)
   const newestNumber = made.length === 0 ? undefined : Math.max(...made)
   const doneFile = join(dir, 'done.json')
@@ -86,8 +90,12 @@ export async function openWorkerHome(dir: string): Promise<WorkerHome> {
       done = { version, runs }
     },
     held,
+    begun,
     save() {
-      const write = () => writeWhole(file, JSON.stringify({ life: home.life, held: Object.fromEntries(held) }))
+      const write = () => {
+        const record = { life: home.life, held: Object.fromEntries(held), begun: Object.fromEntries(begun) }
+        return writeWhole(file, JSON.stringify(record))
+      }
       saving = saving.then(write, write)
       return saving
     },

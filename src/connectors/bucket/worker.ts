@@ -3,12 +3,14 @@
 
 import { Readable } from 'node:stream'
 import type { Logger } from 'pino'
+import { type ApprovalChange, followApprovals } from '../../contract/approval.ts'
 import type { Caller } from '../../contract/caller.ts'
 import { asMusterError, failure, hasCode } from '../../contract/errors.ts'
 import { followNodeEvents } from '../../contract/fleet-event.ts'
 import { getHostInfo } from '../../contract/host.ts'
 import type { CallOperation } from '../../contract/operation.ts'
 import { hostOperations } from '../../contract/operations.ts'
+import { pause } from '../../contract/pause.ts'
 import { cancelRun, getRun, startRun, writeStdin } from '../../contract/run.ts'
 import type { Identity } from '../../wire/identity.ts'
 import { makeBell } from './bell.ts'
@@ -44,6 +46,9 @@ const lastWordsMs = 10_000
 /** A beat for so many looks. */
 const looksPerBeat = 4
 const beatsPerLife = 1_000_000
+/** Between two looks while people are asked something here, however seldom it looks otherwise: an answer has minutes to come in. */
+const askingLookMs = 5_000
+const askAgainMs = 1_000
 /** Between two looks, however soon a claim lapses. */
 const soonestMs = 50
 
@@ -69,6 +74,11 @@ export async function work(of: WorkerOf): Promise<void> {
   const hearingOf = new Map<string, Promise<void>>()
   /** Runs of which something asked is to be tried again: what was asked later waits for it. */
   const putOff = new Set<string>()
+  /** What is asked of no run and is being carried out: as it was listed, and what ends it. */
+  const underWay = new Map<string, { tag: string; readonly ending: AbortController }>()
+  /** Questions of this host's that people have not answered. */
+  const unanswered = new Set<string>()
+  let approvalsTold = news.approvalsTold
   let hears: Promise<void> = Promise.resolve()
   let doneTag: string | undefined
   let beats = 0
@@ -254,7 +264,7 @@ export async function work(of: WorkerOf): Promise<void> {
           const { run } = ask.message
           const heard = (hearingOf.get(run) ?? Promise.resolve())
             .then(async () => {
-              if (!putOff.has(run) && (await hear(id, ask.message, ask.body))) return pass(id, listed)
+              if (!putOff.has(run) && (await hear(id, listed.tag, ask))) return pass(id, listed)
               putOff.add(run)
               hearing.delete(id)
             })
@@ -282,9 +292,13 @@ export async function work(of: WorkerOf): Promise<void> {
   }
 
   /** Whether it is settled: carried out, or nothing of this worker's. */
-  async function hear(id: string, ask: AskMessage, body: Uint8Array): Promise<boolean> {
+  async function hear(
+    id: string,
+    tag: string,
+    { message: ask, body }: { message: AskMessage; body: Uint8Array },
+  ): Promise<boolean> {
     const { run, operation: name, input } = ask
-    if (run === id) return await hearOfNoRun(id, ask)
+    if (run === id) return await hearOfNoRun(id, tag, ask)
     const held = home.held.get(run)
     if (held?.asked.includes(id)) return true
     if (!(await knows(run))) return await hearOfUnknown(id, run)
@@ -304,32 +318,62 @@ export async function work(of: WorkerOf): Promise<void> {
   }
 
   /** One worker carries it out, once: which is whose claim on it was made first. */
-  async function hearOfNoRun(id: string, { operation: name, input }: AskMessage): Promise<boolean> {
-    const held = await claims.take(id, { fence: 1, former: undefined })
+  async function hearOfNoRun(id: string, tag: string, ask: AskMessage): Promise<boolean> {
+    const { operation: name, input } = ask
+    if ((ask.worker ?? worker.id) !== worker.id) return true
+    const held = home.begun.has(id) ? undefined : await claims.take(id, { fence: 1, former: undefined })
     if (!held && (await currentClaim(objects, trust, id)).claim?.worker !== worker.id) return true
     // It was answered, and its claim deleted, since it was read; then this claim is of no use.
     if (held && !(await readHub(askKey(id), AskMessage))) {
       await claims.drop(id, held)
       return true
     }
+    const ending = new AbortController()
+    underWay.set(id, { tag, ending })
     try {
-      news.answer({ to: askKey(id), value: await carryOutOnce(name, input, held !== undefined) })
+      await noteBegun(id, ask)
+      news.answer({ to: askKey(id), value: await carryOutOnce(name, input, held !== undefined, ending.signal) })
     } catch (error) {
       if (signal.aborted) return false
-      news.answer({ to: askKey(id), error: asMusterError(error).toValue() })
+      // Its hub has left it, and will not hear the answer.
+      if (held && hasCode(ending.signal.reason, 'wire.closed')) await claims.drop(id, held)
+      else news.answer({ to: askKey(id), error: asMusterError(error).toValue() })
+    } finally {
+      underWay.delete(id)
     }
     return true
   }
 
+  /** On disk before it is begun. */
+  async function noteBegun(id: string, { operation, validUntil }: AskMessage): Promise<void> {
+    if (deferrable(operation).scope === 'read') return
+    for (const [former, until] of home.begun) if (!isValid(until)) home.begun.delete(former)
+    home.begun.set(id, validUntil)
+    await home.save()
+  }
+
+  /** What nobody waits for any more ends: taken back by who has asked, or left by its hub, as by a link that breaks. */
+  async function endLeft({ asks }: Found): Promise<void> {
+    for (const [id, one] of underWay) {
+      const tag = asks.get(id)?.tag
+      if (tag === one.tag) continue
+      const ask = (await readHub(askKey(id), AskMessage))?.message
+      if (!ask) one.ending.abort(failure('wire.closed', { reason: 'its hub has left it' }))
+      else if (!isValid(ask.validUntil)) one.ending.abort(failure('call.cancelled'))
+      // Listed late, or put there again by somebody.
+      else one.tag = tag ?? one.tag
+    }
+  }
+
   /** What this worker began before it was killed may have been carried out; only what changes nothing is done again. */
-  async function carryOutOnce(name: string, input: unknown, isFirst: boolean): Promise<unknown> {
+  async function carryOutOnce(name: string, input: unknown, isFirst: boolean, until: AbortSignal): Promise<unknown> {
     const operation = deferrable(name)
     if (!isFirst && operation.scope !== 'read') {
       const { command } = input as { command?: unknown }
       const reason = 'the node was started anew meanwhile'
       throw failure('invoke.no_answer', { host: 'the host', command: typeof command === 'string' ? command : name, reason })
     }
-    return await host.call(operation, input as never, { signal })
+    return await host.call(operation, input as never, { signal: AbortSignal.any([signal, until]) })
   }
 
   async function carryOut(name: string, input: unknown, body: Uint8Array): Promise<unknown> {
@@ -372,6 +416,30 @@ export async function work(of: WorkerOf): Promise<void> {
     }
   }
 
+  /** What this machine's host asks people goes along, and counts there as read once it is in the bucket. */
+  async function tellApprovals(follow: boolean, until: AbortSignal): Promise<void> {
+    do {
+      try {
+        for await (const change of host.items(followApprovals, { after: approvalsTold, follow }, { signal: until }))
+          await tellApproval(change, until)
+      } catch (error) {
+        if (!until.aborted) logged(error, 'what this host asks people could not be told; trying again')
+      }
+      if (follow) await pause(askAgainMs, until)
+    } while (follow && !until.aborted)
+  }
+
+  async function tellApproval(change: ApprovalChange, until: AbortSignal): Promise<void> {
+    const { id, state } = change.approval
+    const { inBucket } = await untilAborted(news.approval(change), until)
+    approvalsTold = change.position
+    if (state !== 'pending') return void unanswered.delete(id)
+    unanswered.add(id)
+    // Its next look may be an hour away.
+    wake.ring()
+    await untilAborted(inBucket, until)
+  }
+
   const logged = (error: unknown, what: string) => log.warn({ error: asMusterError(error).toValue() }, what)
 
   /** One look at the bucket. Returns whether there may be more to do at once. */
@@ -379,6 +447,7 @@ export async function work(of: WorkerOf): Promise<void> {
     const found = await look()
     await readDone(found.done)
     await carryAll(found)
+    await endLeft(found)
     hearAsks(found)
     const taken = await takeJobs(found)
     of.onState({ looking: true })
@@ -397,7 +466,8 @@ export async function work(of: WorkerOf): Promise<void> {
         of.onState({ looking: false, reason: asMusterError(error).message })
       }
       const nowMs = performance.now()
-      if (!more) await wake.wait(Math.max(soonestMs, Math.min(of.intervalMs, claims.nextLapseMs(nowMs) - nowMs)), signal)
+      const seldomMs = unanswered.size > 0 ? Math.min(of.intervalMs, askingLookMs) : of.intervalMs
+      if (!more) await wake.wait(Math.max(soonestMs, Math.min(seldomMs, claims.nextLapseMs(nowMs) - nowMs)), signal)
     }
   }
 
@@ -410,6 +480,8 @@ export async function work(of: WorkerOf): Promise<void> {
   await chores
   const working = new AbortController()
   const nodeTold = tellNode(AbortSignal.any([signal, working.signal]))
+  const asking = new AbortController()
+  const approvalsFollowed = tellApprovals(true, AbortSignal.any([signal, asking.signal]))
   const beating = setInterval(chore('a beat could not be put', beat), looksPerBeat * of.intervalMs)
   const renewing = setInterval(chore('a claim could not be renewed', renewAll), of.leaseMs / 3)
   try {
@@ -423,6 +495,10 @@ export async function work(of: WorkerOf): Promise<void> {
     await chores
     if (!of.once) working.abort()
     await nodeTold
+    asking.abort()
+    await approvalsFollowed
+    // What has ended meanwhile.
+    if (of.once) await tellApprovals(false, signal)
     const lastWords = AbortSignal.timeout(lastWordsMs)
     await news.settled(of.once && !signal.aborted ? never : lastWords)
     await beat(true).catch((error) => logged(error, 'the last beat could not be put'))

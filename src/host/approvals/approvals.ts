@@ -70,6 +70,8 @@ interface Live {
   /** Whether somebody waits for it, and begins at once what is approved. */
   attended: boolean
   spent: boolean
+  /** Whether a hub's reader has it: it came back for what is next. One that hands it on comes back when it has handed it on. */
+  isRead: boolean
   readonly endsAtMs: number
   readonly over: PromiseWithResolvers<ApprovalOutcome>
   readonly takeTurn: Serially
@@ -128,6 +130,7 @@ export async function openApprovals({ store, host, name, log, times = {} }: Appr
       files,
       attended: true,
       spent: false,
+      isRead: false,
       endsAtMs: performance.now() + expiryMs,
       over: Promise.withResolvers(),
       takeTurn: makeQueue(),
@@ -180,7 +183,7 @@ export async function openApprovals({ store, host, name, log, times = {} }: Appr
   async function expire(live: Live): Promise<void> {
     // Approved while nobody waited, and not taken up in time.
     if (live.approval.state !== 'pending') return drop(live)
-    const isRead = followers.has(live.approval.asked.hub)
+    const isRead = live.isRead && followers.has(live.approval.asked.hub)
     await lapse(live, isRead ? 'timeout' : 'unavailable', isRead ? 'nobody answered in time' : 'no hub has read it in time')
   }
 
@@ -243,6 +246,8 @@ export async function openApprovals({ store, host, name, log, times = {} }: Appr
       for (const { position: at, approval } of page) {
         yield { position: at, approval, remainingMs: remainingMs(approval.id) }
         position = at
+        const live = lives.get(approval.id)
+        if (live && follow) live.isRead = true
       }
       if (page.length === pageSize) continue
       if (!follow) return
