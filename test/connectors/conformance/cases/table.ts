@@ -2,6 +2,7 @@
 
 import type { CaseGroup } from '../case.ts'
 import { about } from './about.ts'
+import { approvals, approvalsApart } from './approvals.ts'
 import { artifacts, keptOverRestarts } from './artifacts.ts'
 import { away } from './away.ts'
 import { clocks } from './clocks.ts'
@@ -32,11 +33,13 @@ export const caseGroups: readonly CaseGroup[] = [
   crowd,
   artifacts,
   commands,
+  approvals,
   largeOutput,
   killed,
   pausedRestarts,
   keptOverRestarts,
   clocks,
   commandsApart,
+  approvalsApart,
   away,
 ]
