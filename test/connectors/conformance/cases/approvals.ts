@@ -253,7 +253,7 @@ export const approvalsApart: CaseGroup = {
     },
     {
       name: 'the hub is killed while something waits: it waits still; approved, it runs once somebody asks for just that again, once',
-      needs: ['apart'],
+      needs: ['apart', 'mirrored'],
       async check(subject) {
         const command = sensitive(subject)
         const { approval, outcome } = await ask(subject, command)
@@ -278,7 +278,7 @@ export const approvalsApart: CaseGroup = {
     },
     {
       name: 'while the host is away nobody can answer, and the question waits until it is back',
-      needs: ['apart'],
+      needs: ['apart', 'mirrored'],
       async check(subject) {
         const { apart, eventually, row, online, refuses } = subject
         const command = sensitive(subject)
