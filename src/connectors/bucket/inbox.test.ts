@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import type { ApprovalChange, ApprovalState } from '../../contract/approval.ts'
 import type { RunEvent } from '../../contract/event.ts'
 import { type Inbox, openInbox } from './inbox.ts'
 import { SegmentMessage } from './messages.ts'
@@ -192,6 +193,72 @@ test('what nodes tell of themselves is numbered here, once for each segment, and
   await again.takeIn('a'.repeat(32), segment(4, [104]), new Uint8Array(), () => true)
   expect(await read(again, 500)).toEqual(['501 node.test 104'])
 })
+
+test('what hosts ask people is told as it stands, each question once, and its time goes on here', async () => {
+  const { dir, inbox } = await openTestInbox()
+  const [first, second] = ['apr_01ARZ3NDEKTSV4RRFFQ69G5FA1', 'apr_01ARZ3NDEKTSV4RRFFQ69G5FA2']
+  const segment = (number: number, ...approvals: ApprovalChange[]) => ({ ...segmentOf(number, []), approvals })
+  const read = async (from: Inbox, after = 0) => {
+    const found: ApprovalChange[] = []
+    for await (const change of from.approvals(after, false, never)) found.push(change)
+    return found
+  }
+  const told = (changes: ApprovalChange[]) => changes.map(({ approval: { id, state } }) => [id, state])
+  await inbox.takeIn('a'.repeat(32), segment(1, question(1, first), question(2, second)), new Uint8Array(), () => true)
+  const pending = await read(inbox)
+  expect(told(pending)).toEqual([
+    [first, 'pending'],
+    [second, 'pending'],
+  ])
+  await inbox.takeIn('a'.repeat(32), segment(2, question(3, first, 'unavailable')), new Uint8Array(), () => true)
+  // Numbered for itself, and what it says of the other's question makes it not its own.
+  await inbox.takeIn('b'.repeat(32), segment(1, question(1, second, 'denied')), new Uint8Array(), () => true)
+
+  const again = await openInbox(dir, 'host_1')
+  expect(told(await read(again, pending.at(-1)?.position))).toEqual([
+    [first, 'unavailable'],
+    [second, 'denied'],
+  ])
+  expect(told(await read(again))).toHaveLength(2)
+  expect(again.state.askedBy).toEqual({ [first]: 'a'.repeat(32), [second]: 'a'.repeat(32) })
+
+  await again.takeIn('a'.repeat(32), segment(3, question(4, first)), new Uint8Array(), () => true)
+  const heard = again.state.approvals.at(-1)
+  if (heard) heard.heardAtMs -= 60_000
+  const [late] = (await read(again)).slice(-1)
+  expect(late?.remainingMs).toBeLessThanOrEqual(540_000)
+  expect(late?.remainingMs).toBeGreaterThan(500_000)
+  const next = again
+    .approvals(late?.position ?? 0, true, AbortSignal.timeout(60_000))
+    [Symbol.asyncIterator]()
+    .next()
+  await again.takeIn('a'.repeat(32), segment(4, question(5, second)), new Uint8Array(), () => true)
+  expect(await next).toMatchObject({ value: { approval: { id: second, state: 'pending' } } })
+})
+
+function question(position: number, id: string, state: ApprovalState = 'pending'): ApprovalChange {
+  const at = '2026-01-01T00:00:00.000Z'
+  const asked = {
+    host: 'box',
+    hub: 'hub',
+    asker: null,
+    command: 'shell',
+    params: {},
+    argv: null,
+    cwd: null,
+    env: {},
+    script: null,
+  }
+  const approval = {
+    id,
+    state,
+    digest: '0'.repeat(64),
+    asked: { ...asked, session: null },
+    reason: null,
+    cause: 'it is sensitive',
+  }
+  return { position, remainingMs: 600_000, approval: { ...approval, createdAt: at, expiresAt: at, resolution: null } }
+}
 
 test('a run whose beginning was never told is passed over, and what else its worker tells is taken in', async () => {
   const { inbox } = await openTestInbox()

@@ -166,6 +166,23 @@ test('nobody answers in time: timeout, and a late answer is refused', async () =
   await expect(host.resolve(approval, 'approved')).rejects.toMatchObject({ code: 'approval.resolved' })
 })
 
+test('who follows and cannot hand it on has not read it: when its time is over nobody could be asked', async () => {
+  // As a worker does whose bucket is away, and then one whose bucket takes it.
+  for (const [expiryMs, isHandedOn, expected] of [
+    [100, false, 'unavailable'],
+    [1_500, true, 'timeout'],
+  ] as const) {
+    await using host = await openAskingHost({ expiryMs })
+    const following = host.as(hub).items(followApprovals, { follow: true })[Symbol.asyncIterator]()
+    const taken = following.next()
+    const { outcome } = await ask(host)
+    await taken
+    const cameBack = isHandedOn ? following.next() : undefined
+    expect((await outcome).outcome).toBe(expected)
+    await cameBack
+  }
+})
+
 test('no hub reads it: unavailable, which is no denial and does not stick', async () => {
   await using host = await openAskingHost({ patienceMs: 50 })
   const { outcome } = await ask(host)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import { monotonicFactory } from 'ulidx'
 import { expect, test } from 'vitest'
-import { askKey, jobKey } from '../../../src/connectors/bucket/keys.ts'
+import { askKey, claimKey, jobKey } from '../../../src/connectors/bucket/keys.ts'
 import { openNews } from '../../../src/connectors/bucket/news.ts'
 import { openWorkerHome } from '../../../src/connectors/bucket/worker-home.ts'
 import { eventually } from '../../resources/eventually.ts'
@@ -74,6 +74,56 @@ test('pieces of standard input keep their order when the first has to be tried a
   await eventually(() => expect(worker.asked).toEqual([0, 1, 2].map((offset) => `run.stdin r1 ${offset}`)))
   await eventually(async () => expect(await bucket.answers(member)).toContainEqual('run.stdin_gap'))
   expect(await bucket.answers(member)).toEqual([undefined, undefined, undefined, 'run.stdin_gap'])
+})
+
+test('what was asked of no run is begun once, though somebody puts it back when it is over', async () => {
+  const bucket = loneBucket()
+  const member = bucket.join()
+  await using worker = await bucket.worker(member, leaseMs)
+  const id = nextUlid()
+  const invocation = ask(id, 'command.invoke', { command: 'once' })
+  await bucket.put(askKey(id), invocation)
+  await eventually(async () => expect(await bucket.answers(member)).toEqual([undefined]))
+  // As the hub does with what is answered.
+  await bucket.objects.delete(askKey(id))
+  await bucket.objects.delete(claimKey(id, 1))
+  const looks = async (more: number) => {
+    const before = bucket.objects.lists()
+    await eventually(() => expect(bucket.objects.lists()).toBeGreaterThan(before + more))
+  }
+  await looks(2)
+  await bucket.put(askKey(id), invocation)
+  await looks(5)
+  expect(worker.asked).toEqual(['command.invoke once'])
+  const { begun } = JSON.parse(await readFile(join(worker.home, 'worker.json'), 'utf8'))
+  expect(Object.keys(begun), 'it is known over a restart').toEqual([id])
+})
+
+test('an invocation that is taken back ends and is answered; one that its hub has left ends as by a link that breaks', async () => {
+  const bucket = loneBucket()
+  const member = bucket.join()
+  await using worker = await bucket.worker(member, leaseMs)
+  const [takenBack, left] = [nextUlid(), nextUlid()]
+  for (const id of [takenBack, left]) await bucket.put(askKey(id), ask(id, 'command.invoke', { command: 'wait' }))
+  await eventually(() => expect(worker.asked).toEqual(['command.invoke wait', 'command.invoke wait']))
+  await bucket.objects.delete(askKey(left))
+  await eventually(() => expect(bucket.objects.keys()).not.toContain(claimKey(left, 1)))
+  expect(await bucket.answers(member)).toEqual([])
+  await bucket.put(askKey(takenBack), { ...ask(takenBack, 'command.invoke', {}), validUntil: 0 })
+  await eventually(async () => expect(await bucket.answers(member)).toEqual(['call.cancelled']))
+})
+
+test('what is for one worker alone is taken by no other', async () => {
+  const bucket = loneBucket()
+  const [one, other] = [bucket.join(), bucket.join()]
+  await using worker = await bucket.worker(one, leaseMs)
+  const answer = (to: string, approval: string) => {
+    const id = nextUlid()
+    return bucket.put(askKey(id), { ...ask(id, 'approval.resolve', { command: approval }), worker: to })
+  }
+  await answer(other.id, 'theirs')
+  await answer(one.id, 'its own')
+  await eventually(() => expect(worker.asked).toEqual(['approval.resolve its own']))
 })
 
 test('a claim that has lapsed, or is listed no more, is no reason to look again at once', async () => {

@@ -132,18 +132,25 @@ export function loneBucket(): LoneBucket {
   }
 }
 
-/** Its runs begin and never end; the first piece of standard input finds it not ready, and each piece is one byte long. */
+const never = new AbortController().signal
+
+/** Its runs begin and never end, nor does the command `wait`; the first piece of standard input finds it not ready, and each piece is one byte long. */
 function notingHost(asked: string[], known: readonly string[]): Caller {
   const runs = new Set(known)
   const writtenTo = new Map<string, number>()
   let isNotReady = true
-  async function call({ name }: { name: string }, { run = '' }: { run?: string }) {
+  async function call(
+    { name }: { name: string },
+    { run = '', command }: { run?: string; command?: string },
+    { signal }: CallOptions = {},
+  ) {
     if (name === 'host.info') return {}
     if (name === 'run.get') {
       if (!runs.has(run)) throw failure('run.unknown', { run })
       return {}
     }
-    asked.push(`${name} ${run}`)
+    asked.push(`${name} ${command ?? run}`)
+    if (command === 'wait') await untilAborted(new Promise(() => undefined), signal ?? never)
     if (name === 'run.start') runs.add(run)
     return {}
   }
@@ -159,7 +166,7 @@ function notingHost(asked: string[], known: readonly string[]): Caller {
     return { written: offset + 1 }
   }
   async function* nothing(_operation: unknown, _input: unknown, { signal }: CallOptions = {}): AsyncGenerator<never> {
-    await untilAborted(new Promise(() => undefined), signal ?? new AbortController().signal)
+    await untilAborted(new Promise(() => undefined), signal ?? never)
   }
   return { call, items: nothing, bytes: nothing, upload } as unknown as Caller
 }
