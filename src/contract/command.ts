@@ -7,12 +7,14 @@ import { CommandName, HostRef, listOf } from './names.ts'
 import { operation } from './operation.ts'
 import { ErrorValue } from './run.ts'
 
-/** Deeper values are nobody's parameters, and everything that walks through them would need as deep a stack. */
+/** Deeper values are nobody's parameters or results, and everything that walks through them would need as deep a stack. */
 const deepest = 64
+
+export const nestedTooDeep = `it is nested more than ${deepest} deep`
 
 const Params = z
   .record(z.string(), z.unknown())
-  .refine((params) => isWithin(params, deepest), `it is nested more than ${deepest} deep`)
+  .refine((params) => !isTooDeep(params), nestedTooDeep)
   .meta({ description: "What the command is given; its catalog entry's `params` is the schema." })
 
 const JsonSchema = z.record(z.string(), z.unknown())
@@ -141,6 +143,10 @@ export const invokeOnFleet = operation({
   deferrable: false,
   http: 'POST /invoke',
 })
+
+export function isTooDeep(value: unknown): boolean {
+  return !isWithin(value, deepest)
+}
 
 function isWithin(value: unknown, depth: number): boolean {
   if (value === null || typeof value !== 'object') return true

@@ -18,9 +18,12 @@ test.each([
   ['has a keyword that there is not', { type: 'object', propertys: {} }],
   ['has a type that there is not', { type: 'text' }],
   ['has a regular expression that is none', { type: 'string', pattern: '(' }],
+  ['takes the name of the meta-schema', { $id: 'https://json-schema.org/draft/2020-12/schema#', type: 'object' }],
   ['is too large', { type: 'string', description: 'x'.repeat(20_000) }],
 ])('a schema that %s cannot be used', async (_what, schema) => {
   await expect(compileSchema(schema)).rejects.toThrow(/./)
+  // And leaves the others usable.
+  expect((await compileSchema({ ...object }))({ a: 'x' })).toBeUndefined()
 })
 
 test('one that was compiled is kept by nobody', async () => {

@@ -34,6 +34,9 @@ export async function compileSchema(schema: JsonSchema): Promise<ValueCheck> {
   if (Buffer.byteLength(JSON.stringify(schema)) > mostSchemaBytes)
     throw new Error(`it is larger than ${mostSchemaBytes / 1024} KiB`)
   const ajv = await loadCompiler()
+  // Forgetting it afterwards would forget the known one with it, and nothing could be compiled any more.
+  if (typeof schema.$id === 'string' && ajv.getSchema(schema.$id))
+    throw new Error('its "$id" is that of a schema of JSON Schema itself')
   try {
     const check = ajv.compile(schema)
     return (value) => {

@@ -379,4 +379,12 @@ describe('declared commands', () => {
     expect(await refusal('count', { line: '-1' })).toBe('input.invalid')
     expect(await refusal('count', { line: 1 })).toBe('input.invalid')
   })
+
+  test('a result that nobody could write down is none, and ends no host', async () => {
+    await mayDo(allow('deep'))
+    await declare('deep', 'argv = ["/bin/sh", "-c", "yes [ | head -n 20000; yes ] | head -n 20000"]', '[result]')
+    await taken(async () => (await names()).includes('deep'))
+    expect(await refusal('deep')).toBe('command.result')
+    await expect(box.caller.call(invokeCommand, { command: 'deep', key: 'k' })).rejects.toMatchObject({ code: 'command.result' })
+  })
 })

@@ -65,9 +65,28 @@ test.each([
     whole.replace('"du", "-s", "--"', '"bash", "-lc"'),
     /read the parameter path as a program/,
   ],
+  ...[
+    '"sh", "-ce"',
+    '"bash", "--rcfile", "x", "-c"',
+    '"bash", "-c", "--"',
+    '"bash", "-co", "pipefail"',
+    '"bash", "-c", "-e"',
+    '"env", "A=b", "/bin/sh", "-c"',
+  ].map((argv): [string, string, RegExp] => [
+    `hands it over behind ${argv}`,
+    whole.replace('"du", "-s", "--"', argv),
+    /read the parameter path as a program/,
+  ]),
   ['has a timeout that is none', whole.replace('"5s"', '"5 seconds"'), /^timeout: /],
   ['has one that is longer than ten minutes', whole.replace('"5s"', '"11m"'), /^timeout: /],
   ['has a NUL byte', whole.replace('"-s"', '"-s\\u0000"'), /NUL/],
 ])('a declaration that %s is refused', (_what, text, problem) => {
   expect(() => parseDeclaration(text, 'box')).toThrow(problem)
 })
+
+test.each(['"sh", "-c", "du \\"$1\\"", "sh"', '"bash", "-o", "pipefail", "-c", "du", "sh"', '"grep", "-c", "sh"'])(
+  'one may hand it to what a shell carries out: %s',
+  (argv) => {
+    expect(parseDeclaration(whole.replace('"du", "-s", "--"', argv), 'box').entry.name).toBe('disk.usage')
+  },
+)

@@ -5,6 +5,7 @@ import { homedir } from 'node:os'
 import { basename } from 'node:path'
 import { parse, TomlError } from 'smol-toml'
 import { z } from 'zod'
+import { isTooDeep, nestedTooDeep } from '../../contract/command.ts'
 import { failure } from '../../contract/errors.ts'
 import { describeIssue } from '../../contract/implementation.ts'
 import { CommandName } from '../../contract/names.ts'
@@ -82,14 +83,27 @@ function requireSound({ argv, params, env, stdin }: Declaration): void {
   const [program] = argv
   if (typeof program !== 'string' || program === '')
     throw new Error("argv: its first element is the program, by name, and no parameter's")
-  const isShell = shells.has(basename(program))
-  for (const [at, element] of argv.entries()) {
-    const before = argv[at - 1]
-    if (isShell && typeof element !== 'string' && typeof before === 'string' && /^-[a-z]*c$/.test(before))
-      throw new Error(`argv: a shell would read the parameter ${element.param} as a program; the command \`shell\` is for that`)
-  }
+  const script = programOfShell(argv)
+  if (script !== undefined)
+    throw new Error(`argv: a shell would read the parameter ${script} as a program; the command \`shell\` is for that`)
   const used = [...argv, ...Object.values(env), stdin].filter((one): one is FromParam => typeof one === 'object')
   for (const { param } of used) requireParameter(params, param)
+}
+
+/** The parameter that would be read as a program, by a shell here or one that `env`, `sudo` and their like would start. */
+function programOfShell(argv: readonly Element[]): string | undefined {
+  const shell = argv.findIndex((element) => typeof element === 'string' && shells.has(basename(element)))
+  if (shell < 0) return undefined
+  let takesProgram = false
+  for (let at = shell + 1; at < argv.length; at++) {
+    const element = argv[at]
+    if (typeof element !== 'string') return takesProgram ? element?.param : undefined
+    if (!/^[-+]./.test(element)) return undefined
+    if (/^-[^-]*c/.test(element)) takesProgram = true
+    // `-o pipefail`, `--rcfile FILE`: the next one is the option's own.
+    if (/^(?:[-+][^-]*[oO]|--rcfile|--init-file)$/.test(element)) at++
+  }
+  return undefined
 }
 
 /** One that could be missing would leave an option without its value; one that is a list would be several arguments, or none. */
@@ -156,8 +170,14 @@ function jsonOf(command: string, { code, signal, stdout, stderr }: Ended): unkno
       command,
       problem: `its output is ${stdout.total} bytes, and ${stdout.kept.length} are the most`,
     })
+  const result = parseJson(command, stdout.kept.toString('utf8'))
+  if (isTooDeep(result)) throw failure('command.result', { command, problem: nestedTooDeep })
+  return result
+}
+
+function parseJson(command: string, text: string): unknown {
   try {
-    return JSON.parse(stdout.kept.toString('utf8'))
+    return JSON.parse(text)
   } catch (cause) {
     throw failure('command.result', { command, problem: 'its output is not JSON' }, { cause })
   }
