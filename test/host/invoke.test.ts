@@ -1,8 +1,11 @@
 // A host's commands: in what order an invocation is judged, what may run, and that files stay inside the directories that were named.
 
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { chmod, link, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Writable } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Caller } from '../../src/contract/caller.ts'
 import { invokeCommand, listCommands } from '../../src/contract/command.ts'
@@ -188,6 +191,24 @@ describe('shell', () => {
       expect(stdout).not.toContain('secret')
       expect(stdout.endsWith('-n|a b|$(id)||')).toBe(true)
     }
+  })
+
+  test.each(['sh', 'bash'])('%s carries out a large script whole, and nothing of one whose end is missing', async (kind) => {
+    const { execCommands } = await import('../../src/host/commands/exec.ts')
+    const shell = execCommands('box').find(({ entry }) => entry.name === 'shell')
+    const script = `echo begun\n${'# padding\n'.repeat(25_000)}cat <<'END'\nlast\nEND\nexit 7\n\n`
+    const prepared = shell?.prepare({ shell: kind, script })
+    const whole = await prepared?.run({ signal: new AbortController().signal, progress: () => undefined })
+    expect(whole).toMatchObject({ code: 7, stdout: 'begun\nlast\n' })
+
+    const [program = '', ...args] = prepared?.shown.argv ?? []
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore', 'pipe'] })
+    const told: Buffer[] = []
+    child.stdout?.on('data', (bytes: Buffer) => told.push(bytes))
+    const ended = once(child, 'close')
+    ;(child.stdio[3] as Writable).end(script.slice(0, 200_000))
+    expect(await ended).toEqual([126, null])
+    expect(Buffer.concat(told).toString()).toBe('')
   })
 })
 

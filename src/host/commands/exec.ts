@@ -56,8 +56,14 @@ const Result = z.strictObject({
   ...OutputResult,
 })
 
-/** The shell takes its script from descriptor 3, whole, and closes that before it begins. What is there is a socket, which no path opens. */
-const readScript = 'eval "exec 3<&-; $(command -p cat <&3 || echo exit 126)"'
+/**
+ * The shell takes its script from descriptor 3, whole, and closes that before it begins. What is there is a socket, which no path opens.
+ * A node that dies while it writes would leave the beginning of a script, which means something else: what lacks its end is not begun.
+ */
+const readScript =
+  'muster=$(command -p cat <&3); exec 3<&-; case $muster in *#end) eval "unset muster; $muster" ;; *) exit 126 ;; esac'
+/** A comment in any shell. */
+const scriptEnd = '\n#end'
 
 /** `host` is what they see as MUSTER_HOST. */
 export function execCommands(host: string): HostCommand[] {
@@ -70,7 +76,7 @@ export function execCommands(host: string): HostCommand[] {
         env: environmentFor(process.env, env, { MUSTER_HOST: host }),
         timeoutMs: params.timeoutMs,
         ...(params.stdin !== undefined && { stdin: params.stdin }),
-        ...(script !== undefined && { script }),
+        ...(script !== undefined && { script: script + scriptEnd }),
       },
       invocation,
     )
