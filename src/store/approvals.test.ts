@@ -18,7 +18,7 @@ import {
   takeInApprovals,
 } from './approvals.ts'
 
-const limits = { pending: 3, anHour: 5 }
+const limits = { pending: 3, anHour: 5, anHourOfHub: 6 }
 const at = (seconds: number) => new Date(Date.now() + seconds * 1000).toISOString()
 const idOf = (n: number) => `apr_${String(n).padStart(26, '0')}`
 
@@ -74,6 +74,14 @@ describe.each(engines)('approvals on %s', (engine) => {
     await expect(askApproval(store, 'local', approval(6), limits)).rejects.toMatchObject({ code: 'approval.too_often' })
     const other = approval(6)
     await askApproval(store, 'local', { ...other, asked: { ...other.asked, asker: 'tok_3' } }, limits)
+    // A hub that makes up askers is limited all the same, and no other hub is by it.
+    await endUnattended(store, 'local', { ...resolution, by: null })
+    const made = approval(7)
+    await expect(
+      askApproval(store, 'local', { ...made, asked: { ...made.asked, asker: 'tok_4' } }, limits),
+    ).rejects.toMatchObject({ code: 'approval.too_often', message: expect.stringContaining('this hub') })
+    for (const n of [8, 9, 10])
+      await askApproval(store, 'local', { ...approval(n), asked: { ...approval(n).asked, hub: 'another' } }, limits)
     expect(await findApproval(store, idOf(1))).toMatchObject({ approval: { state: 'unavailable' } })
   })
 

@@ -13,10 +13,12 @@ export interface PositionedApproval {
 }
 
 export interface AskingLimits {
-  /** So many may wait for an answer at once. */
+  /** So many may wait at once for an answer of one hub: none keeps another from asking. */
   readonly pending: number
   /** So many may be asked in an hour for one asker. */
   readonly anHour: number
+  /** And for all of one hub: who its askers are is what it says. */
+  readonly anHourOfHub: number
 }
 
 const anHourMs = 3600_000
@@ -32,18 +34,18 @@ export async function askApproval(store: Store, host: string, approval: Approval
   const before = (ms: number) => new Date(Date.parse(createdAt) - ms).toISOString()
   await store.write(async (db) => {
     const position = await nextPosition(db, host)
-    const mine = db
+    const its = db
       .selectFrom('approval')
       .select(({ fn }) => fn.countAll().as('rows'))
       .where('host', '=', host)
-    const waiting = await mine.where('state', '=', 'pending').executeTakeFirstOrThrow()
-    if (Number(waiting.rows) >= limits.pending) throw failure('approval.too_many', { pending: limits.pending })
-    const lately = await mine
-      .where('created_at', '>', before(anHourMs))
       .where('hub', '=', asked.hub)
-      .where('asker', asked.asker === null ? 'is' : '=', asked.asker)
-      .executeTakeFirstOrThrow()
-    if (Number(lately.rows) >= limits.anHour) throw failure('approval.too_often', { anHour: limits.anHour })
+    const waiting = await its.where('state', '=', 'pending').executeTakeFirstOrThrow()
+    if (Number(waiting.rows) >= limits.pending) throw failure('approval.too_many', { pending: limits.pending })
+    const lately = its.where('created_at', '>', before(anHourMs))
+    const ofAsker = await lately.where('asker', asked.asker === null ? 'is' : '=', asked.asker).executeTakeFirstOrThrow()
+    if (Number(ofAsker.rows) >= limits.anHour) throw failure('approval.too_often', { anHour: limits.anHour, of: 'asker' })
+    const ofHub = await lately.executeTakeFirstOrThrow()
+    if (Number(ofHub.rows) >= limits.anHourOfHub) throw failure('approval.too_often', { anHour: limits.anHourOfHub, of: 'hub' })
     await db
       .deleteFrom('approval')
       .where('host', '=', host)

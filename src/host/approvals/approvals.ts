@@ -59,7 +59,7 @@ export interface ApprovalsOf {
 }
 
 const usualTimes = { expiryMs: 10 * 60_000, patienceMs: 5_000, sessionMs: 12 * 3600_000 }
-const limits = { pending: 20, anHour: 60 }
+const limits = { pending: 20, anHour: 60, anHourOfHub: 600 }
 const pageSize = 100
 
 /** A question whose end this process is waiting for. */
