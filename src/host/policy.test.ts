@@ -154,6 +154,17 @@ describe('its file', () => {
   })
 })
 
+test('a hub is not told by a trace whether there is what it may not have', async () => {
+  const policy = openPolicy({ allow: ['known'], file }, (command) => ({ sensitive: command.startsWith('known') }))
+  const told = (command: string) => {
+    const { trace, by } = traceFor(hub('a'), policy.decide({ command, principal: hub('a') }))
+    return JSON.stringify({ trace, by }).replaceAll(command, 'COMMAND')
+  }
+  expect(told('known.to-nobody')).toBe(told('no.such'))
+  expect(told('known')).toContain('being sensitive')
+  expect(traceFor(ours, policy.decide({ command: 'known.to-nobody', principal: ours })).trace).toHaveLength(2)
+})
+
 test('what is sensitive asks, and what is hidden wants to be named, whoever is allowed everything', async () => {
   const nature = { shell: { sensitive: true }, 'fleet.enroll': { sensitive: false, hidden: true } }
   const policy = openPolicy(

@@ -33,6 +33,8 @@ export interface Asked {
   readonly params?: Readonly<Record<string, unknown>>
   readonly session?: string | undefined
   readonly principal: Pick<Principal, 'kind' | 'id' | 'role'>
+  /** Of the very command that will run; without it, of the one that bears the name now. */
+  readonly nature?: CommandNature
 }
 
 export interface OpenPolicy {
@@ -61,8 +63,8 @@ export function openPolicy(given: HostPolicy, natureOf: (command: string) => Com
     return given.withoutFile ? [...fromStart, ...allowing(given.withoutFile, 'having no node/policy.toml')] : fromStart
   }
 
-  function layersFor(command: string): [Layer, Layer] {
-    const { sensitive, hidden = false } = natureOf(command)
+  function layersFor({ command, nature = natureOf(command) }: Pick<Asked, 'command' | 'nature'>): [Layer, Layer] {
+    const { sensitive, hidden = false } = nature
     return [
       { layer: 'pair', of: "the host's own policy", rules: rulesNow(), byNameOnly: hidden },
       catalogLayer(command, sensitive),
@@ -70,8 +72,8 @@ export function openPolicy(given: HostPolicy, natureOf: (command: string) => Com
   }
 
   const open: OpenPolicy = {
-    decide: (asked) => decide(questionOf(asked), layersFor(asked.command)),
-    exposure: (asked) => exposureOf(questionOf(asked), layersFor(asked.command)),
+    decide: (asked) => decide(questionOf(asked), layersFor(asked)),
+    exposure: (asked) => exposureOf(questionOf(asked), layersFor(asked)),
     requireAllowed(asked) {
       const { effect } = open.decide(asked)
       if (effect === 'deny') throw failure('policy.denied', { command: asked.command })
@@ -83,11 +85,15 @@ export function openPolicy(given: HostPolicy, natureOf: (command: string) => Com
   return open
 }
 
-/** The same trace without what is none of the asker's business: rules about other hubs. */
+/** The same trace without what is none of the asker's business: rules about other hubs, and whether there is what he may not have. */
 export function traceFor(principal: Asked['principal'], { effect, by, trace }: Decision): Decision {
   const hub = hubOf(principal)
-  const about = (to: string | undefined) => hub === 'local' || to === undefined || to === hub
-  return { effect, by, trace: trace.map((layer) => ({ ...layer, rules: layer.rules.filter(({ to }) => about(to)) })) }
+  if (hub === 'local') return { effect, by, trace }
+  const told = trace.some(({ layer, effect: its }) => layer === 'pair' && its === 'deny')
+    ? trace.filter(({ layer }) => layer !== 'catalog')
+    : trace
+  const about = (to: string | undefined) => to === undefined || to === hub
+  return { effect, by, trace: told.map((layer) => ({ ...layer, rules: layer.rules.filter(({ to }) => about(to)) })) }
 }
 
 /** The key that the asking hub has proven; `local` is the hub in this process. */

@@ -53,7 +53,9 @@ export function openCommands({ catalog, policy, approvals }: CommandsOf): Comman
     const problem = checks.params(given)
     if (problem !== undefined) throw wrongParams(name, problem)
     const prepared = command.prepare(given)
-    const asked = { command: name, params: prepared.shown.params, principal, ...(session !== undefined && { session }) }
+    // Its own: a file may have put another command under this name meanwhile.
+    const nature = { sensitive: command.entry.sensitive, hidden: command.hidden ?? false }
+    const asked = { command: name, params: prepared.shown.params, principal, nature, ...(session !== undefined && { session }) }
     const { effect, by } = policy.decide(asked)
     if (effect === 'deny') throw failure('policy.denied', { command: name })
 
