@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
@@ -152,6 +152,18 @@ describe('its file', () => {
     await writeFile(file, '[files]\nroots = ["/srv/data"]\n')
     expect(policy.fileRoots()).toEqual(['/srv/data'])
   })
+})
+
+test('a rule that means one thing alone, as docs/policy.md writes it, lets nothing else through', async () => {
+  const docs = await readFile(new URL('../../docs/policy.md', import.meta.url), 'utf8')
+  const when = /^when = 'params\.argv == .*$/m.exec(docs)?.[0]
+  await writeFile(file, `[[rule]]\neffect = "allow"\ncommand = "exec"\n${when}\n`)
+  const policy = opened()
+  const given = { argv: ['/usr/bin/git', '-C', '/srv/site', 'pull'], env: {}, timeoutMs: 60_000 }
+  const effect = (more: object) => policy.decide({ command: 'exec', params: { ...given, ...more }, principal: hub('a') }).effect
+  expect(effect({})).toBe('allow')
+  for (const more of [{ env: { PATH: '/tmp' } }, { cwd: '/tmp' }, { stdin: '' }, { argv: ['/usr/bin/git'] }, { env: null }])
+    expect(effect(more)).toBe('deny')
 })
 
 test('a hub is not told by a trace whether there is what it may not have', async () => {

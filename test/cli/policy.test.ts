@@ -58,6 +58,8 @@ it('a rule counts at once at the hub, which says as much of it as the machine it
   expect(ask).toMatchObject({ code: 0, stdout: 'ask date\n' })
   const known = await muster(nodeHome.path, ['node', 'expose', 'shell'])
   expect(known).toMatchObject({ code: 0, stdout: 'allow shell\n', stderr: '' })
+  const loose = await muster(nodeHome.path, ['node', 'expose', 'exec', '--when', 'params.argv[0] == "date"'])
+  expect(loose).toMatchObject({ code: 0, stderr: expect.stringContaining('&& params.env == {}') })
   const sensitive = await muster(nodeHome.path, ['node', 'policy', 'test', 'shell', '{"script": "id"}', '--hub', key])
   expect(sensitive.stdout).toContain('a person is asked')
   expect((await muster(home.path, ['policy', 'test', 'box', 'date'])).stdout).toContain('date on box: a person is asked')

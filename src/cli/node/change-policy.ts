@@ -32,6 +32,8 @@ export async function changePolicy(
     terminal.say(`Until now hubs that come by ssh could have everything here; from now on only what ${file} exposes.`)
   const stays = isCommandName(rule.command) ? whatStays({ ...started, file }, rule) : undefined
   if (stays !== undefined) terminal.say(stays)
+  const loose = looseEnd(rule)
+  if (loose !== undefined) terminal.say(loose)
   const { effect, command, to, when } = rule
   if (effect !== 'deny' && isCommandName(command) && !(await isKnown(home, started.allow === 'everything', command)))
     terminal.say(`This machine has no command ${command}: the rule counts once it has one (docs/commands.md).`)
@@ -53,6 +55,12 @@ function whatStays(policy: Parameters<typeof openPolicy>[0], { command, to, effe
   if (now.effect === effect) return undefined
   const is = now.effect === 'deny' ? 'is still denied' : 'still wants a person to be asked'
   return `${command} ${is}, by ${now.by.of}: ${now.by.why}.`
+}
+
+/** Which program an argument list names is for the variables to say, too. */
+function looseEnd({ effect, when }: PolicyRule): string | undefined {
+  if (effect === 'deny' || when === undefined || !/\bargv\b/.test(when) || /\benv\b/.test(when)) return undefined
+  return 'Variables are left to who asks, and with them (PATH, LD_PRELOAD) which program that is: `&& params.env == {}` takes none.'
 }
 
 const itsOwnHub = { kind: 'self', id: 'hub', role: 'operator' } as const
