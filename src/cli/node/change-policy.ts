@@ -57,10 +57,14 @@ function whatStays(policy: Parameters<typeof openPolicy>[0], { command, to, effe
   return `${command} ${is}, by ${now.by.of}: ${now.by.why}.`
 }
 
-/** Which program an argument list names is for the variables to say, too. */
-function looseEnd({ effect, when }: PolicyRule): string | undefined {
-  if (effect === 'deny' || when === undefined || !/\bargv\b/.test(when) || /\benv\b/.test(when)) return undefined
-  return 'Variables are left to who asks, and with them (PATH, LD_PRELOAD) which program that is: `&& params.env == {}` takes none.'
+/** A condition on the argument list alone leaves to others which program that is, and what a run brings along. */
+function looseEnd({ command, effect, when }: PolicyRule): string | undefined {
+  if (effect === 'deny' || when === undefined || !/\bargv\b/.test(when)) return undefined
+  const closing = { env: 'params.env == {}', ...(command === 'runs' && { artifacts: '!has(params.artifacts)' }) }
+  const loose = Object.entries(closing).filter(([name]) => !new RegExp(`\\b${name}\\b`).test(when))
+  if (loose.length === 0) return undefined
+  const names = loose.map(([name]) => name).join(' and ')
+  return `Its condition leaves ${names} to who asks (docs/policy.md); to take none: \`${loose.map(([, take]) => `&& ${take}`).join(' ')}\`.`
 }
 
 const itsOwnHub = { kind: 'self', id: 'hub', role: 'operator' } as const

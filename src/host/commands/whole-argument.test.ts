@@ -121,3 +121,10 @@ test('the words of a refusal tell no value', () => {
     expect((error as Error).message).not.toContain('secret')
   }
 })
+
+test('a number that is not held to the digit is refused, since another would arrive', () => {
+  const declared = declarationWith([], [], 'after').replace('type = "string"', 'type = "integer"')
+  const { prepare } = parseDeclaration(declared, 'box')
+  expect(prepare({ a: -42 }).shown.argv).toEqual(['prog', '--', '-42'])
+  expect(codeOf(() => prepare(JSON.parse('{"a": 12345678901234567890}')))).toBe('input.invalid')
+})

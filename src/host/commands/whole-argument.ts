@@ -6,6 +6,8 @@ import { failure } from '../../contract/errors.ts'
 export function wholeText(name: string, value: unknown): string {
   if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean')
     throw wrong(name, 'it is neither text nor a number nor true or false')
+  if (Number.isInteger(value) && !Number.isSafeInteger(value))
+    throw wrong(name, 'no number as large is held to the digit: give it as text')
   const text = String(value)
   if (text.includes('\0')) throw wrong(name, 'it holds a NUL byte')
   if (!text.isWellFormed()) throw wrong(name, 'it is no Unicode text: it holds half a character')
