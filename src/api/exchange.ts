@@ -20,8 +20,11 @@ export interface Exchange {
 }
 
 export interface InFlight {
-  /** Counts a request in; its controller aborts when its client goes away, and a stream's when what lets the client in has ended. */
-  enter(reply: FastifyReply, kind: Operation['kind'], ended?: AbortSignal): AbortController
+  /**
+   * Counts a request in; its controller aborts when its client goes away and, of a stream and of a call that tells of its progress, when
+   * what lets the client in has ended.
+   */
+  enter(reply: FastifyReply, operation: Pick<Operation, 'kind'> & { reports?: unknown }, ended?: AbortSignal): AbortController
   /** Ends streams, which would otherwise go on; calls are left to finish. */
   endStreams(reason: MusterError): void
   endAll(reason: MusterError): void
@@ -33,7 +36,7 @@ export function inFlight(): InFlight {
     for (const [ending, kind] of live) if (kinds.includes(kind)) ending.abort(reason)
   }
   return {
-    enter(reply, kind, ended) {
+    enter(reply, { kind, reports }, ended) {
       const ending = new AbortController()
       // It may have gone while it was found out who it is; then no `close` comes any more.
       if (reply.raw.destroyed) {
@@ -45,8 +48,9 @@ export function inFlight(): InFlight {
         live.delete(ending)
         ending.abort(failure('call.cancelled'))
       })
-      // A call is left to finish: it was let in, and its answer is on its way.
-      if (kind !== 'call') ended?.addEventListener('abort', () => ending.abort(ended.reason), { signal: ending.signal })
+      // A short call is left to finish: it was let in, and its answer is on its way.
+      if (kind !== 'call' || reports !== undefined)
+        ended?.addEventListener('abort', () => ending.abort(ended.reason), { signal: ending.signal })
       return ending
     },
     endStreams: (reason) => end(reason, ['items', 'bytes']),

@@ -58,7 +58,7 @@ function addOperation(scope: FastifyInstance, route: Route, { hub, live, admissi
         headers: request.headers,
         isLocal: isLocal(request.raw.socket),
       })
-      const ending = live.enter(reply, operation.kind, principal.token?.ended)
+      const ending = live.enter(reply, operation, principal.token?.ended)
       const carried = {
         params,
         query: request.query as Record<string, unknown>,

@@ -1,14 +1,11 @@
 // A hub served in this process: home, hub, API, and the record by which others find it. Assembled here once, for `hub serve` and `up`.
 
-import { createHash, timingSafeEqual } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Logger } from 'pino'
 import { startApi } from '../api/api.ts'
 import { descriptorLimit, descriptorShares } from '../api/descriptors.ts'
 import { failure } from '../contract/errors.ts'
-import type { Principal } from '../contract/implementation.ts'
-import { roleScopes } from '../contract/token.ts'
-import { type Hub, openHub, type TlsChoice } from '../hub/hub.ts'
+import { openHub, type TlsChoice } from '../hub/hub.ts'
 import { socketPath } from '../wire/channels/socket-path.ts'
 import { softwareVersion } from '../wire/protocol.ts'
 import type { Home } from './home.ts'
@@ -54,6 +51,7 @@ export async function serveHub(home: Home, settings: HubSettings, log: Logger): 
       version: softwareVersion,
       log,
       copiesAtOnce: descriptorShares(descriptorLimit()).copies,
+      startToken: token,
       ...(storeUrl !== undefined && { storeUrl }),
       ...(tls && { tls: tlsChoice(tls, settings) }),
     }),
@@ -61,7 +59,7 @@ export async function serveHub(home: Home, settings: HubSettings, log: Logger): 
   const socket = socketPath(home.hubDir, 'hub.sock')
   const api = opened.use(
     await startApi({
-      hub: token === undefined ? hub : withToken(hub, token),
+      hub,
       bind,
       tls: hub.tls,
       socketPath: socket,
@@ -81,18 +79,4 @@ export async function serveHub(home: Home, settings: HubSettings, log: Logger): 
 /** Its own certificate is for the names by which it may be asked. */
 function tlsChoice(tls: TlsFiles | 'own', { bind, allowHosts }: HubSettings): TlsChoice {
   return tls === 'own' ? { names: [bind.host, ...allowHosts] } : tls
-}
-
-/** The hub, which also knows the token that came with its start. Only its digest is kept, and compared in constant time. */
-function withToken(hub: Hub, token: string): Hub {
-  const expected = sha256(token)
-  const operator: Principal = { kind: 'user', id: 'token-stdin', role: 'operator', scopes: new Set(roleScopes.operator) }
-  return {
-    ...hub,
-    authenticate: async (value) => (timingSafeEqual(sha256(value), expected) ? operator : hub.authenticate(value)),
-  }
-}
-
-function sha256(text: string): Buffer {
-  return createHash('sha256').update(text).digest()
 }

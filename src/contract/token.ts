@@ -16,6 +16,9 @@ export type Role = keyof typeof roleScopes
 /** Who asks over the hub's own socket, which needs no token: its account. */
 export const localSocketId = 'local-socket'
 
+/** Who asks with the token that came with the hub's start, on its standard input. */
+export const startTokenId = 'token-stdin'
+
 /** The roles that a token may have. */
 export const tokenRoles = ['operator', 'approver', 'viewer'] as const satisfies readonly Role[]
 
@@ -32,7 +35,10 @@ export const TokenRow = z.object({
   name: z.string(),
   role: z.enum(tokenRoles),
   createdAt: Time,
-  createdBy: z.string().nullable().meta({ description: 'Id of the token that it was minted with, or `local-socket`.' }),
+  createdBy: z
+    .string()
+    .nullable()
+    .meta({ description: 'Id of the token that it was minted with, `local-socket`, or `token-stdin`.' }),
   expiresAt: Time.nullable(),
   lastUsedAt: Time.nullable(),
   revokedAt: Time.nullable(),
@@ -77,12 +83,12 @@ export const revokeToken = operation({
   kind: 'call',
   name: 'token.revoke',
   summary:
-    'Revokes a token at once and for good, with all that it has minted, and all that those have: streams that they have open end.',
+    'Revokes a token by its id or name, at once and for good, with all that it has minted, and all that those have: what they have open ends.',
   input: z.strictObject({ token: z.string().min(1).max(128) }),
   output: TokenRow.extend({
     minted: z.array(TokenRow).meta({ description: 'Those that were revoked with it.' }),
   }),
-  errors: ['token.unknown'],
+  errors: ['token.unknown', 'token.ambiguous'],
   scope: 'admin',
   deferrable: false,
   http: 'DELETE /tokens/:token',

@@ -1,9 +1,10 @@
 // Who a bearer token belongs to, and what it may mint. The local socket needs none and nodes have none; see docs/security.md.
 
+import { createHash, timingSafeEqual } from 'node:crypto'
 import { failure } from '../contract/errors.ts'
 import type { Principal } from '../contract/implementation.ts'
 import type { OutputOf, ParsedOf, Scope } from '../contract/operation.ts'
-import { type createToken, localSocketId, type revokeToken, roleScopes, type TokenRow } from '../contract/token.ts'
+import { type createToken, localSocketId, type revokeToken, roleScopes, startTokenId, type TokenRow } from '../contract/token.ts'
 import type { Store } from '../store/store.ts'
 import * as tokens from '../store/tokens.ts'
 
@@ -12,7 +13,7 @@ export interface Access extends Disposable {
   authenticate(value: string): Promise<Principal | undefined>
   /** Throws `token.exceeds` for a token that could do more, or would live longer, than the one it is minted with. */
   mint(input: ParsedOf<typeof createToken>, caller: Principal): Promise<OutputOf<typeof createToken>>
-  /** Whether who did something by this id could do it again now: a token that is good, or the local socket, which has none. */
+  /** Whether who did something by this id could do it again now: a token that is good, or one of the two ways in that have no row. */
   mayStill(id: string, scope: Scope): Promise<boolean>
   /** With all that it has minted; what they still have open is cut off. Throws `token.unknown`. */
   revoke(ref: string): Promise<OutputOf<typeof revokeToken>>
@@ -21,12 +22,17 @@ export interface Access extends Disposable {
 /** The longest time that Node's timers know. */
 const longestTimerMs = 2 ** 31 - 1
 
+/** Who shows the token that came with the hub's start. */
+const startOperator: Principal = { kind: 'user', id: startTokenId, role: 'operator', scopes: new Set(roleScopes.operator) }
+
 interface InUse {
   readonly ending: AbortController
   timer?: NodeJS.Timeout
 }
 
-export function openAccess(store: Store): Access {
+/** `startToken`: an operator's, valid as long as this process. Only its digest is kept. */
+export function openAccess(store: Store, startToken?: string): Access {
+  const expected = startToken === undefined ? undefined : sha256(startToken)
   /** One for each token that was shown since this hub began; a revoked one stays, for a request that was let in a moment before. */
   const inUse = new Map<string, InUse>()
 
@@ -55,6 +61,7 @@ export function openAccess(store: Store): Access {
 
   return {
     async authenticate(value) {
+      if (expected && timingSafeEqual(sha256(value), expected)) return startOperator
       const row = await tokens.findToken(store, value)
       if (!row) return undefined
       const ended = use(row)
@@ -77,7 +84,7 @@ export function openAccess(store: Store): Access {
 
     async mayStill(id, scope) {
       const row = (await tokens.listTokens(store)).find((token) => token.id === id)
-      if (!row) return id === localSocketId
+      if (!row) return id === localSocketId || (id === startTokenId && expected !== undefined)
       const isGood = row.revokedAt === null && (row.expiresAt === null || Date.parse(row.expiresAt) > Date.now())
       return isGood && (roleScopes[row.role] as readonly Scope[]).includes(scope)
     },
@@ -92,4 +99,8 @@ export function openAccess(store: Store): Access {
       for (const { timer } of inUse.values()) clearTimeout(timer)
     },
   }
+}
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest()
 }

@@ -48,6 +48,8 @@ export interface HubOptions {
   readonly label?: string
   /** How many runs' output is copied at once, where open files are few. */
   readonly copiesAtOnce?: number
+  /** An operator's token, valid as long as this hub is open; kept nowhere. */
+  readonly startToken?: string | undefined
   /** With it the hub ends TLS itself. */
   readonly tls?: TlsChoice | undefined
   /** The clock by which certificates are made and judged, in milliseconds. */
@@ -94,7 +96,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     logOfStore(log, 'the hub'),
   )
   const events = opened.use(openFleetEvents({ store, log }))
-  const access = opened.use(openAccess(store))
+  const access = opened.use(openAccess(store, options.startToken))
   const audit = opened.use(await openHubAudit(store, log))
   const startedAt = new Date().toISOString()
   let urls: readonly string[] = []

@@ -94,15 +94,15 @@ export async function tokenNames({ db }: Store, ids: readonly string[]): Promise
 }
 
 /**
- * Revokes by id or name, for good, and with it all that it has minted, and all that those have. Answers them all, the one that was named
- * first. Throws `token.unknown`.
+ * Revokes by id, or by the name that only one has, for good, and with it all that it has minted, and all that those have. Answers them
+ * all, the one that was named first. Throws `token.unknown`, `token.ambiguous`.
  */
 export async function revokeToken(store: Store, ref: string): Promise<[TokenRow, ...TokenRow[]]> {
   const at = new Date().toISOString()
   const [first, ...rest] = await store.write(async (db) => {
-    const named = await revokeThose(db, at, ({ eb, or }) => or([eb('id', '=', ref), eb('name', '=', ref)]))
-    const revoked = [...named]
-    let minters = named.map(({ id }) => id)
+    const named = await idOf(db, ref)
+    const revoked = await revokeThose(db, at, ({ eb }) => eb('id', '=', named))
+    let minters = revoked.map(({ id }) => id)
     while (minters.length > 0) {
       const those = minters
       revoked.push(...(await revokeThose(db, at, ({ eb }) => eb('created_by', 'in', those))))
@@ -114,6 +114,17 @@ export async function revokeToken(store: Store, ref: string): Promise<[TokenRow,
   })
   if (!first) throw failure('token.unknown', { token: ref })
   return [first, ...rest]
+}
+
+/** Of a token that is not revoked. */
+async function idOf(db: Kysely<Tables>, ref: string): Promise<string> {
+  const good = db.selectFrom('token').select('id').where('revoked_at', 'is', null)
+  const byId = await good.where('id', '=', ref).execute()
+  const meant = byId.length > 0 ? byId : await good.where('name', '=', ref).orderBy('created_at').execute()
+  const [first, another] = meant
+  if (!first) throw failure('token.unknown', { token: ref })
+  if (another) throw failure('token.ambiguous', { name: ref, ids: meant.map(({ id }) => id).join(', '), first: first.id })
+  return first.id
 }
 
 function revokeThose(

@@ -4,14 +4,17 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { routes } from '../../src/api/routes.ts'
+import { invokeCommand } from '../../src/contract/command.ts'
 import { direct } from '../../src/contract/direct.ts'
 import { asMusterError } from '../../src/contract/errors.ts'
 import { followEvents } from '../../src/contract/event.ts'
 import { getHubInfo } from '../../src/contract/fleet.ts'
 import { enrollNode } from '../../src/contract/host.ts'
-import type { Principal } from '../../src/contract/implementation.ts'
+import { type Implementation, implement, type Principal } from '../../src/contract/implementation.ts'
 import { scopes } from '../../src/contract/operation.ts'
-import { createToken, listTokens, revokeToken, tokenRoles } from '../../src/contract/token.ts'
+import { createToken, listTokens, revokeToken, startTokenId, tokenRoles } from '../../src/contract/token.ts'
+import { openAccess } from '../../src/hub/access.ts'
+import { openTestHome } from '../../src/hub/test-parts.ts'
 import { until } from '../resources/muster.ts'
 import { serveTestHub } from './served-hub.ts'
 
@@ -59,6 +62,56 @@ test('what a token has open ends when it is revoked, also by itself, whose answe
   expect(await own.hub.call(revokeToken, { token: own.id })).toMatchObject({ id: own.id })
   expect(await following.ended).toBe('auth.invalid')
   await expect(own.hub.call(getHubInfo, {})).rejects.toMatchObject({ code: 'auth.invalid' })
+})
+
+test('an invocation ends with the token of who waits for it, and with it what it has begun', async () => {
+  await using hub = await serveTestHub()
+  const begun = Promise.withResolvers<void>()
+  const over = Promise.withResolvers<void>()
+  const answers = implement(invokeCommand, (_input, { signal, progress }) => {
+    begun.resolve()
+    progress({ stream: 'stdout', text: 'begun' })
+    signal.addEventListener('abort', () => over.resolve())
+    return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+  })
+  const offering = (its: Implementation) => new Map([...its, [invokeCommand.name, answers] as const])
+  await using _node = await hub.join('box', offering)
+  const someone = await hub.person('operator')
+  const invoking = someone.host('box').call(invokeCommand, { command: 'exec' })
+  const ended = invoking.then(
+    () => 'answered',
+    () => 'ended',
+  )
+  await begun.promise
+  await hub.caller.call(revokeToken, { token: someone.id })
+  await over.promise
+  expect(await ended).toBe('ended')
+})
+
+test('of two tokens of one name neither is revoked by it; an id counts before a name', async () => {
+  await using hub = await serveTestHub()
+  const one = await hub.person('viewer', { name: 'ci' })
+  const other = await hub.person('viewer', { name: 'ci' })
+  const revoke = (token: string) => hub.caller.call(revokeToken, { token })
+  await expect(revoke('ci')).rejects.toMatchObject({ code: 'token.ambiguous', hint: expect.stringContaining(one.id) })
+  for (const person of [one, other]) await person.hub.call(getHubInfo, {})
+  const posing = await hub.person('viewer', { name: one.id })
+  expect(await revoke(one.id)).toMatchObject({ id: one.id })
+  await posing.hub.call(getHubInfo, {})
+  // Of those that are still good, it is the only one.
+  expect(await revoke('ci')).toMatchObject({ id: other.id })
+  await expect(revoke('ci')).rejects.toMatchObject({ code: 'token.unknown' })
+})
+
+test("a token that came with the hub's start is an operator's for as long as the hub is open, and so are the links that it has made", async () => {
+  await using home = await openTestHome()
+  using access = openAccess(home.store, 'mtok_start')
+  expect(await access.authenticate('mtok_start')).toMatchObject({ id: startTokenId, role: 'operator' })
+  expect(await access.authenticate('mtok_starts')).toBeUndefined()
+  expect(await access.mayStill(startTokenId, 'approve')).toBe(true)
+  using without = openAccess(home.store)
+  expect(await without.authenticate('mtok_start')).toBeUndefined()
+  expect(await without.mayStill(startTokenId, 'approve')).toBe(false)
 })
 
 test('nobody mints a token that can do more than his own', async () => {
