@@ -14,8 +14,11 @@ import type { Connector } from './port.ts'
 export interface DialInGate {
   /** Which host a proven key (and a credential, the first time) belongs to. Throws `node.unknown`, `enroll.…`. */
   admit(node: { key: string; credential: string | undefined; address: string }): Promise<{ id: string; name: string }>
-  /** Takes a proven key's host out of the fleet, as its own machine wishes. Throws `node.unknown`. */
-  leave(key: string): Promise<void>
+  /**
+   * Takes a proven key's host out of the fleet, as its own machine wishes, once `judge` has let it. Throws `node.unknown`,
+   * `node.token_replaced`, and what `judge` does.
+   */
+  leave(key: string, judge: (host: { id: string; name: string }) => Promise<unknown>): Promise<void>
   /** Told of one that is not let in, before it hears so. Never rejects. */
   refused(error: MusterError, dialer: { address: string; key: string | null; host: string | null }): Promise<void>
   connectorOf(host: string): Connector | undefined
@@ -61,18 +64,23 @@ export async function acceptDialIn(
   const { certificates } = hub.gate
   let renewalOnly = false
   async function admit({ key, credential, role }: Dialer) {
-    let host: { id: string; name: string } | undefined
+    let meant: string | undefined
+    const judge = async (host: { id: string; name: string }) => {
+      meant = host.id
+      if (tls && certificates) ({ renewalOnly } = await certificates.admit(host, tls.certificate))
+    }
     try {
       if (role === leaverRole) {
-        await hub.gate.leave(key)
+        // Whoever could not be this host cannot end it either.
+        await hub.gate.leave(key, judge)
         left = true
         return { welcome: { left }, principal: nodePrincipal(key) }
       }
-      host = await hub.gate.admit({ key, credential, address })
-      if (tls && certificates) ({ renewalOnly } = await certificates.admit(host, tls.certificate))
+      const host = await hub.gate.admit({ key, credential, address })
+      await judge(host)
       return { welcome: { host }, principal: nodePrincipal(host.id) }
     } catch (error) {
-      await hub.gate.refused(asMusterError(error), { address, key, host: host?.id ?? null })
+      await hub.gate.refused(asMusterError(error), { address, key, host: meant ?? null })
       throw error
     }
   }

@@ -29,6 +29,14 @@ export async function renewEnrolment(store: Store, hubKey: string, host: string)
   return token
 }
 
+/** Which host a proven key alone is. Throws `node.unknown`, `node.token_replaced`. */
+export async function hostOfKey(store: Store, key: string): Promise<string> {
+  const known = await findNodeByKey(store, key)
+  if (!known) throw failure('node.unknown')
+  if (!known.hasShownToken) throw failure('node.token_replaced')
+  return known.host
+}
+
 function newToken(host: string, hubKey: string): string {
   return formatEnrolmentToken(host, hubKey, randomBytes(32).toString('hex'))
 }
@@ -39,12 +47,7 @@ export async function hostOfNode(
   node: Parameters<DialInGate['admit']>[0],
   nameOf: (host: string) => string,
 ): Promise<string> {
-  if (node.credential === undefined) {
-    const known = await findNodeByKey(store, node.key)
-    if (!known) throw failure('node.unknown')
-    if (!known.hasShownToken) throw failure('node.token_replaced')
-    return known.host
-  }
+  if (node.credential === undefined) return hostOfKey(store, node.key)
   const { host } = parseEnrolmentToken(node.credential)
   const enrolment = await findEnrolment(store, host)
   if (!enrolment || !tokenMatches(enrolment, node.credential)) throw failure('enroll.token_invalid')

@@ -177,6 +177,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       events,
       approvals,
       door,
+      record: (entry) => audit.sink.record(entry, { durable: true }),
       identity,
       version,
       onSaid: upgrades.note,

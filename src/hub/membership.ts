@@ -4,8 +4,16 @@
 import { rm } from 'node:fs/promises'
 import { ulid } from 'ulidx'
 import { ConnectorConfig } from '../connectors/config.ts'
-import { acceptDialIn, type DialInGate, type HostCertificates, type Remote, unusableNow } from '../connectors/dial-in.ts'
+import {
+  acceptDialIn,
+  type DialInGate,
+  type HostCertificates,
+  leaverRole,
+  type Remote,
+  unusableNow,
+} from '../connectors/dial-in.ts'
 import { connectorLabel, dialsIn, hostCommand, tokenOf } from '../connectors/table.ts'
+import type { NewAuditEntry } from '../contract/audit.ts'
 import { asMusterError, failure, hasCode, type MusterError } from '../contract/errors.ts'
 import type { addHost, enrollNode, Joining, labelHost, replaceHostToken } from '../contract/host.ts'
 import { describeIssue } from '../contract/implementation.ts'
@@ -18,7 +26,7 @@ import { savePairing } from '../store/pairings.ts'
 import type { Channel } from '../wire/channel.ts'
 import { fingerprintOf } from '../wire/identity.ts'
 import type { RefusedDialer } from './audit/door.ts'
-import { hostOfNode, mintEnrolment, renewEnrolment } from './enrolment.ts'
+import { hostOfKey, hostOfNode, mintEnrolment, renewEnrolment } from './enrolment.ts'
 import { type Fleet, type FleetHost, isLocal } from './fleet.ts'
 import type { HostDoor } from './host-door.ts'
 import { removeLeftSecrets } from './left-secrets.ts'
@@ -75,6 +83,8 @@ export interface MembershipOf extends OpenHostsOf {
   readonly registry: Registry
   readonly fleet: Fleet
   readonly door: HostDoor
+  /** For the audit log: durable once it resolves. */
+  readonly record: (entry: NewAuditEntry) => Promise<void>
   /** This hub's own address, for the command that enrolment prints. */
   readonly hubUrl: () => string
   /** Told of each machine that dials and is not let in. Never rejects. */
@@ -155,12 +165,14 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
     if (found) throw failure('host.record_corrupt', found)
   }
 
-  /** For its own sake: whoever proves a key may give it up. Throws `node.unknown` where it is nobody's. */
-  async function leave(key: string): Promise<void> {
-    const id = (await findNodeByKey(store, key))?.host
-    if (id === undefined) throw failure('node.unknown')
+  /** For its own sake: whoever could be this host may give it up. Throws `node.unknown`, `node.token_replaced`, and what `judge` does. */
+  async function leave(key: string, judge: Parameters<DialInGate['leave']>[1]): Promise<void> {
+    const id = await hostOfKey(store, key)
     const host = fleet.byId(id)
-    log.info({ host: host?.name ?? id, id }, 'a host has left')
+    const name = host?.name ?? id
+    await judge({ id, name })
+    await of.record({ actor: { kind: 'node', id, role: leaverRole }, action: 'node.leave', host: id, decision: 'allowed' })
+    log.info({ host: name, id }, 'a host has left')
     if (host) await forget(host)
     else await forgetUnserved({ id, name: id })
   }
@@ -279,7 +291,7 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
         if (!host) throw unusableNow()
         return { id: host.id, name: host.name }
       },
-      leave: (key: string) => oneAtATime(() => leave(key)),
+      leave: (...leaving: Parameters<DialInGate['leave']>) => oneAtATime(() => leave(...leaving)),
       // A host that is known by its key alone is told of as that host, also where that was not enough.
       refused: async (error: MusterError, { address, key, host }: Parameters<DialInGate['refused']>[1]) =>
         of.refused(error, {

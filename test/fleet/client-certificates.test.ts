@@ -4,6 +4,7 @@ import { X509Certificate } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { connect, createServer } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { listAudit } from '../../src/contract/audit.ts'
 import { rotateAuthority, showAuthority } from '../../src/contract/certificate.ts'
 import { getHostInfo, removeHost, replaceHostToken, showHost } from '../../src/contract/host.ts'
 import type { Implementation } from '../../src/contract/implementation.ts'
@@ -126,9 +127,24 @@ describe('a host that was given a certificate is refused', () => {
       code: 'node.certificate_refused',
       message: expect.stringContaining('revoked, or replaced'),
     })
+    await expect(machine.leave()).rejects.toMatchObject({ code: 'node.certificate_refused' })
     await machine.keep(fresh)
     await machine.untilOnline(machine.dial())
   })
+})
+
+it('whoever cannot be a host cannot take it out of the fleet; its own machine can', async () => {
+  const hub = await openHub()
+  const machine = await withCertificate(hub, 'box')
+  const kept = await machine.certificate()
+  await machine.keep(undefined)
+  await expect(machine.leave()).rejects.toMatchObject({ code: 'node.certificate_missing' })
+  await machine.keep(kept)
+  expect(await hub.caller.call(showHost, { host: 'box' })).toMatchObject({ id: machine.host })
+  await machine.leave()
+  await expect(hub.caller.call(showHost, { host: 'box' })).rejects.toMatchObject({ code: 'host.unknown' })
+  const { entries } = await hub.caller.call(listAudit, { action: 'node.leave' })
+  expect(entries).toMatchObject([{ actor: { kind: 'node', id: machine.host }, host: machine.host, decision: 'allowed' }])
 })
 
 it('it is renewed over the live link after two thirds of its time, with another key, and the link stays', async () => {

@@ -4,7 +4,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import pino from 'pino'
 import { startApi } from '../../src/api/api.ts'
-import { linkTunnel, type TunnelState } from '../../src/connectors/links.ts'
+import { leaveTunnel, linkTunnel, listJoinedHubs, type TunnelState } from '../../src/connectors/links.ts'
 import type { Caller } from '../../src/contract/caller.ts'
 import { direct } from '../../src/contract/direct.ts'
 import { asMusterError, type MusterError } from '../../src/contract/errors.ts'
@@ -50,6 +50,8 @@ export interface Machine {
     offers?: (its: Implementation) => Implementation
   }): Dialled
   untilOnline(dialled: Dialled): Promise<void>
+  /** Takes it out of the hub's fleet, as its own command does. */
+  leave(): Promise<void>
 }
 
 export interface Dialled {
@@ -126,6 +128,10 @@ export async function openTlsHub(tls: TlsChoice): Promise<TlsHub> {
           const { status } = await caller.call(showHost, { host: name })
           return status === 'online' && dialled.states.at(-1)?.online ? true : undefined
         })
+      },
+      async leave() {
+        for (const joined of await listJoinedHubs(join(itsHome.path, 'node')))
+          await leaveTunnel(joined, { home: itsHome.path, version: '0.0.0-test' })
       },
     }
   }

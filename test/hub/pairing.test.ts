@@ -5,7 +5,7 @@ import pino from 'pino'
 import { expect, test } from 'vitest'
 import { asMusterError } from '../../src/contract/errors.ts'
 import { followFleetEvents } from '../../src/contract/fleet-event.ts'
-import { enrollNode, listHosts, removeHost, renameHost } from '../../src/contract/host.ts'
+import { enrollNode, listHosts, removeHost, renameHost, replaceHostToken } from '../../src/contract/host.ts'
 import type { Principal } from '../../src/contract/implementation.ts'
 import { approvePairing, listPairings, type PairingRow, rejectPairing } from '../../src/contract/pairing.ts'
 import { applyProc } from '../../src/contract/proc.ts'
@@ -342,14 +342,20 @@ test('a node that leaves is forgotten, and cannot come back by its key', async (
   const machine = await ask(hub)
   await approve(hub, { code: machine.code })
   await using _node = await serve(hub, machine.identity)
-  const leave = async (identity: Identity) => {
+  const dial = async (identity: Identity, role: string, credential?: string) => {
     const [end, hubEnd] = memoryChannels()
     void hub.acceptTunnel(hubEnd)
-    const { welcome } = await dialHandshake(end, { identity, role: 'leaver', software: '1', timeoutMs: 10_000 })
-    return welcome
+    const more = credential === undefined ? {} : { credential }
+    return (await dialHandshake(end, { identity, role, software: '1', timeoutMs: 10_000, ...more })).welcome
   }
+  const leave = (identity: Identity) => dial(identity, 'leaver')
   await expect(leave(temporaryIdentity())).rejects.toMatchObject({ code: 'node.unknown' })
   expect(await hosts(hub)).toHaveLength(1)
+  // A key that was taken back can be in anybody's hands.
+  const { joining } = await hub.caller.call(replaceHostToken, { host: 'box' })
+  await expect(leave(machine.identity)).rejects.toMatchObject({ code: 'node.token_replaced' })
+  expect(await hosts(hub)).toHaveLength(1)
+  await dial(machine.identity, 'node', joining?.token)
   expect(await leave(machine.identity)).toEqual({ left: true })
   expect(await hosts(hub)).toEqual([])
   await expect(leave(machine.identity)).rejects.toMatchObject({ code: 'node.unknown' })

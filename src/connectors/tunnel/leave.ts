@@ -6,6 +6,7 @@ import { failure } from '../../contract/errors.ts'
 import { dialHandshake } from '../../wire/handshake.ts'
 import { loadIdentity } from '../../wire/identity.ts'
 import { leaverRole } from '../dial-in.ts'
+import { openNodeCertificate } from './certificate.ts'
 import type { JoinedHub } from './credential.ts'
 import { dialTimeoutMs, expectHub, openChannel, refusePlaintext } from './link.ts'
 
@@ -18,7 +19,8 @@ export async function leaveTunnel(
 ): Promise<void> {
   refusePlaintext({ hubUrl: hub.hubUrl, ...(insecure && { insecure }) })
   const identity = await loadIdentity(join(home, 'node', 'key'))
-  const channel = await openChannel(hub.hubUrl, { trust: hub.trust }, AbortSignal.timeout(dialTimeoutMs))
+  const certificate = await openNodeCertificate(join(home, 'node'), hub.hubKey)
+  const channel = await openChannel(hub.hubUrl, { trust: hub.trust, certificate }, AbortSignal.timeout(dialTimeoutMs))
   try {
     const { welcome } = await dialHandshake(channel, {
       identity,
