@@ -3,6 +3,7 @@
 
 import type { FleetApproval } from '../contract/approval.ts'
 import type { MusterError } from '../contract/errors.ts'
+import { allSeen } from '../contract/printable.ts'
 
 /** Nothing from elsewhere, no script, in nobody's frame; its own form is sent nowhere but here. */
 export const approvalPagePolicy =
@@ -76,13 +77,13 @@ ${body}
 `
 }
 
-/** Characters that steer or reorder what is on the screen, but for line breaks and tabs. */
-const unseen = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g
 const markup: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
 
-/** Text from anywhere as text: markup escaped, what cannot be seen written out. */
+/** Text from anywhere as text: markup escaped, what cannot be seen written out but for line ends and tabs. */
 function shown(text: string): string {
   return text
-    .replace(unseen, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .split(/([\n\t])/)
+    .map((part, n) => (n % 2 === 1 ? part : allSeen(part)))
+    .join('')
     .replace(/[&<>"']/g, (found) => markup[found] ?? found)
 }

@@ -4,7 +4,7 @@ import { type FleetEvent, followFleetEvents } from '../contract/fleet-event.ts'
 import { connect } from './hub-connection.ts'
 import { untilInterrupted } from './leaving.ts'
 import type { Action } from './perform.ts'
-import { printable } from './printable.ts'
+import { printable, printableJson } from './printable.ts'
 import { resuming } from './resume.ts'
 
 interface EventsOptions {
@@ -24,7 +24,7 @@ export const events: Action<EventsOptions, []> = async (terminal, options) => {
       last = event.position
       progress()
       if (output !== undefined) kept.push(event)
-      await terminal.out(`${json ? JSON.stringify(event) : line(event)}\n`)
+      await terminal.out(`${json ? printableJson(event) : line(event)}\n`)
     }
   }
   await untilInterrupted(

@@ -4,7 +4,7 @@
 import { asMusterError, exitCode, type MusterError } from '../contract/errors.ts'
 import { Leaving } from './leaving.ts'
 import { CommandFailed, type GlobalOptions, type Outcome } from './perform.ts'
-import { printable, shorten } from './printable.ts'
+import { printable, printableJson, shorten } from './printable.ts'
 import type { Terminal } from './terminal.ts'
 
 /** Of a sentence with a name in it that fills the screen, this much is shown; JSON has all of it. */
@@ -50,7 +50,7 @@ export function tell(terminal: Terminal, error: MusterError): void {
 
 /** What `--json` and `--output` hold: people read it too, so it is indented. */
 export function asJson(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`
+  return `${printableJson(value, 2)}\n`
 }
 
 async function saveResult(file: string, value: unknown): Promise<void> {

@@ -5,7 +5,7 @@ import type { Answer, FleetApproval } from '../../src/contract/approval.ts'
 import { failure } from '../../src/contract/errors.ts'
 import { type ApiServer, ask, serveApi } from './api-server.ts'
 
-const evil = '"><script>alert(1)</script>\u202e<img src=x onerror=alert(1)>'
+const evil = '"><script>alert(1)</script>\u202e\u3164\u{e0041}<img src=x onerror=alert(1)>'
 const approval: FleetApproval = {
   id: 'apr_00000000000000000000000001',
   host: evil,
@@ -71,7 +71,7 @@ test('shows what would run, asks for no token, answers nothing by being looked a
   expect(headers['referrer-policy']).toBe('same-origin')
   expect(text).toContain('&lt;script&gt;')
   expect(text).toContain('Let the like run for this session')
-  expect(text).not.toMatch(/<script|<img|onerror="|\u202e/)
+  expect(text).not.toMatch(/<script|<img|onerror="|[\u202e\u3164\u{e0041}]/u)
   expect(given).toEqual([])
   expect(server.logged.join()).not.toContain('good')
 })

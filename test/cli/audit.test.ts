@@ -74,6 +74,11 @@ test('a log, its export and a head that was noted agree until somebody changes o
   const lines = (await readFile(file, 'utf8')).split('\n')
   await writeFile(file, [...lines.slice(0, 2), lines[2]?.replace('"at":"2', '"at":"3'), ...lines.slice(3)].join('\n'))
   expect(await checkFile()).toMatchObject({ code: 1, stdout: expect.stringMatching(/^entry 3 is bad: /) })
+  // What one reader takes for the value, another passes over.
+  await writeFile(file, [lines[0]?.replace('"decision":', '"decision":"denied","decision":'), ...lines.slice(1)].join('\n'))
+  expect(await checkFile()).toMatchObject({ code: 1, stdout: expect.stringMatching(/^entry 1 is bad: its line is not as/) })
+  await writeFile(file, `${lines[0]?.replace('{', '{"\\u001b[2J":1,')}\n`)
+  expect(await checkFile()).toMatchObject({ code: 1, stdout: expect.stringContaining('\\x1b[2J') })
   await writeFile(file, lines.slice(0, 2).join('\n'))
   expect(await checkFile()).toMatchObject({ code: 0 })
   expect(await checkFile('--head', sound.head)).toMatchObject({

@@ -12,6 +12,7 @@ import { chainStart, checkChain, readPlace, showPlace } from '../../store/audit-
 import { check } from '../arguments.ts'
 import { connect } from '../hub-connection.ts'
 import type { Action, Outcome } from '../perform.ts'
+import { printable } from '../printable.ts'
 
 interface VerifyOptions {
   readonly head?: string
@@ -38,7 +39,7 @@ function outcomeOf(verdict: Verdict): Outcome {
   const { entries, firstBad, head } = verdict
   const kept = head === null ? '' : `\nhead: ${head}`
   const text = firstBad
-    ? `entry ${firstBad.n} is bad: ${firstBad.why}`
+    ? `entry ${firstBad.n} is bad: ${printable(firstBad.why)}`
     : `${entries === 1 ? '1 entry' : `${entries} entries`}, each as it was written${kept}`
   return { json: verdict, text, exit: firstBad ? exitCode.workFailed : exitCode.ok }
 }
@@ -50,7 +51,9 @@ async function checkFile(file: string, noted: string | undefined, first: string 
   try {
     for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
       const entry = AuditEntry.safeParse(parseLine(line))
-      if (entry.success) chain.take(entry.data)
+      // A key that is there twice, say, is read one way here and another way elsewhere.
+      if (entry.success && JSON.stringify(entry.data) !== line) chain.refuse('its line is not as it was written')
+      else if (entry.success) chain.take(entry.data)
       else chain.refuse(`it is no entry: ${entry.error.issues.map(describeIssue).join('; ')}`)
     }
   } catch (error) {

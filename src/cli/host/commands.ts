@@ -5,7 +5,7 @@ import { failure } from '../../contract/errors.ts'
 import { hostRef } from '../arguments.ts'
 import { connect } from '../hub-connection.ts'
 import type { Action } from '../perform.ts'
-import { printable } from '../printable.ts'
+import { printable, printableJson } from '../printable.ts'
 import { type Column, showFields, showTable } from '../table.ts'
 
 export const showCommands: Action<unknown, [string, string?]> = async (terminal, _options, host, name) => {
@@ -40,6 +40,6 @@ function describe(entry: CommandEntry): string {
     sensitive: fields.sensitive ? 'yes' : 'no',
     from: fields.source,
   })
-  const schema = (title: string, value: unknown) => `${title}:\n${JSON.stringify(value, null, 2)}`
+  const schema = (title: string, value: unknown) => `${title}:\n${printableJson(value, 2)}`
   return [head, schema('params', params), schema('result', result)].join('\n')
 }

@@ -5,7 +5,7 @@ import { exitCode, MusterError } from '../../contract/errors.ts'
 import type { OutputOf } from '../../contract/operation.ts'
 import { untilInterrupted } from '../leaving.ts'
 import type { Outcome } from '../perform.ts'
-import { printable } from '../printable.ts'
+import { printable, printableJson } from '../printable.ts'
 import { showProgress } from './progress.ts'
 import { howItEnds, type Invocation, type InvokeContext } from './request.ts'
 
@@ -40,7 +40,7 @@ function showGroups(groups: OutputOf<typeof invokeOnFleet>['groups']): string {
     .filter(({ error }) => error === null)
     .map(({ hosts, result }) => {
       const count = `${hosts.length} ${hosts.length === 1 ? 'host' : 'hosts'}`
-      return `== ${printable(hosts.join(', '))} (${count})\n${JSON.stringify(result ?? null, null, 2)}`
+      return `== ${printable(hosts.join(', '))} (${count})\n${printableJson(result, 2)}`
     })
     .join('\n')
 }

@@ -4,6 +4,7 @@ import { invokeCommand } from '../../contract/command.ts'
 import { asMusterError, failure } from '../../contract/errors.ts'
 import { untilInterrupted } from '../leaving.ts'
 import type { Outcome } from '../perform.ts'
+import { printableJson } from '../printable.ts'
 import { showProgress } from './progress.ts'
 import { howItEnds, type Invocation, type InvokeContext } from './request.ts'
 
@@ -21,7 +22,7 @@ export async function invokeOnOne(
     })
   try {
     const { result } = await untilInterrupted(work, () => terminal.say(howItEnds(invocation, `on ${host}`)))
-    return { json: { host, command, result: result ?? null }, text: JSON.stringify(result ?? null, null, 2) }
+    return { json: { host, command, result: result ?? null }, text: printableJson(result, 2) }
   } catch (thrown) {
     const error = asMusterError(thrown)
     if (error.code !== 'wire.closed' && error.code !== 'call.deadline') throw thrown

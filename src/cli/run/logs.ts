@@ -7,6 +7,7 @@ import { runId } from '../arguments.ts'
 import { connect } from '../hub-connection.ts'
 import { Leaving, untilInterrupted } from '../leaving.ts'
 import type { Action } from '../perform.ts'
+import { printableJson } from '../printable.ts'
 import { sayHowToReadOn } from '../run-hints.ts'
 import { chunkBytes, followChunks } from '../run-output.ts'
 import type { Terminal } from '../terminal.ts'
@@ -34,7 +35,7 @@ export const showLogs: Action<LogsOptions, [string]> = async (terminal, options,
     heardAt = performance.now()
     if (!isWanted(chunk, start, options.stream)) return
     if (options.output !== undefined) kept.push(chunk)
-    if (options.json) await terminal.out(`${JSON.stringify(chunk)}\n`)
+    if (options.json) await terminal.out(`${printableJson(chunk)}\n`)
     else await sinkOf(terminal, chunk, options.stream)(chunkBytes(chunk))
   }
   const read = async (signal: AbortSignal) => {
