@@ -27,6 +27,7 @@ function asking({ trust, scopes }: { trust: FleetHost['trust']; scopes: readonly
     host,
     queue: {} as never,
     mirror: { readings: () => implementation() } as never,
+    answerOf: async () => ({}) as never,
     gone: new AbortController().signal,
   })
   const principal: Principal = { kind: 'user', id: 'test', role: 'tester', scopes: new Set(scopes) }

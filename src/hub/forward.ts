@@ -1,6 +1,7 @@
 // What a host can be asked, answered by this hub: live over the host's link, or from the mirror where the link may be away.
 // A run that still waits in the queue is answered from its job. Hosts call themselves `local`; here they get their names.
 
+import { resolveApproval } from '../contract/approval.ts'
 import { listArtifacts, readArtifact } from '../contract/artifact.ts'
 import type { Caller, CallOptions } from '../contract/caller.ts'
 import { invokeCommand } from '../contract/command.ts'
@@ -8,7 +9,7 @@ import { direct } from '../contract/direct.ts'
 import { failure, hasCode } from '../contract/errors.ts'
 import { followEvents, followJournal } from '../contract/event.ts'
 import type { Bound, CallContext, Implementation, Principal } from '../contract/implementation.ts'
-import { implementation, requireScope } from '../contract/implementation.ts'
+import { describeIssue, implementation, requireScope } from '../contract/implementation.ts'
 import {
   type BytesOperation,
   type CallOperation,
@@ -22,15 +23,16 @@ import { hostOperations } from '../contract/operations.ts'
 import { feedOutput, followLog, readOutput } from '../contract/output.ts'
 import { type Decision, testPolicy } from '../contract/policy.ts'
 import { cancelRun, getRun, isTerminal, listRuns, pauseRun, type Run, resumeRun, startRun, writeStdin } from '../contract/run.ts'
+import type { HubApprovals } from './approvals/approvals.ts'
 import type { FleetHost } from './fleet.ts'
-import { invocationOf, invokeOn } from './invoke.ts'
+import { invokeOn } from './invoke.ts'
 import { type KnownCommands, knownCommands } from './known-commands.ts'
 import { type LastKnown, lastKnown } from './last-known.ts'
 import type { Mirror } from './mirror.ts'
 import { withOwnLayers } from './policy-test.ts'
 import type { Queue } from './queue.ts'
 import { askedFor, requireTrusted } from './trust.ts'
-import { vouched } from './vouch.ts'
+import { personOf } from './vouch.ts'
 import { type AboutOneRun, runOfJob, waitingRunOperations } from './waiting-run.ts'
 
 /** Longer than any operation may take by its own limits; a link that dies ends its calls at once anyway. */
@@ -70,6 +72,8 @@ export interface ForwardTo {
   readonly host: FleetHost
   readonly queue: Queue
   readonly mirror: Mirror
+  /** Answers what this host asks; there is no second way to. */
+  readonly answerOf: HubApprovals['answerOf']
   /** Aborts, with why, once nobody can be answered any more. */
   readonly gone: AbortSignal
 }
@@ -116,17 +120,16 @@ function forward(operation: Operation, to: Forwarding, copy: Implementation): Bo
         requireScope(asked.operation, context.principal)
         requireTrusted(to.host, asked.operation, asked.input)
         if (asked.operation === invokeCommand) {
-          const invocation = operation === invokeCommand ? (input as ParsedOf<typeof invokeCommand>) : invocationOf(asked.input)
-          return invokeOn(
-            to.host,
-            to.commands,
-            vouched(invokeCommand, invocation, context.principal) as typeof invocation,
-            context,
-          )
+          const invocation = parsedFor(invokeCommand, asked.input)
+          // Whatever somebody says that he is; what the hub asks by itself is in nobody's name.
+          const asker = context.principal.kind === 'self' ? invocation.asker : personOf(context.principal)
+          return invokeOn(to.host, to.commands, { ...invocation, asker }, context)
         }
+        if (asked.operation === resolveApproval && context.principal.kind !== 'self')
+          return to.answerOf(to.host.id, parsedFor(resolveApproval, asked.input), context)
         const answer = await asLastKnown(to, operation, input, async () => {
           const caller = await source(input, context)
-          return caller.call(operation as CallOperation, vouched(operation, input, context.principal) as never, {
+          return caller.call(operation as CallOperation, input as never, {
             ...options(context),
             timeoutMs: callDeadlineMs,
           })
@@ -152,6 +155,13 @@ function forward(operation: Operation, to: Forwarding, copy: Implementation): Bo
         yield* caller.bytes(operation as BytesOperation, input as never, options(context))
       })
   }
+}
+
+/** What is asked for, also where it came as a call of the host's built-in proc `service`. Throws `input.invalid`. */
+function parsedFor<O extends CallOperation>(operation: O, input: unknown): ParsedOf<O> {
+  const parsed = operation.input.safeParse(input)
+  if (parsed.success) return parsed.data as ParsedOf<O>
+  throw failure('input.invalid', { what: operation.name, problem: parsed.error.issues.map(describeIssue).join('; ') })
 }
 
 /** A run whose host cannot be asked is told as it was when it last could. */

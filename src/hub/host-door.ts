@@ -6,9 +6,7 @@ import type { MusterError } from '../contract/errors.ts'
 import type { Implementation, Principal } from '../contract/implementation.ts'
 import { scopes } from '../contract/operation.ts'
 import type { FleetHost } from './fleet.ts'
-import { forwardTo } from './forward.ts'
-import type { Mirror } from './mirror.ts'
-import type { Queue } from './queue.ts'
+import { type ForwardTo, forwardTo } from './forward.ts'
 
 export interface HostDoor {
   offers(host: FleetHost): Implementation
@@ -20,8 +18,12 @@ export interface HostDoor {
 /** This process, for what the hub asks by itself. */
 export const hubItself: Principal = { kind: 'self', id: 'hub', role: 'operator', scopes: new Set(scopes) }
 
-/** `closing`: ends, with its reason, whatever is still being asked. */
-export function openDoor({ queue, mirror, closing }: { queue: Queue; mirror: Mirror; closing: AbortSignal }): HostDoor {
+interface DoorTo extends Omit<ForwardTo, 'host' | 'gone'> {
+  /** Ends, with its reason, whatever is still being asked. */
+  readonly closing: AbortSignal
+}
+
+export function openDoor({ closing, ...to }: DoorTo): HostDoor {
   const opened = new WeakMap<FleetHost, { offers: Implementation; forgotten: AbortController }>()
   const open = (host: FleetHost) => {
     const known = opened.get(host) ?? doorOf(host)
@@ -30,7 +32,7 @@ export function openDoor({ queue, mirror, closing }: { queue: Queue; mirror: Mir
   }
   const doorOf = (host: FleetHost) => {
     const forgotten = new AbortController()
-    return { offers: forwardTo({ host, queue, mirror, gone: AbortSignal.any([closing, forgotten.signal]) }), forgotten }
+    return { offers: forwardTo({ ...to, host, gone: AbortSignal.any([closing, forgotten.signal]) }), forgotten }
   }
   return {
     offers: (host) => open(host).offers,

@@ -128,7 +128,6 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     connector: local,
   })
   const queue = opened.use(await openQueue({ store, fleet, mirror, owner: `hub:${identity.fingerprint}`, log }))
-  const door = openDoor({ queue, mirror, closing: closingReaders.signal })
   const approvals = opened.use(
     await openHubApprovals({
       store,
@@ -146,6 +145,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
         }),
     }),
   )
+  const door = openDoor({ queue, mirror, answerOf: approvals.answerOf, closing: closingReaders.signal })
   const secrets = openSecrets({ dir: join(dir, 'secrets'), log })
   const upgrades = await openUpgrades(store, (upgrade) => {
     log.info({ host: upgrade.host.name, asks: upgrade.asks }, 'a host asks for more than was approved')

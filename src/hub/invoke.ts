@@ -3,7 +3,7 @@
 import type { Caller } from '../contract/caller.ts'
 import { invokeCommand } from '../contract/command.ts'
 import { asMusterError, failure, hasCode, type MusterError } from '../contract/errors.ts'
-import { type CallContext, describeIssue, requireScope } from '../contract/implementation.ts'
+import { type CallContext, requireScope } from '../contract/implementation.ts'
 import type { OutputOf, ParsedOf } from '../contract/operation.ts'
 import { type FleetHost, isLocal } from './fleet.ts'
 import type { KnownCommands } from './known-commands.ts'
@@ -12,13 +12,6 @@ import type { KnownCommands } from './known-commands.ts'
 const deadlineMs = 21 * 60_000
 
 type Input = ParsedOf<typeof invokeCommand>
-
-/** What is invoked, also where it came as a call of the host's built-in proc `service`. Throws `input.invalid`. */
-export function invocationOf(input: unknown): Input {
-  const parsed = invokeCommand.input.safeParse(input)
-  if (parsed.success) return parsed.data
-  throw failure('input.invalid', { what: invokeCommand.name, problem: parsed.error.issues.map(describeIssue).join('; ') })
-}
 
 /** Throws `invoke.not_sent`, `invoke.no_answer`, and what the host says. */
 export async function invokeOn(

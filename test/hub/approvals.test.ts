@@ -13,7 +13,6 @@ import {
   followApprovals,
   linkApproval,
   listApprovals,
-  resolveApproval,
   revokeApproval,
   showApproval,
 } from '../../src/contract/approval.ts'
@@ -21,7 +20,6 @@ import type { NewAuditEntry } from '../../src/contract/audit.ts'
 import { direct } from '../../src/contract/direct.ts'
 import { failure } from '../../src/contract/errors.ts'
 import { type Bound, implement, implementation, type Principal } from '../../src/contract/implementation.ts'
-import { callProc } from '../../src/contract/proc.ts'
 import { roleScopes } from '../../src/contract/token.ts'
 import type { Approvals } from '../../src/host/approvals/approvals.ts'
 import { openApprovals } from '../../src/host/approvals/approvals.ts'
@@ -29,7 +27,6 @@ import { question as asked, waiting } from '../../src/host/approvals/test-parts.
 import { type ApprovalNews, type HubApprovals, openHubApprovals } from '../../src/hub/approvals/approvals.ts'
 import { createFleet } from '../../src/hub/fleet.ts'
 import { openTestHome, testHost } from '../../src/hub/test-parts.ts'
-import { vouched } from '../../src/hub/vouch.ts'
 import { openStore } from '../../src/store/store.ts'
 
 const log = pino({ level: 'silent' })
@@ -214,13 +211,6 @@ test('a card that shows something else than its digest is of is not shown', asyn
   await it.waits()
   const { approvals } = await it.as(person('tok_1')).call(listApprovals, { all: true })
   expect(approvals.map(({ reason }) => reason)).toEqual(['honest'])
-})
-
-test('who answers is written over what he says of himself, also through the proc that answers for the host', () => {
-  const forged = { approval: 'apr_1', by: 'root' }
-  expect(vouched(resolveApproval, forged, person('tok_1'))).toEqual({ approval: 'apr_1', by: 'tok_1' })
-  const nested = { proc: 'service', method: 'proc.call', params: { proc: 'service', method: 'approval.resolve', params: forged } }
-  expect(vouched(callProc, nested, person('tok_1'))).toMatchObject({ params: { params: { by: 'tok_1' } } })
 })
 
 test('approved for a session, and taken back by the hub', async () => {

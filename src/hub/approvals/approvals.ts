@@ -4,7 +4,7 @@
 import type { Logger } from 'pino'
 import {
   type Answer,
-  type Approval,
+  Approval,
   approveApproval,
   denyApproval,
   type FleetApproval,
@@ -17,7 +17,8 @@ import {
 } from '../../contract/approval.ts'
 import type { Caller } from '../../contract/caller.ts'
 import { asMusterError, failure, hasCode } from '../../contract/errors.ts'
-import { type Bound, implement } from '../../contract/implementation.ts'
+import { type Bound, type CallContext, implement } from '../../contract/implementation.ts'
+import type { ParsedOf } from '../../contract/operation.ts'
 import {
   endOverdue,
   findApproval,
@@ -48,6 +49,11 @@ export interface HubApprovals extends AsyncDisposable {
   isAsked(host: string, asker: string | null, command: string): Promise<boolean>
   /** The id of the host that has asked it; null where there is no such approval. */
   hostOf(approval: string): Promise<string | null>
+  /**
+   * What a person has sent to the host's own operation: the same answer as at the hub, with who it was. Rejects with `approval.unknown`
+   * where this host has not asked it.
+   */
+  answerOf(host: string, input: ParsedOf<typeof resolveApproval>, context: CallContext): Promise<Approval>
   /** Reads what a host asks over this link, until disposed. */
   read(host: FleetHost, caller: Caller): AsyncDisposable
 }
@@ -218,6 +224,10 @@ export async function openHubApprovals(of: HubApprovalsOf): Promise<HubApprovals
       return waiting.some(({ approval: { asked } }) => asked.asker === asker && asked.command === command)
     },
     hostOf: async (approval) => (await findApproval(store, approval))?.host ?? null,
+    async answerOf(host, { approval, digest, outcome, reason }, { principal, signal }) {
+      if ((await find(approval)).host !== host) throw failure('approval.unknown', { approval })
+      return Approval.parse(await answer({ approval, digest, outcome, reason, by: personOf(principal) }, signal))
+    },
     read: (host, caller) => readApprovals(host, caller, { store, log, onChange: tell }),
     async [Symbol.asyncDispose]() {
       clearInterval(sweeping)
