@@ -46,6 +46,7 @@ export const layers: Readonly<Record<string, Layer>> = {
       'src/host/policy.ts',
       'src/host/policy-file.ts',
       'src/host/commands/at-home.ts',
+      'src/host/kept-audit.ts',
       'src/host/started-with.ts',
       'src/host/process-identity.ts',
       'src/host/room.ts',

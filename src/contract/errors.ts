@@ -503,6 +503,9 @@ export const catalogue = {
     (p: { problem: string }) => `A token can do no more, and live no longer, than who mints it: ${p.problem}.`,
     () => 'Ask for less, or mint it on the hub\'s own machine: `muster token create NAME --role viewer`.'),
 
+  'audit.none': entry(404, exitCode.notFound, false,
+    (p: { file: string }) => `There is no audit log of a host here: ${p.file} holds none.`,
+    () => 'Give the home of the node, as in `MUSTER_HOME=/home/ci/.muster muster node audit list`; the hub\'s own log is `muster audit list`.'),
   'store.unavailable': entry(503, exitCode.environment, true,
     (p: { problem: string; file?: string }) => `${p.file ?? 'The store'} cannot be written: ${p.problem}.`,
     (p) => `${p.file === undefined ? 'Mend the database connection' : `Look at the room there with \`df -h ${p.file}\`, and free some`}; `

@@ -22,13 +22,13 @@ import { type Handler, type Implementation, implement, implementation } from '..
 import type { OutputOf } from '../contract/operation.ts'
 import { isTerminal, type Run, type RunState, runStates, startRun } from '../contract/run.ts'
 import { createToken, listTokens, revokeToken } from '../contract/token.ts'
+import { auditOperations } from '../store/audit-operations.ts'
 import { allHealth, healthOf } from '../store/health.ts'
 import { unfinishedJobs } from '../store/jobs/find.ts'
 import type { Store } from '../store/store.ts'
 import { listTokens as tokensOf } from '../store/tokens.ts'
 import type { Access } from './access.ts'
 import type { HubApprovals } from './approvals/approvals.ts'
-import { auditOperations } from './audit/operations.ts'
 import type { HubTls } from './authority/tls.ts'
 import { type Fleet, type FleetHost, hostRow, isLocal } from './fleet.ts'
 import type { FleetEvents } from './fleet-events.ts'
@@ -177,7 +177,8 @@ export function hubOffers(parts: HubParts): Implementation {
     implement(createToken, (input, { principal }) => access.mint(input, principal)),
     implement(listTokens, async () => ({ tokens: await tokensOf(store) })),
     implement(revokeToken, async ({ token }) => access.revoke(token)),
-    ...auditOperations(store, fleet),
+    // A host that was removed is found by its id.
+    ...auditOperations(store, (ref) => fleet.all().find(({ id, name }) => id === ref || name === ref)?.id ?? ref),
 
     ...approvals.operations,
   )

@@ -7,6 +7,7 @@ import { describeIssue } from '../contract/implementation.ts'
 import type { OutputOf, ParsedOf } from '../contract/operation.ts'
 import { auditHash, type ChainPlace, chainStart, checkChain, readPlace, showPlace } from './audit-chain.ts'
 import { canonicalJson } from './canonical.ts'
+import type { StoreReader } from './engine.ts'
 import { prepared, type Values } from './prepared.ts'
 import type { AuditHeadTable, AuditTable } from './schema.ts'
 import type { Store } from './store.ts'
@@ -89,7 +90,7 @@ function rowAfter(last: ChainPlace, { actor, at, action, decision, ...rest }: Da
 }
 
 /** Newest first. */
-export async function findAudit(store: Store, wanted: ParsedOf<typeof listAudit>): Promise<OutputOf<typeof listAudit>> {
+export async function findAudit(store: StoreReader, wanted: ParsedOf<typeof listAudit>): Promise<OutputOf<typeof listAudit>> {
   const entries: AuditEntry[] = []
   let below = wanted.before ?? (await headOf(store)).n + 1
   while (below > 1 && entries.length <= wanted.limit) {
@@ -109,7 +110,7 @@ export async function findAudit(store: Store, wanted: ParsedOf<typeof listAudit>
   return { entries: page, next: more ? (page.at(-1)?.n ?? null) : null }
 }
 
-function select({ db }: Store, { actor, action, host, decision, since, until }: ParsedOf<typeof listAudit>) {
+function select({ db }: StoreReader, { actor, action, host, decision, since, until }: ParsedOf<typeof listAudit>) {
   let query = db.selectFrom('audit').selectAll()
   if (actor !== undefined) query = query.where(({ eb, or }) => or([eb('actor_id', '=', actor), eb('actor_name', '=', actor)]))
   if (action?.endsWith('*')) {
@@ -130,7 +131,7 @@ interface Damaged {
 }
 
 /** Every entry after `after`, oldest first, a page at a time; what is no entry comes as the sentence that says why. */
-export async function* readAudit({ db }: Store, after = 0): AsyncGenerator<{ entry: AuditEntry } | Damaged> {
+export async function* readAudit({ db }: StoreReader, after = 0): AsyncGenerator<{ entry: AuditEntry } | Damaged> {
   let last = after
   for (;;) {
     const rows = await db.selectFrom('audit').selectAll().where('n', '>', last).orderBy('n').limit(pageRows).execute()
@@ -144,7 +145,7 @@ export async function* readAudit({ db }: Store, after = 0): AsyncGenerator<{ ent
 }
 
 /** Computes the chain again. `noted`: a head that was kept elsewhere. */
-export async function checkAudit(store: Store, noted?: string): Promise<OutputOf<typeof verifyAudit>> {
+export async function checkAudit(store: StoreReader, noted?: string): Promise<OutputOf<typeof verifyAudit>> {
   // The store's own note shows a cut by somebody who did not think of it; against one who did, a note that is kept elsewhere helps.
   const told = await headOf(store)
   const chain = checkChain({ noted: [told, ...(noted === undefined ? [] : [readPlace(noted)])] })
@@ -160,7 +161,7 @@ export async function checkAudit(store: Store, noted?: string): Promise<OutputOf
   return { entries, ok: fault === null, firstBad: fault, head: head.n === 0 ? null : showPlace(head) }
 }
 
-async function headOf({ db }: Store): Promise<ChainPlace> {
+async function headOf({ db }: StoreReader): Promise<ChainPlace> {
   return (await db.selectFrom('audit_head').select(['n', 'hash']).where('id', '=', 1).executeTakeFirst()) ?? chainStart
 }
 

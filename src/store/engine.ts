@@ -7,10 +7,13 @@ import type { Tables } from './schema.ts'
 /** One unit of writing. It touches nothing but the database: others wait for it, and it may be run again. */
 export type Work<T> = (db: Kysely<Tables>) => Promise<T>
 
-export interface Store extends AsyncDisposable {
-  readonly engine: 'sqlite' | 'postgres'
+export interface StoreReader {
   /** For reading: sees what is committed and nothing else. */
   readonly db: Kysely<Tables>
+}
+
+export interface Store extends StoreReader, AsyncDisposable {
+  readonly engine: 'sqlite' | 'postgres'
   /**
    * Does the work as one transaction; durable when it resolves. Writes that wait together may share one commit, but one that
    * fails changes nothing and fails nobody else. Rejects with what the work threw, or with `store.unavailable`.

@@ -32,11 +32,20 @@ export function migrations(text: TextType): Record<string, Migration> {
 
 /** Rejects with `store.newer` for a database with a migration that is not known here, and leaves it as it is. */
 export async function migrate(db: Kysely<Tables>, known: Record<string, Migration>): Promise<void> {
-  const unknown = (await applied(db)).filter((name) => !Object.hasOwn(known, name))
-  const newest = unknown.toSorted().at(-1)
-  if (newest !== undefined) throw failure('store.newer', { found: newest })
+  await knownMigrations(db, known)
   const { error } = await new Migrator({ db, provider: { getMigrations: async () => known } }).migrateToLatest()
   if (error !== undefined) throw error
+}
+
+/** Those that a database has. Rejects with `store.newer` where one of them is not known here. */
+export async function knownMigrations(db: Kysely<Tables>, known: Record<string, Migration>): Promise<string[]> {
+  const found = await applied(db)
+  const newest = found
+    .filter((name) => !Object.hasOwn(known, name))
+    .toSorted()
+    .at(-1)
+  if (newest !== undefined) throw failure('store.newer', { found: newest })
+  return found
 }
 
 async function applied(db: Kysely<Tables>): Promise<string[]> {

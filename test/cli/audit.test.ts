@@ -1,7 +1,7 @@
 // `muster audit` and what `muster token` tells, by real processes: the log of a hub that was at work, its export, and a database that
 // somebody has changed.
 
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -29,7 +29,7 @@ test('tokens show how long they are good for, who minted them and when they were
   const { stdout } = await home.muster(['token', 'list'])
   expect(stdout).toMatch(/NAME +ROLE +CREATED +BY +LAST USED +GOOD/)
   expect(stdout).toMatch(/boss +operator +(just now|\d+ \w+ ago) +local-socket +(just now|\d+ \w+ ago) +for (29d 23h|30d 00h)/)
-  expect(stdout).toMatch(/child +approver +(just now|\d+ \w+ ago) +tok_\w+ +never +for (29d 23h|30d 00h)/)
+  expect(stdout).toMatch(/child +approver +(just now|\d+ \w+ ago) +tok_\w+ \(boss\) +never +for (29d 23h|30d 00h)/)
   const { tokens } = await json(['token', 'list'])
   const [boss] = tokens
   const revoked = await home.muster(['token', 'revoke', boss.id])
@@ -95,4 +95,35 @@ test('a log, its export and a head that was noted agree until somebody changes o
   using database = new DatabaseSync(join(home.dir, 'hub', 'hub.db'), { timeout: 5_000 })
   database.exec("update audit set actor_id = 'somebody' where n = 4")
   expect(await home.muster(['audit', 'verify'])).toMatchObject({ code: 1, stdout: expect.stringMatching(/^entry 4 is bad: /) })
+})
+
+test('the log of a host is read on its machine, by the same commands, while it runs and when it does not, and no hub is asked', async () => {
+  const own = async (args: readonly string[], env = {}) => home.muster(['node', 'audit', ...args], { env: { MUSTER_HUB: 'http://127.0.0.1:9', ...env } })
+  const ran = await home.muster(['exec', 'local', '--', 'true'])
+  expect(ran.code).toBe(0)
+  const listed = await own(['list', '--action', 'run.start', '--decision', 'allowed'])
+  expect(listed.stdout).toMatch(/^N +AT +WHO +DECISION +ACTION +HOST +WHAT\n\d+ +\S+Z +hub +allowed +run.start +run_\w+/)
+  const sound = JSON.parse((await own(['verify', '--json'])).stdout)
+  expect(sound).toMatchObject({ ok: true, firstBad: null })
+  // It is another log than the hub's.
+  expect((await home.muster(['audit', 'verify', '--head', sound.head])).code).toBe(1)
+  const file = join(home.dir, 'own.jsonl')
+  await writeFile(file, (await own(['export'])).stdout)
+  expect(await own(['verify', '--file', file, '--head', sound.head])).toMatchObject({ code: 0 })
+
+  await home.muster(['hub', 'stop'])
+  expect(await own(['verify', '--head', sound.head])).toMatchObject({ code: 0 })
+  const database = new DatabaseSync(join(home.dir, 'host', 'host.db'))
+  database.exec("update audit set decision = 'denied' where n = 1")
+  database.close()
+  expect(await own(['verify'])).toMatchObject({ code: 1, stdout: expect.stringMatching(/^entry 1 is bad: /) })
+
+  const nowhere = { MUSTER_HOME: join(home.dir, 'none') }
+  expect(await own(['list'], nowhere)).toMatchObject({ code: 4, stderr: expect.stringContaining('muster node audit list') })
+  await mkdir(join(home.dir, 'torn', 'host'), { recursive: true })
+  await writeFile(join(home.dir, 'torn', 'host', 'host.db'), 'no database, but long enough to be looked at'.repeat(40))
+  expect(await own(['list'], { MUSTER_HOME: join(home.dir, 'torn') })).toMatchObject({
+    code: 8,
+    stderr: expect.stringMatching(/host\.db cannot be read: file is not a database/),
+  })
 })

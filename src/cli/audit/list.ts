@@ -1,14 +1,14 @@
-// `muster audit list`.
+// `muster audit list`, and `muster node audit list`.
 
 import { z } from 'zod'
 import { AuditDecision, type AuditEntry, listAudit } from '../../contract/audit.ts'
 import { failure } from '../../contract/errors.ts'
-import { listHosts } from '../../contract/host.ts'
 import { hostRef } from '../arguments.ts'
 import { parseDuration } from '../duration.ts'
-import { connect } from '../hub-connection.ts'
-import type { Action } from '../perform.ts'
+import type { Action, Outcome } from '../perform.ts'
 import { type Column, showTable } from '../table.ts'
+import type { Terminal } from '../terminal.ts'
+import { hubLog, type LogSource, nodeLog } from './log.ts'
 
 interface ListOptions {
   readonly actor?: string
@@ -21,7 +21,12 @@ interface ListOptions {
   readonly before?: number
 }
 
-export const listEntries: Action<ListOptions, []> = async (terminal, options) => {
+type List = Action<ListOptions, []>
+
+export const listEntries: List = (terminal, options) => listFrom(hubLog, terminal, options)
+export const listOwnEntries: List = (terminal, options) => listFrom(nodeLog, terminal, options)
+
+async function listFrom(source: LogSource, terminal: Terminal, options: Parameters<List>[1]): Promise<Outcome> {
   const { actor, action, limit, before } = options
   const wanted = {
     ...(actor !== undefined && { actor }),
@@ -33,13 +38,11 @@ export const listEntries: Action<ListOptions, []> = async (terminal, options) =>
     ...(limit !== undefined && { limit }),
     ...(before !== undefined && { before }),
   }
-  using client = connect(terminal)
-  const found = await client.hub.call(listAudit, wanted)
+  await using opened = await source(terminal)
+  const found = await opened.log.call(listAudit, wanted)
   if (found.next !== null && !options.json) terminal.say(`There are older ones: --before ${found.next}`)
   if (options.json || found.entries.length === 0) return { json: found, text: 'No entries.' }
-  const { hosts } = await client.hub.call(listHosts, {})
-  const names = new Map(hosts.map(({ id, name }) => [id, name]))
-  return { json: found, text: showTable(columnsWith(names), found.entries, terminal) }
+  return { json: found, text: showTable(columnsWith(await opened.hostNames()), found.entries, terminal) }
 }
 
 const columnsWith = (hostNames: ReadonlyMap<string, string>): readonly Column<AuditEntry>[] => [

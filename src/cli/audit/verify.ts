@@ -1,4 +1,4 @@
-// `muster audit verify`: the hub's log, or an export of it.
+// `muster audit verify` and `muster node audit verify`: a log, or an export of one.
 
 import { createReadStream } from 'node:fs'
 import { resolve } from 'node:path'
@@ -10,9 +10,10 @@ import { describeIssue } from '../../contract/implementation.ts'
 import type { OutputOf } from '../../contract/operation.ts'
 import { chainStart, checkChain, readPlace, showPlace } from '../../store/audit-chain.ts'
 import { check } from '../arguments.ts'
-import { connect } from '../hub-connection.ts'
 import type { Action, Outcome } from '../perform.ts'
 import { printable } from '../printable.ts'
+import type { Terminal } from '../terminal.ts'
+import { hubLog, type LogSource, nodeLog } from './log.ts'
 
 interface VerifyOptions {
   readonly head?: string
@@ -24,15 +25,20 @@ type Verdict = OutputOf<typeof verifyAudit>
 
 const placeHint = 'It is what `muster audit verify` printed as the head, such as 120:4f6a…, whole.'
 
-export const verify: Action<VerifyOptions, []> = async (terminal, { head, file, from }) => {
+type Verify = Action<VerifyOptions, []>
+
+export const verify: Verify = (terminal, options) => verifyIn(hubLog, terminal, options)
+export const verifyOwn: Verify = (terminal, options) => verifyIn(nodeLog, terminal, options)
+
+async function verifyIn(source: LogSource, terminal: Terminal, { head, file, from }: VerifyOptions): Promise<Outcome> {
   const noted = head === undefined ? undefined : check(AuditHead, head, 'The head', placeHint)
   const first = from === undefined ? undefined : check(AuditHead, from, 'The entry before', placeHint)
   if (first !== undefined && file === undefined) {
-    throw failure('cli.usage', { problem: '--from is for --file.', hint: "A hub's own log is checked from its beginning." })
+    throw failure('cli.usage', { problem: '--from is for --file.', hint: 'A log itself is checked from its beginning.' })
   }
   if (file !== undefined) return outcomeOf(await checkFile(resolve(terminal.cwd, file), noted, first))
-  using client = connect(terminal)
-  return outcomeOf(await client.hub.call(verifyAudit, noted === undefined ? {} : { head: noted }))
+  await using opened = await source(terminal)
+  return outcomeOf(await opened.log.call(verifyAudit, noted === undefined ? {} : { head: noted }))
 }
 
 function outcomeOf(verdict: Verdict): Outcome {

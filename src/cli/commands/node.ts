@@ -7,6 +7,7 @@ import { optionOf } from '../host/connector-options.ts'
 import { trustOption } from '../host/trust-option.ts'
 import { commandPattern, duration, integer, nonEmpty, pair, repeated, single, tunnelUrl } from '../options.ts'
 import type { Perform } from '../perform.ts'
+import { ownAuditCommands } from './audit.ts'
 
 const notes = `
 The hub may do here only what --allow names; without it, nothing can be started. The token is needed the first time only:
@@ -105,6 +106,7 @@ export function nodeCommands(program: Command, perform: Perform): void {
     .addOption(single('--hub <hub>', "for this hub: its key's fingerprint, or the beginning of it", nonEmpty))
     .addOption(single('--session <id>', 'in this session', nonEmpty))
     .action(perform(async () => (await import('../node/test-policy.ts')).testPolicyHere))
+  ownAuditCommands(node, perform)
   declareCommand(node, 'attach', 'what a hub runs here by ssh: join standard input and output to the node of this machine')
     .addHelpText('after', attachNotes)
     .action(perform(async () => (await import('../node/attach.ts')).attach))

@@ -2,8 +2,8 @@
 // snapshot).
 
 import { DatabaseSync } from 'node:sqlite'
-import type { Store } from '../engine.ts'
-import { migrate, migrations } from '../migrate.ts'
+import type { Store, StoreReader } from '../engine.ts'
+import { knownMigrations, migrate, migrations } from '../migrate.ts'
 import { kyselyOver } from './connection.ts'
 import { groupCommit } from './group-commit.ts'
 import { asStoreProblem } from './problem.ts'
@@ -36,6 +36,20 @@ async function open(file: string): Promise<Store> {
   const parts = opened.move()
   const close = () => parts.disposeAsync()
   return { engine: 'sqlite', db: reading, write: commits.write, close, [Symbol.asyncDispose]: close }
+}
+
+/**
+ * For a look at a database beside the process that writes it: changes nothing, and waits for nobody. Rejects with `store.newer`; what
+ * SQLite says is thrown as it is.
+ */
+export async function readSqlite(
+  file: string,
+): Promise<StoreReader & AsyncDisposable & { readonly migrations: readonly string[] }> {
+  await using opened = new AsyncDisposableStack()
+  const db = opened.adopt(kyselyOver(openDatabase(file, { readOnly: true })), (open) => open.destroy())
+  const found = await knownMigrations(db, migrations('text'))
+  const parts = opened.move()
+  return { db, migrations: found, [Symbol.asyncDispose]: () => parts.disposeAsync() }
 }
 
 function openDatabase(file: string, options: { readOnly?: boolean } = {}): DatabaseSync {

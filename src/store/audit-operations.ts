@@ -1,20 +1,18 @@
-// Reading the hub's audit log.
+// The contract's operations that read an audit log: a hub's, and a host's for its own people.
 
-import { exportAudit, listAudit, verifyAudit } from '../../contract/audit.ts'
-import { type Bound, implement } from '../../contract/implementation.ts'
-import { checkAudit, findAudit, readAudit } from '../../store/audit.ts'
-import type { Store } from '../../store/store.ts'
-import type { Fleet } from '../fleet.ts'
+import { exportAudit, listAudit, verifyAudit } from '../contract/audit.ts'
+import { type Bound, implement } from '../contract/implementation.ts'
+import { checkAudit, findAudit, readAudit } from './audit.ts'
+import type { StoreReader } from './engine.ts'
 
 /** Lines that leave together: one by one they would cost more than what they say. */
 const chunkLines = 200
 
-export function auditOperations(store: Store, fleet: Fleet): Bound[] {
-  // A host that was removed is found by its id.
-  const idOf = (ref: string) => fleet.all().find(({ id, name }) => id === ref || name === ref)?.id ?? ref
+/** `hostIdOf`: the id under which entries have a host that is asked for. */
+export function auditOperations(store: StoreReader, hostIdOf: (ref: string) => string): Bound[] {
   return [
     implement(listAudit, ({ host, ...wanted }) =>
-      findAudit(store, { ...wanted, ...(host !== undefined && { host: idOf(host) }) }),
+      findAudit(store, { ...wanted, ...(host !== undefined && { host: hostIdOf(host) }) }),
     ),
     implement(verifyAudit, ({ head }) => checkAudit(store, head)),
     implement(exportAudit, async function* ({ after }) {
