@@ -44,6 +44,7 @@ export const layers: Readonly<Record<string, Layer>> = {
       'src/hub/hub.ts',
       'src/host/host.ts',
       'src/host/policy.ts',
+      'src/host/policy-edit.ts',
       'src/host/policy-file.ts',
       'src/host/commands/at-home.ts',
       'src/host/kept-audit.ts',

@@ -9,6 +9,8 @@ export interface HostHome {
   readonly database: string
   /** What the keeper works below: `runs/RUN` and `procs/NAME.GENERATION`, each a directory of one process. */
   readonly keeperLog: string
+  /** What its people's policy said when it was last looked at. */
+  readonly policySeen: string
   runDir(run: string): string
   readonly procsDir: string
 }
@@ -18,6 +20,7 @@ export function hostHome(dir: string): HostHome {
     dir,
     database: join(dir, 'host.db'),
     keeperLog: join(dir, 'keeper.log'),
+    policySeen: join(dir, 'policy-seen.json'),
     runDir: (run) => join(dir, 'runs', run),
     procsDir: join(dir, 'procs'),
   }

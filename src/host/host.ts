@@ -26,6 +26,7 @@ import { describeHost } from './info.ts'
 import { openKeeper } from './keeper/client.ts'
 import { openNodeEvents } from './node-events.ts'
 import { type HostPolicy, openPolicy } from './policy.ts'
+import { policyTexts, tellPolicyChanges } from './policy-changes.ts'
 import { openProcesses } from './processes.ts'
 import { openBackend } from './procs/backend.ts'
 import { type LocalHandler, localProc } from './procs/local.ts'
@@ -143,6 +144,25 @@ export async function openHost(options: HostOptions): Promise<Host> {
   await procs.adopt()
   phase = 'up'
   await events.publish('node.started', { version: softwareVersion })
+  if (given.file !== undefined) {
+    opened.use(
+      await tellPolicyChanges({
+        file: given.file,
+        seenFile: home.policySeen,
+        log,
+        async onChange({ by, account, readable, added, removed }) {
+          const told = (lines: typeof added) => policyTexts(lines.filter(({ isPublic }) => isPublic))
+          audit.sink.note({
+            actor: { kind: 'user', id: account ?? by, role: 'owner' },
+            action: 'policy.change',
+            decision: 'allowed',
+            detail: { by, readable, added: policyTexts(added), removed: policyTexts(removed) },
+          })
+          await events.publish('node.policy_changed', { by, readable, added: told(added), removed: told(removed) })
+        },
+      }),
+    )
+  }
 
   const parts = opened.move()
   let closing: Promise<void> | undefined

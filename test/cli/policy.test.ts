@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import type { Decision } from '../../src/contract/policy.ts'
 import { loadIdentity } from '../../src/wire/identity.ts'
-import { joinNode, makeHome, muster, musterJson, serveHub } from '../resources/muster.ts'
+import { joinNode, makeHome, muster, musterJson, serveHub, until } from '../resources/muster.ts'
 
 it('a rule counts at once at the hub, which says as much of it as the machine itself, and its own part', async () => {
   await using home = await makeHome()
@@ -94,4 +94,33 @@ it('says what it cannot do, and changes nothing then', async () => {
     code: 2,
     stderr: expect.stringContaining('no JSON object'),
   })
+})
+
+it('the hub hears that the policy of a machine was changed, by which command or by hand, and what of it is its business', async () => {
+  await using home = await makeHome()
+  await using nodeHome = await makeHome()
+  await using hub = await serveHub(home)
+  await using _node = await joinNode(hub, 'box', nodeHome)
+  await muster(nodeHome.path, ['node', 'expose', 'date', '--when', 'params.word != "swordfish"'])
+  const told = (count: number) =>
+    until(`${count} changes are told`, async () => {
+      const { stdout } = await muster(home.path, ['events', '--topic', 'node.policy_changed', '--json'])
+      const events = stdout.split('\n').filter((line) => line !== '')
+      return events.length >= count ? events.map((line) => JSON.parse(line)) : undefined
+    })
+  const [exposed] = await told(1)
+  expect(exposed).toMatchObject({
+    name: 'box',
+    data: { by: 'muster node expose', readable: true, added: ['allow date on a condition'], removed: [] },
+  })
+  await muster(nodeHome.path, ['node', 'expose', 'uptime', '--to', 'f'.repeat(32)])
+  const [, another] = await told(2)
+  // That another hub may have something is not told.
+  expect(another.data).toMatchObject({ by: 'muster node expose', added: [] })
+  const log = await muster(nodeHome.path, ['node', 'audit', 'list', '--action', 'policy.change', '--json'])
+  expect(JSON.parse(log.stdout).entries).toMatchObject([
+    { actor: { kind: 'user', role: 'owner' }, detail: { added: [`allow uptime to ${'f'.repeat(32)}`] } },
+    { actor: { kind: 'user', role: 'owner' }, detail: { by: 'muster node expose' } },
+  ])
+  expect(log.stdout + JSON.stringify([exposed, another])).not.toContain('swordfish')
 })

@@ -1,6 +1,7 @@
 // One rule put into node/policy.toml in place of those that it overrides, and what people should know then: of `expose` and `hide`.
 
 import { mkdir } from 'node:fs/promises'
+import { userInfo } from 'node:os'
 import { dirname } from 'node:path'
 import { isCommandName } from '../../contract/command-name.ts'
 import { families } from '../../contract/family.ts'
@@ -27,7 +28,11 @@ export async function changePolicy(
   const { file, ...started } = await policyHere(home)
   await mkdir(dirname(file), { recursive: true, mode: 0o700 })
   const isSame = ({ command, to }: PolicyRule) => command === rule.command && to === rule.to
-  const { before } = await editPolicy(file, { adds: rule, removes: (other) => isSame(other) && replaces(other) })
+  const { before } = await editPolicy(file, {
+    adds: rule,
+    removes: (other) => isSame(other) && replaces(other),
+    by: { command: rule.effect === 'deny' ? 'muster node hide' : 'muster node expose', account: accountOf(terminal.env) },
+  })
   if (before === undefined && started.withoutFile)
     terminal.say(`Until now hubs that come by ssh could have everything here; from now on only what ${file} exposes.`)
   const stays = isCommandName(rule.command) ? whatStays({ ...started, file }, rule) : undefined
@@ -39,6 +44,22 @@ export async function changePolicy(
     terminal.say(`This machine has no command ${command}: the rule counts once it has one (docs/commands.md).`)
   const words = [effect, command, ...(to === undefined ? [] : ['to', to]), ...(when === undefined ? [] : ['when', when])]
   return { json: { file, rule }, text: words.join(' ') }
+}
+
+/** Whoever became this account by sudo is named with it. */
+function accountOf({ SUDO_USER: by }: NodeJS.ProcessEnv): string {
+  const uid = process.getuid?.()
+  const own = uid === undefined ? 'this account' : nameOfAccount(uid)
+  return by ? `${own} (by sudo: ${by})`.slice(0, 256) : own
+}
+
+/** An account need not have a name. */
+function nameOfAccount(uid: number): string {
+  try {
+    return userInfo().username
+  } catch {
+    return String(uid)
+  }
 }
 
 async function isKnown(home: string, isHub: boolean, command: string): Promise<boolean> {

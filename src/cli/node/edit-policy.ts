@@ -9,6 +9,7 @@ import { stringify } from 'smol-toml'
 import { failure, MusterError } from '../../contract/errors.ts'
 import { describeFileProblem } from '../../contract/file-problem.ts'
 import type { PolicyRule } from '../../contract/policy.ts'
+import { notePolicyEdit } from '../../host/policy-edit.ts'
 import { type PolicyText, parsePolicy, readPolicyText } from '../../host/policy-file.ts'
 
 const head = `# What hubs may have done on this machine (docs/policy.md). \`muster node expose\` and \`muster node hide\` add and remove rules here, and
@@ -21,6 +22,8 @@ const staleAfterMs = 10_000
 export interface Edit {
   readonly removes: (rule: PolicyRule) => boolean
   readonly adds: PolicyRule
+  /** The command that does it, and whose it is. */
+  readonly by: Parameters<typeof notePolicyEdit>[2]
 }
 
 /** Whole and durable, or not at all. Throws `policy.unreadable`, `policy.not_edited`, `file.unwritable`. */
@@ -34,6 +37,7 @@ export async function editPolicy(file: string, edit: Edit): Promise<{ before: Po
     const after = understood(file, edited, before, edit)
     await handle.writeFile(edited)
     await handle.sync()
+    notePolicyEdit(file, edited, edit.by)
     await rename(fresh, file)
     await syncDirectory(dirname(file))
     return { before, after }

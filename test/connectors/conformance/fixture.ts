@@ -7,6 +7,8 @@ import type { HubClient } from '../../../src/sdk/client.ts'
 export interface Fixture extends AsyncDisposable {
   /** The host's name at the hub. */
   readonly host: string
+  /** $MUSTER_HOME of the host's machine. */
+  readonly home: string
   /** Asks the hub over HTTP, as an operator. Stays good when the hub is started anew. */
   readonly client: HubClient
   /** Kills the hub with SIGKILL and starts it again; resolves when it answers. */

@@ -1,7 +1,10 @@
 // Events: a run's log, numbered without gaps, told once and in order to whoever reads it.
 
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { expect } from 'vitest'
 import { followEvents, type RunEvent } from '../../../../src/contract/event.ts'
+import { followFleetEvents } from '../../../../src/contract/fleet-event.ts'
 import type { CaseGroup } from '../case.ts'
 import { all } from '../subject.ts'
 
@@ -87,6 +90,26 @@ export const events: CaseGroup = {
         }
         await shell(`touch ${stop}`)
         expect(await ends(id)).toMatchObject({ state: 'succeeded' })
+      },
+    },
+    {
+      name: 'what its node tells of itself reaches the hub: its policy was changed, and by what',
+      async check({ fixture, hub, row, eventually }) {
+        const file = join(fixture.home, 'node', 'policy.toml')
+        const { id } = await row()
+        const told = (count: number) =>
+          eventually(`${count} changes are told`, async () => {
+            const found = await all(hub.items(followFleetEvents, { topics: ['node.policy_changed'] }))
+            const its = found.filter(({ host }) => host === id)
+            return its.length >= count ? its : undefined
+          })
+        await mkdir(join(fixture.home, 'node'), { recursive: true, mode: 0o700 })
+        await writeFile(file, 'allow = ["*"]\n', { mode: 0o600 })
+        const [written] = await told(1)
+        expect(written?.data).toEqual({ by: 'hand', readable: true, added: ['allow *'], removed: [] })
+        await rm(file)
+        const [, removed] = await told(2)
+        expect(removed?.data).toMatchObject({ removed: ['allow *'] })
       },
     },
   ],
