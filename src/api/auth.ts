@@ -5,16 +5,8 @@ import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { failure } from '../contract/errors.ts'
 import type { Principal } from '../contract/implementation.ts'
-import { localSocketId, roleScopes } from '../contract/token.ts'
+import { localOperator } from '../contract/token.ts'
 import type { HubPort } from './port.ts'
-
-/** Only the hub's own account can open the socket: its directory is 0700. */
-const localOperator: Principal = {
-  kind: 'user',
-  id: localSocketId,
-  role: 'operator',
-  scopes: new Set(roleScopes.operator),
-}
 
 export interface Auth {
   /** Marks a connection that the local socket accepted. */

@@ -51,8 +51,8 @@ export async function serveHub(home: Home, settings: HubSettings, log: Logger): 
       version: softwareVersion,
       log,
       copiesAtOnce: descriptorShares(descriptorLimit()).copies,
-      startToken: token,
       ...(storeUrl !== undefined && { storeUrl }),
+      token,
       ...(tls && { tls: tlsChoice(tls, settings) }),
     }),
   )

@@ -90,6 +90,7 @@ export const invokeCommand = operation({
     'approval.too_large',
     'approval.too_many',
     'approval.too_often',
+    'approval.own',
     'invoke.not_sent',
     'invoke.no_answer',
     'invoke.conflict',

@@ -196,6 +196,18 @@ export const labelHost = operation({
   http: 'PUT /hosts/:host/labels',
 })
 
+export const trustHost = operation({
+  kind: 'call',
+  name: 'fleet.trust',
+  summary: "Adds to what this hub may begin on a host, and takes away; the rest stays. The host's own policy may allow less.",
+  input: z.strictObject({ host: HostRef, add: Trust.max(64).default([]), remove: Trust.max(64).default([]) }),
+  output: HostRow,
+  errors: ['host.unknown', 'host.local_fixed', 'host.record_corrupt'],
+  scope: 'admin',
+  deferrable: false,
+  http: 'PUT /hosts/:host/trust',
+})
+
 export const removeHost = operation({
   kind: 'call',
   name: 'fleet.remove',

@@ -30,6 +30,7 @@ import {
   replaceHostToken,
   showHost,
   shutdownHost,
+  trustHost,
 } from './host.ts'
 import type { Operation } from './operation.ts'
 import { feedOutput, followLog, readOutput } from './output.ts'
@@ -79,6 +80,7 @@ export const hubOperations: readonly Operation[] = [
   addHost,
   renameHost,
   labelHost,
+  trustHost,
   replaceHostToken,
   removeHost,
   enrollNode,

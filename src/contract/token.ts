@@ -1,6 +1,7 @@
 // Tokens of people and programs for the HTTP API. Nodes have none: they prove a key.
 
 import { z } from 'zod'
+import type { Principal } from './implementation.ts'
 import { Time } from './names.ts'
 import { operation, type Scope, scopes } from './operation.ts'
 
@@ -18,6 +19,14 @@ export const localSocketId = 'local-socket'
 
 /** Who asks with the token that came with the hub's start, on its standard input. */
 export const startTokenId = 'token-stdin'
+
+/** Only the hub's own account can open the socket: its directory is 0700. */
+export const localOperator: Principal = {
+  kind: 'user',
+  id: localSocketId,
+  role: 'operator',
+  scopes: new Set(roleScopes.operator),
+}
 
 /** The roles that a token may have. */
 export const tokenRoles = ['operator', 'approver', 'viewer'] as const satisfies readonly Role[]

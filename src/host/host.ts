@@ -3,7 +3,6 @@
 
 import type { Logger } from 'pino'
 import { audited } from '../contract/audited.ts'
-import type { Caller } from '../contract/caller.ts'
 import { failure } from '../contract/errors.ts'
 import { admit, type Implementation } from '../contract/implementation.ts'
 import { localHost } from '../contract/names.ts'
@@ -18,7 +17,7 @@ import { softwareVersion } from '../wire/protocol.ts'
 import { openApprovals } from './approvals/approvals.ts'
 import { openCatalog } from './commands/catalog.ts'
 import { openCommands } from './commands/invoke.ts'
-import { ownCommands } from './commands/own.ts'
+import { type AskHub, ownCommands } from './commands/own.ts'
 import type { Executors } from './executors.ts'
 import { openFrontDoor } from './front-door.ts'
 import { hostHome, makeHome } from './home.ts'
@@ -50,8 +49,8 @@ export interface HostOptions {
   readonly executors?: Executors
   /** The folder of the commands that its owner has declared. */
   readonly commands?: string
-  /** Where the host is the hub's own: the way to ask that hub, as an operator may. */
-  readonly hub?: () => Promise<Caller>
+  /** Where the host is the hub's own: the way to ask that hub, as who has asked this host may. */
+  readonly hub?: AskHub
   /** What the built-in proc `local` answers, by method. */
   readonly local?: Readonly<Record<string, LocalHandler>>
   readonly log: Logger

@@ -30,7 +30,9 @@ async function open() {
   }
 }
 
-const shown = ({ added, removed, ...rest }: PolicyChange | undefined = { by: '', account: null, readable: true, added: [], removed: [] }) => ({
+const shown = (
+  { added, removed, ...rest }: PolicyChange | undefined = { by: '', account: null, readable: true, added: [], removed: [] },
+) => ({
   ...rest,
   added: policyTexts(added),
   removed: policyTexts(removed),
@@ -84,7 +86,7 @@ test('tells once of what was changed while nobody looked, and nothing of what is
   expect(third.changes).toEqual([])
 })
 
-test('what is said of one hub is marked as none of the others\' business', async () => {
+test("what is said of one hub is marked as none of the others' business", async () => {
   await using it = await open()
   await writeFile(file, `${rule('date', `to = "${'a'.repeat(32)}"\n`)}${rule('uptime')}[files]\nroots = ["/srv/secret"]\n`)
   await it.next(1)

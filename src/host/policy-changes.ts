@@ -43,7 +43,13 @@ const Seen = z.object({ sha256: z.string(), lines: z.array(PolicyLine).nullable(
 type Seen = z.output<typeof Seen>
 
 /** Until disposed; the first look is over when it is returned. */
-export async function tellPolicyChanges({ file, seenFile, onChange, log, everyMs = lookEveryMs }: PolicyChangesOf): Promise<AsyncDisposable> {
+export async function tellPolicyChanges({
+  file,
+  seenFile,
+  onChange,
+  log,
+  everyMs = lookEveryMs,
+}: PolicyChangesOf): Promise<AsyncDisposable> {
   let seen = readSeen(seenFile)
   let looked = policyNow(file).sha256
   let looking: Promise<void> = Promise.resolve()
@@ -102,7 +108,9 @@ function linesOf({ allow, rule, files }: PolicyText): PolicyLine[] {
   return [
     ...allow.map((command) => ({ text: `allow ${command}`, isPublic: true })),
     ...rule.map(({ effect, command, to, when }) => ({
-      text: [effect, command, ...(to === undefined ? [] : ['to', to]), ...(when === undefined ? [] : ['on a condition'])].join(' '),
+      text: [effect, command, ...(to === undefined ? [] : ['to', to]), ...(when === undefined ? [] : ['on a condition'])].join(
+        ' ',
+      ),
       isPublic: to === undefined,
     })),
     ...files.roots.map((root) => ({ text: `files below ${root}`, isPublic: false })),

@@ -1,10 +1,10 @@
 // Who a bearer token belongs to, and what it may mint. The local socket needs none and nodes have none; see docs/security.md.
 
-import { createHash, timingSafeEqual } from 'node:crypto'
-import { failure } from '../contract/errors.ts'
+import { timingSafeEqual } from 'node:crypto'
+import { failure, hasCode } from '../contract/errors.ts'
 import type { Principal } from '../contract/implementation.ts'
 import type { OutputOf, ParsedOf, Scope } from '../contract/operation.ts'
-import { type createToken, localSocketId, type revokeToken, roleScopes, startTokenId, type TokenRow } from '../contract/token.ts'
+import { type createToken, localOperator, type revokeToken, roleScopes, startTokenId, type TokenRow } from '../contract/token.ts'
 import type { Store } from '../store/store.ts'
 import * as tokens from '../store/tokens.ts'
 
@@ -13,26 +13,36 @@ export interface Access extends Disposable {
   authenticate(value: string): Promise<Principal | undefined>
   /** Throws `token.exceeds` for a token that could do more, or would live longer, than the one it is minted with. */
   mint(input: ParsedOf<typeof createToken>, caller: Principal): Promise<OutputOf<typeof createToken>>
-  /** Whether who did something by this id could do it again now: a token that is good, or one of the two ways in that have no row. */
+  /**
+   * Who did something by this id, as he may act now: by a token that is good, or by one of the two ways in that have no
+   * row: the local socket, and the token of the hub's start. Rejects with `auth.invalid`.
+   */
+  principalOf(id: string | null): Promise<Principal>
+  /** Whether who did something by this id could do it again now. */
   mayStill(id: string, scope: Scope): Promise<boolean>
   /** With all that it has minted; what they still have open is cut off. Throws `token.unknown`. */
   revoke(ref: string): Promise<OutputOf<typeof revokeToken>>
 }
 
+/** Whose token came with the start of the hub. */
+const operatorByStdin: Principal = { kind: 'user', id: startTokenId, role: 'operator', scopes: new Set(roleScopes.operator) }
+
+export interface AccessOf {
+  readonly store: Store
+  /** An operator's token, good as long as this process; kept nowhere. */
+  readonly token?: string | undefined
+}
+
 /** The longest time that Node's timers know. */
 const longestTimerMs = 2 ** 31 - 1
-
-/** Who shows the token that came with the hub's start. */
-const startOperator: Principal = { kind: 'user', id: startTokenId, role: 'operator', scopes: new Set(roleScopes.operator) }
 
 interface InUse {
   readonly ending: AbortController
   timer?: NodeJS.Timeout
 }
 
-/** `startToken`: an operator's, valid as long as this process. Only its digest is kept. */
-export function openAccess(store: Store, startToken?: string): Access {
-  const expected = startToken === undefined ? undefined : sha256(startToken)
+export function openAccess({ store, token }: AccessOf): Access {
+  const given = token === undefined ? undefined : { sha256: tokens.hashOf(token), principal: operatorByStdin }
   /** One for each token that was shown since this hub began; a revoked one stays, for a request that was let in a moment before. */
   const inUse = new Map<string, InUse>()
 
@@ -52,6 +62,22 @@ export function openAccess(store: Store, startToken?: string): Access {
     use.timer.unref()
   }
 
+  /** Throws `auth.invalid` or `auth.expired` for one that has ended. */
+  function principalBy(row: TokenRow): Principal {
+    const ended = use(row)
+    ended.throwIfAborted()
+    const { id, name, role, expiresAt } = row
+    return { kind: 'user', id, role, scopes: new Set(roleScopes[role]), token: { name, expiresAt, ended } }
+  }
+
+  async function principalOf(id: string | null): Promise<Principal> {
+    if (id === localOperator.id) return localOperator
+    if (id === given?.principal.id) return given.principal
+    const row = id === null ? undefined : await tokens.goodToken(store, id)
+    if (!row) throw failure('auth.invalid')
+    return principalBy(row)
+  }
+
   function end(id: string): void {
     const use: InUse = inUse.get(id) ?? { ending: new AbortController() }
     inUse.set(id, use)
@@ -61,14 +87,12 @@ export function openAccess(store: Store, startToken?: string): Access {
 
   return {
     async authenticate(value) {
-      if (expected && timingSafeEqual(sha256(value), expected)) return startOperator
+      if (given && isSame(given.sha256, tokens.hashOf(value))) return given.principal
       const row = await tokens.findToken(store, value)
-      if (!row) return undefined
-      const ended = use(row)
-      ended.throwIfAborted()
-      const { id, name, role, expiresAt } = row
-      return { kind: 'user', id, role, scopes: new Set(roleScopes[role]), token: { name, expiresAt, ended } }
+      return row && principalBy(row)
     },
+
+    principalOf,
 
     async mint({ name, role, expiresInMs }, caller) {
       const missing = roleScopes[role].filter((scope) => !caller.scopes.has(scope))
@@ -83,10 +107,12 @@ export function openAccess(store: Store, startToken?: string): Access {
     },
 
     async mayStill(id, scope) {
-      const row = (await tokens.listTokens(store)).find((token) => token.id === id)
-      if (!row) return id === localSocketId || (id === startTokenId && expected !== undefined)
-      const isGood = row.revokedAt === null && (row.expiresAt === null || Date.parse(row.expiresAt) > Date.now())
-      return isGood && (roleScopes[row.role] as readonly Scope[]).includes(scope)
+      try {
+        return (await principalOf(id)).scopes.has(scope)
+      } catch (error) {
+        if (hasCode(error, 'auth.invalid') || hasCode(error, 'auth.expired')) return false
+        throw error
+      }
     },
 
     async revoke(ref) {
@@ -101,6 +127,6 @@ export function openAccess(store: Store, startToken?: string): Access {
   }
 }
 
-function sha256(text: string): Buffer {
-  return createHash('sha256').update(text).digest()
+function isSame(one: string, other: string): boolean {
+  return timingSafeEqual(Buffer.from(one), Buffer.from(other))
 }

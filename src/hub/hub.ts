@@ -25,7 +25,7 @@ import type { HubTls, TlsChoice } from './authority/tls.ts'
 import { createFleet } from './fleet.ts'
 import { openFleetEvents } from './fleet-events.ts'
 import { fleetRuns } from './fleet-runs.ts'
-import { hubItself, openDoor } from './host-door.ts'
+import { openDoor } from './host-door.ts'
 import { fleetInvoker } from './invoke-fleet.ts'
 import { openMembership } from './membership.ts'
 import { hubMetrics } from './metrics.ts'
@@ -46,10 +46,10 @@ export interface HubOptions {
   /** postgres://…; without it the embedded store in `home`. */
   readonly storeUrl?: string
   readonly label?: string
+  /** An operator's token, good as long as this hub is open; kept nowhere. */
+  readonly token?: string | undefined
   /** How many runs' output is copied at once, where open files are few. */
   readonly copiesAtOnce?: number
-  /** An operator's token, valid as long as this hub is open; kept nowhere. */
-  readonly startToken?: string | undefined
   /** With it the hub ends TLS itself. */
   readonly tls?: TlsChoice | undefined
   /** The clock by which certificates are made and judged, in milliseconds. */
@@ -85,7 +85,7 @@ export interface Hub extends AsyncDisposable {
 
 /** Opens the hub of this home. Rejects with `home.locked` when another process has it. */
 export async function openHub(options: HubOptions): Promise<Hub> {
-  const { home, storeUrl, label = '', copiesAtOnce = Infinity, now = Date.now, version, log } = options
+  const { home, storeUrl, token, label = '', copiesAtOnce = Infinity, now = Date.now, version, log } = options
   await using opened = new AsyncDisposableStack()
   const dir = join(home, 'hub')
   await mkdir(dir, { recursive: true, mode: 0o700 })
@@ -96,7 +96,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     logOfStore(log, 'the hub'),
   )
   const events = opened.use(openFleetEvents({ store, log }))
-  const access = opened.use(openAccess(store, options.startToken))
+  const access = opened.use(openAccess({ store, token }))
   const audit = opened.use(await openHubAudit(store, log))
   const startedAt = new Date().toISOString()
   let urls: readonly string[] = []
@@ -109,12 +109,12 @@ export async function openHub(options: HubOptions): Promise<Hub> {
   const mirror = opened.use(openMirror({ dir: join(dir, 'mirror'), store, log, copiesAtOnce }))
   // The own host takes up its unfinished workflows as it opens; they wait here until there is a queue for their units.
   const ready = Promise.withResolvers<WorkflowParts>()
-  const itself = Promise.withResolvers<Caller>()
+  const itself = Promise.withResolvers<(asker: string | null) => Promise<Caller>>()
   const local = opened.use(
     await openLocal({
       home: join(home, 'host'),
       executors: { workflow: workflowExecutor(ready.promise) },
-      hub: () => itself.promise,
+      hub: async (asker) => (await itself.promise)(asker),
       log,
     }),
   )
@@ -217,13 +217,15 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       pid: process.pid,
     }),
   })
-  itself.resolve(direct(offers, hubItself))
   const figures = hubMetrics({ store, fleet })
   const known = { fleet, hostOf: approvals.hostOf }
+  const asked = audit.ofHub(offers, known)
+  // By a command he may what he may without it, as he stands now, and it is written down as his.
+  itself.resolve(async (asker) => direct(asked, await access.principalOf(asker)))
   const closing = opened.move()
   return {
     id: identity.fingerprint,
-    offers: audit.ofHub(offers, known),
+    offers: asked,
     host: async (ref) => {
       const host = fleet.find(ref)
       return audit.ofHost(host, door.offers(host))

@@ -15,7 +15,7 @@ import {
 import { connectorLabel, dialsIn, hostCommand, tokenOf } from '../connectors/table.ts'
 import type { NewAuditEntry } from '../contract/audit.ts'
 import { asMusterError, failure, hasCode, type MusterError } from '../contract/errors.ts'
-import type { addHost, enrollNode, Joining, labelHost, replaceHostToken } from '../contract/host.ts'
+import type { addHost, enrollNode, Joining, labelHost, replaceHostToken, trustHost } from '../contract/host.ts'
 import { describeIssue } from '../contract/implementation.ts'
 import type { OutputOf, ParsedOf } from '../contract/operation.ts'
 import { cancelRun } from '../contract/run.ts'
@@ -47,6 +47,8 @@ export interface Membership extends AsyncDisposable {
   pair(machine: Paired): Promise<FleetHost>
   /** Another set of what this hub may begin there. */
   trust(ref: string, allow: HostRecord['trust']['allow']): Promise<FleetHost>
+  /** The same with some patterns more and others less. */
+  changeTrust(input: ParsedOf<typeof trustHost>): Promise<FleetHost>
   /** Null, or why its secret stays in the keychain. */
   forget(host: FleetHost): Promise<string | null>
   /** A host that has no link, since its record was deleted by hand, or cannot be used or read. */
@@ -180,6 +182,14 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
   async function trust(ref: string, allow: HostRecord['trust']['allow']): Promise<FleetHost> {
     const host = fleet.find(ref)
     await change({ ...(await recordOf(host)), trust: { allow } })
+    return host
+  }
+
+  async function changeTrust({ host: ref, add: more, remove }: ParsedOf<typeof trustHost>): Promise<FleetHost> {
+    const host = fleet.find(ref)
+    const record = await recordOf(host)
+    const kept = record.trust.allow.filter((pattern) => !remove.includes(pattern))
+    await change({ ...record, trust: { allow: [...new Set([...kept, ...more])] } })
     return host
   }
 
@@ -318,6 +328,7 @@ export async function openMembership(of: MembershipOf): Promise<Membership> {
     label: (input) => oneAtATime(() => label(input)),
     replaceToken: (input) => oneAtATime(() => replaceToken(input)),
     pair: (machine) => oneAtATime(() => pair(machine)),
+    changeTrust: (input) => oneAtATime(() => changeTrust(input)),
     trust: (ref, allow) => oneAtATime(() => trust(ref, allow)),
     forget: (host) => oneAtATime(() => forget(host)),
     unserved: records.unserved,

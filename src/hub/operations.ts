@@ -17,6 +17,7 @@ import {
   renameHost,
   replaceHostToken,
   showHost,
+  trustHost,
 } from '../contract/host.ts'
 import { type Handler, type Implementation, implement, implementation } from '../contract/implementation.ts'
 import type { OutputOf } from '../contract/operation.ts'
@@ -133,6 +134,7 @@ export function hubOffers(parts: HubParts): Implementation {
 
     implement(renameHost, async ({ host, name }) => row(await membership.rename(host, name))),
     implement(labelHost, async (input) => row(await membership.label(input))),
+    implement(trustHost, async (input) => row(await membership.changeTrust(input))),
 
     implement(replaceHostToken, async ({ probe: wanted, deadlineMs, ...input }) => {
       const { host, joining } = await membership.replaceToken(input)

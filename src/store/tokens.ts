@@ -67,6 +67,13 @@ export async function findToken(store: Store, value: string): Promise<TokenRow |
   return tokenOf(row)
 }
 
+/** The token of this id, unless it was revoked or has expired. */
+export async function goodToken({ db }: Store, id: string): Promise<TokenRow | undefined> {
+  const row = await db.selectFrom('token').selectAll().where('id', '=', id).executeTakeFirst()
+  const isGood = row?.revoked_at === null && (row.expires_at === null || Date.parse(row.expires_at) > Date.now())
+  return isGood ? tokenOf(row) : undefined
+}
+
 /** A disk that is full keeps nobody from looking: the use is noted another time. */
 async function noteUse(store: Store, id: string, now: number): Promise<void> {
   try {

@@ -32,6 +32,7 @@ const scopeOf: Readonly<Record<string, Scope>> = {
   'fleet.runs': 'read',
   'fleet.submit': 'operate',
   'fleet.token': 'admin',
+  'fleet.trust': 'admin',
   'host.events': 'read',
   'host.info': 'read',
   'host.journal': 'read',

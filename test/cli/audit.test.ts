@@ -98,7 +98,8 @@ test('a log, its export and a head that was noted agree until somebody changes o
 })
 
 test('the log of a host is read on its machine, by the same commands, while it runs and when it does not, and no hub is asked', async () => {
-  const own = async (args: readonly string[], env = {}) => home.muster(['node', 'audit', ...args], { env: { MUSTER_HUB: 'http://127.0.0.1:9', ...env } })
+  const own = async (args: readonly string[], env = {}) =>
+    home.muster(['node', 'audit', ...args], { env: { MUSTER_HUB: 'http://127.0.0.1:9', ...env } })
   const ran = await home.muster(['exec', 'local', '--', 'true'])
   expect(ran.code).toBe(0)
   const listed = await own(['list', '--action', 'run.start', '--decision', 'allowed'])

@@ -186,7 +186,7 @@ describe('shell', () => {
         script: `tr '\\0' ' ' < /proc/$$/cmdline; printf '%s|' "$@"; (true <&3) 2>/dev/null && echo open; # secret`,
       })
       expect(prepared?.shown.script).toContain('secret')
-      const result = await prepared?.run({ signal: new AbortController().signal, progress: () => undefined })
+      const result = await prepared?.run({ signal: new AbortController().signal, progress: () => undefined, asker: null })
       const { stdout } = result as { stdout: string }
       expect(stdout).not.toContain('secret')
       expect(stdout.endsWith('-n|a b|$(id)||')).toBe(true)
@@ -198,7 +198,7 @@ describe('shell', () => {
     const shell = execCommands('box').find(({ entry }) => entry.name === 'shell')
     const script = `echo begun\n${'# padding\n'.repeat(25_000)}cat <<'END'\nlast\nEND\nexit 7\n\n`
     const prepared = shell?.prepare({ shell: kind, script })
-    const whole = await prepared?.run({ signal: new AbortController().signal, progress: () => undefined })
+    const whole = await prepared?.run({ signal: new AbortController().signal, progress: () => undefined, asker: null })
     expect(whole).toMatchObject({ code: 7, stdout: 'begun\nlast\n' })
 
     const [program = '', ...args] = prepared?.shown.argv ?? []

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { hasProgram } from '../../scripts/system-parts.ts'
 import { screenshotCommands } from '../../src/host/commands/screenshot.ts'
 
-const invocation = { signal: new AbortController().signal, progress: () => undefined }
+const invocation = { signal: new AbortController().signal, progress: () => undefined, asker: null }
 
 interface Picture {
   readonly png: string

@@ -105,11 +105,11 @@ test('of two tokens of one name neither is revoked by it; an id counts before a 
 
 test("a token that came with the hub's start is an operator's for as long as the hub is open, and so are the links that it has made", async () => {
   await using home = await openTestHome()
-  using access = openAccess(home.store, 'mtok_start')
+  using access = openAccess({ store: home.store, token: 'mtok_start' })
   expect(await access.authenticate('mtok_start')).toMatchObject({ id: startTokenId, role: 'operator' })
   expect(await access.authenticate('mtok_starts')).toBeUndefined()
   expect(await access.mayStill(startTokenId, 'approve')).toBe(true)
-  using without = openAccess(home.store)
+  using without = openAccess({ store: home.store })
   expect(await without.authenticate('mtok_start')).toBeUndefined()
   expect(await without.mayStill(startTokenId, 'approve')).toBe(false)
 })

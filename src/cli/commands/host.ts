@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { declareCommand, declareGroup } from '../declare.ts'
 import { connectorOptions } from '../host/connector-options.ts'
 import { trustOption } from '../host/trust-option.ts'
-import { nonEmpty, pair, repeated, single, tunnelUrl } from '../options.ts'
+import { commandPattern, nonEmpty, pair, repeated, single, tunnelUrl } from '../options.ts'
 import type { Perform } from '../perform.ts'
 
 const addNotes = `
@@ -46,6 +46,10 @@ export function hostCommands(program: Command, perform: Perform): void {
   declareCommand(group, 'label <host> [changes...]', 'set labels (zone=eu), take them away (zone-), or show them').action(
     perform(async () => (await import('../host/label.ts')).labelHost),
   )
+  declareCommand(group, 'trust <host>', "the hub's side of what may be begun on a host: add to it, take away, or show it")
+    .addOption(repeated('--add <command>', 'such as runs, exec or file.*; may be repeated', commandPattern))
+    .addOption(repeated('--remove <command>', 'as it is written there; may be repeated', commandPattern))
+    .action(perform(async () => (await import('../host/trust.ts')).trustHost))
   declareCommand(group, 'token <host>', 'give a host another token; the former one counts no longer')
     .option('--token-stdin', 'read the new token from standard input, for a host that this hub shows one')
     .addOption(single('--hub-url <url>', "the address that the host will dial (default: the hub's own)", tunnelUrl))

@@ -8,6 +8,8 @@ export interface Invocation {
   /** Aborted when nobody waits for it any more. */
   readonly signal: AbortSignal
   readonly progress: (value: unknown) => void
+  /** Who asks, as the hub says that let him in; null where it is the hub itself, or does not say. */
+  readonly asker: string | null
 }
 
 /** All that an invocation depends on: what a person who is asked is shown, and whose digest he approves. */
@@ -29,6 +31,8 @@ export interface HostCommand {
   readonly entry: Omit<CommandEntry, 'exposure'>
   /** Allowed only by a rule that names it, not by one for everything. */
   readonly hidden?: true
+  /** Where a person is asked, he is asked each time: no answer counts for a session. */
+  readonly eachTime?: true
   /** `params` fit the entry's schema. Throws what is wrong with them beyond that. */
   prepare(params: Params): Prepared
 }

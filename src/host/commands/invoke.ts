@@ -82,7 +82,7 @@ export function openCommands({ catalog, policy, approvals }: CommandsOf): Comman
         {
           shown,
           command: name,
-          session: session ?? null,
+          session: command.eachTime ? null : (session ?? null),
           reason: input.reason ?? null,
           cause: by.why,
           asker: input.asker ?? null,
@@ -92,7 +92,7 @@ export function openCommands({ catalog, policy, approvals }: CommandsOf): Comman
         (put) => void decided?.(put),
       )
 
-    const invocation = { signal, progress }
+    const invocation = { signal, progress, asker: input.asker ?? null }
     if (key === undefined) return { result: await carryOut(invocation, () => undefined) }
     const asker = JSON.stringify([principal.kind, principal.id, input.asker ?? null])
     const request = { params: given, session: session ?? null }

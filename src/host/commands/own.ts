@@ -1,13 +1,14 @@
 // The commands that a host has without anybody's declaring them: on every machine, and where the machine or its hub lets them be.
 
-import type { Caller } from '../../contract/caller.ts'
 import type { HostCommand } from './command.ts'
 import { execCommands } from './exec.ts'
 import { fileCommands } from './files.ts'
-import { fleetCommands } from './fleet.ts'
+import { type AskHub, fleetCommands } from './fleet.ts'
 import type { Jail } from './jail.ts'
 import { screenshotCommands } from './screenshot.ts'
 import { systemCommands } from './system.ts'
+
+export type { AskHub } from './fleet.ts'
 
 export interface OwnCommandsOf {
   readonly host: string
@@ -15,7 +16,7 @@ export interface OwnCommandsOf {
   /** Where files may be read and written, as the policy has it now. */
   readonly jail: () => Jail
   /** Where the host is the hub's own: the way to ask that hub. */
-  readonly hub?: (() => Promise<Caller>) | undefined
+  readonly hub?: AskHub | undefined
 }
 
 export function ownCommands({ host, env, jail, hub }: OwnCommandsOf): HostCommand[] {

@@ -7,7 +7,13 @@ const keyed = { asker: 'hub:1', key: 'k', command: 'exec', request: { params: { 
 const waiting = (): Invocation & { leave(reason?: unknown): void; told: unknown[] } => {
   const leaving = new AbortController()
   const told: unknown[] = []
-  return { signal: leaving.signal, progress: (value) => told.push(value), leave: (reason) => leaving.abort(reason), told }
+  return {
+    signal: leaving.signal,
+    progress: (value) => told.push(value),
+    asker: null,
+    leave: (reason) => leaving.abort(reason),
+    told,
+  }
 }
 
 test('the same is done once: who comes while it goes on joins it, who comes after is given its answer', async () => {

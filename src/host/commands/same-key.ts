@@ -61,7 +61,7 @@ export function sameKey(nowMs: () => number = () => performance.now()): SameKey 
     }
   }
 
-  function begin(id: string, digest: string, work: Work): Entry {
+  function begin(id: string, digest: string, { asker }: Invocation, work: Work): Entry {
     makeRoom()
     let hasBegun = false
     const joined = new Set<Invocation>()
@@ -72,7 +72,7 @@ export function sameKey(nowMs: () => number = () => performance.now()): SameKey 
     const begun = () => {
       hasBegun = true
     }
-    const answer = work({ signal: ending.signal, progress }, begun)
+    const answer = work({ signal: ending.signal, progress, asker }, begun)
     const entry: Entry = { digest, answer, joined, ending }
     const end = (size: number) => {
       clearTimeout(entry.leaving)
@@ -118,7 +118,7 @@ export function sameKey(nowMs: () => number = () => performance.now()): SameKey 
         .digest('hex')
       const known = entries.get(id)
       if (known && known.digest !== digest) throw failure('invoke.conflict', { command })
-      return join(known ?? begin(id, digest, work), invocation)
+      return join(known ?? begin(id, digest, invocation, work), invocation)
     },
   }
 }

@@ -106,7 +106,7 @@ test('a real program gets them as they were given', async () => {
     'box',
   )
   for (const value of ['-n', "it's", 'a\nb\n', '日本 🦊', '$(id)', ' ']) {
-    const invocation = { signal: new AbortController().signal, progress: () => undefined }
+    const invocation = { signal: new AbortController().signal, progress: () => undefined, asker: null }
     expect(await command.prepare({ a: value }).run(invocation)).toMatchObject({ code: 0, stdout: value })
   }
 })
