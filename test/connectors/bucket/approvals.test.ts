@@ -1,0 +1,111 @@
+// What people are asked through a bucket, by workers that come and go, and by hubs that do: the rest is in the conformance suite.
+
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { getRun } from '../../../src/contract/run.ts'
+import { makeHome, start, until } from '../../resources/muster.ts'
+import { askingPeople, mayAsk } from './asking.ts'
+import { type BucketHub, hostName, openBucketHub } from './fixture.ts'
+
+/** A worker as cron starts it, busy with something until `finish`. */
+async function busyOnce(bucket: BucketHub, home: string, interval: string) {
+  const go = join(home, 'go')
+  const { id } = await bucket.submit(['/bin/sh', '-c', `while [ ! -e '${go}' ]; do sleep 0.05; done`])
+  const { bucket: url, prefix } = bucket.place
+  const pull = [
+    'node',
+    'pull',
+    '--bucket',
+    url,
+    '--prefix',
+    prefix,
+    '--allow',
+    'runs',
+    ...mayAsk,
+    '--once',
+    '--interval',
+    interval,
+  ]
+  const worker = start(home, pull, { MUSTER_TOKEN: bucket.token })
+  const state = async () => (await bucket.hub.client.host(hostName).call(getRun, { run: id })).state
+  await until('it works', async () => ((await state()) === 'running' ? true : undefined), worker)
+  return { worker, finish: () => writeFile(go, ''), [Symbol.asyncDispose]: () => worker.kill() }
+}
+
+/** Resolves once a worker has carried something. */
+async function here(bucket: BucketHub): Promise<void> {
+  expect(await bucket.endOf((await bucket.submit(['true'])).id)).toMatchObject({ state: 'succeeded' })
+}
+
+test('a worker that comes once stays while it asks, looks often meanwhile, and tells all of it before it goes', async () => {
+  await using bucket = await openBucketHub()
+  await using box = await makeHome()
+  const people = askingPeople(bucket, box.path)
+  await using busy = await busyOnce(bucket, box.path, '1h')
+  const { worker, finish } = busy
+  const outcome = people.invoke('once')
+  await finish()
+  await people.approve(await people.question('once'))
+  expect(await outcome).toMatchObject({ code: 0 })
+  await worker.ended
+  expect(worker.child.exitCode, worker.log()).toBe(0)
+  await people.question('once', 'approved')
+  expect(await people.ran('once')).toBe(1)
+})
+
+test('a worker that comes once and is killed while it asks: the next one says that nobody waits for it, and runs nothing', async () => {
+  await using bucket = await openBucketHub()
+  await using box = await makeHome()
+  const people = askingPeople(bucket, box.path)
+  await using busy = await busyOnce(bucket, box.path, '300ms')
+  const { worker, finish } = busy
+  const outcome = people.invoke('killed')
+  await finish()
+  const asked = await people.question('killed')
+  await worker.kill()
+  const next = bucket.worker(box.path, [...mayAsk, '--once'])
+  await next.ended
+  expect(next.child.exitCode, next.log()).toBe(0)
+  expect(await people.question('killed', 'unavailable')).toMatchObject({ id: asked.id })
+  expect(await outcome).toMatchObject({ code: 'invoke.no_answer' })
+  await expect(people.approve(asked)).rejects.toMatchObject({ code: 'approval.resolved' })
+  expect(await people.ran('killed')).toBe(0)
+})
+
+test('of several workers each gets the answers to what it has asked itself', async () => {
+  await using bucket = await openBucketHub()
+  const people = askingPeople(bucket, bucket.dir)
+  await using one = await makeHome()
+  await using other = await makeHome()
+  for (const { path } of [one, other]) bucket.worker(path, mayAsk)
+  const names = ['a', 'b', 'c', 'd', 'e', 'f']
+  await here(bucket)
+  const outcomes = names.map((name) => people.invoke(name))
+  await Promise.all(names.map(async (name) => people.approve(await people.question(name))))
+  for (const outcome of outcomes) expect(await outcome).toMatchObject({ code: 0 })
+  expect(await Promise.all(names.map(people.ran))).toEqual(names.map(() => 1))
+})
+
+test('a hub that is stopped while something waits takes nothing back, and with its key the same is answered afterwards', async () => {
+  await using bucket = await openBucketHub()
+  await using box = await makeHome()
+  const people = askingPeople(bucket, box.path)
+  bucket.worker(box.path, mayAsk)
+  await here(bucket)
+  const outcomes = [people.invoke('plain'), people.invoke('keyed', { key: 'k' })]
+  const [plain, keyed] = [await people.question('plain'), await people.question('keyed')]
+  process.kill(bucket.hub.process.pid, 'SIGTERM')
+  for (const outcome of outcomes) expect(await outcome).toBeInstanceOf(Error)
+  await bucket.hub.restart()
+  const answer = (approval: typeof plain) =>
+    until('it can be answered', () =>
+      people.approve(approval).catch(({ retryable }) => (retryable ? undefined : Promise.reject())),
+    )
+  expect(await answer(plain)).toMatchObject({ state: 'approved' })
+  expect(await answer(keyed)).toMatchObject({ state: 'approved' })
+  expect(await people.invoke('keyed', { key: 'k' })).toMatchObject({ code: 0 })
+  expect([await people.ran('plain'), await people.ran('keyed')]).toEqual([0, 1])
+  expect(await people.invoke('plain')).toMatchObject({ code: 0 })
+  expect([await people.ran('plain'), await people.ran('keyed')]).toEqual([1, 1])
+})
