@@ -10,6 +10,7 @@ export const answersOfPeople: ReadonlySet<string> = new Set([resolveApproval.nam
 
 /** A host has twenty waiting at most. */
 const mostKept = 100
+const mostCharacters = 8 * 1024 * 1024
 /** Longer than any question waits: whoever reads has read it by then. */
 const keptMs = 3600_000
 const mostAskers = 1_000
@@ -30,7 +31,7 @@ export function withApprovals(
   // Who has asked first: an id that another worker uses is not its to answer.
   const askers = [...fresh.map(({ approval }): [string, string] => [approval.id, worker]), ...Object.entries(askedBy)]
   return {
-    approvals: [...others, ...newestOfEach(fresh)].slice(-mostKept),
+    approvals: withinBounds([...others, ...newestOfEach(fresh)]),
     nextApproval: nextApproval + fresh.length,
     askedBy: bare(Object.fromEntries(askers.slice(0, mostAskers))),
   }
@@ -41,6 +42,16 @@ export function* askedOf({ approvals }: Pick<Asked, 'approvals'>, after: number,
   for (const { heardAtMs, remainingMs, ...change } of approvals) {
     if (change.position > after) yield { ...change, remainingMs: Math.max(0, remainingMs - Math.max(0, nowMs - heardAtMs)) }
   }
+}
+
+/** The newest. An honest host comes to neither bound. */
+function withinBounds<T extends ApprovalChange>(changes: readonly T[]): T[] {
+  let characters = 0
+  const kept = changes.toReversed().filter(({ approval }) => {
+    characters += JSON.stringify(approval).length
+    return characters <= mostCharacters
+  })
+  return kept.slice(0, mostKept).toReversed()
 }
 
 function newestOfEach<T extends ApprovalChange>(changes: readonly T[]): T[] {

@@ -192,6 +192,10 @@ test('what nodes tell of themselves is numbered here, once for each segment, and
   expect(await read(again, 500)).toEqual([])
   await again.takeIn('a'.repeat(32), segment(4, [104]), new Uint8Array(), () => true)
   expect(await read(again, 500)).toEqual(['501 node.test 104'])
+  // Nor does it matter what anybody says he has read.
+  expect(await read(again, Number.MAX_SAFE_INTEGER)).toEqual([])
+  await again.takeIn('a'.repeat(32), segment(5, [105]), new Uint8Array(), () => true)
+  expect(await read(await openInbox(dir, 'host_1'), 501)).toHaveLength(2)
 })
 
 test('what hosts ask people is told as it stands, each question once, and its time goes on here', async () => {

@@ -20,6 +20,8 @@ import { untilAborted } from './until-aborted.ts'
 import { countChunks } from './whole-chunks.ts'
 
 const readBytes = 1024 * 1024
+/** Anybody who may read can say that he has read up to any number. */
+const furthest = 2 ** 50
 
 export interface Inbox {
   readonly state: InboxState
@@ -257,7 +259,7 @@ export async function openInbox(dir: string, host: string): Promise<Inbox> {
     },
     async *nodeEvents(after, follow, signal) {
       await inTurn(async () => {
-        state.nextNodeEvent = Math.max(state.nextNodeEvent, after + 1)
+        state.nextNodeEvent = Math.max(state.nextNodeEvent, Math.min(after, furthest) + 1)
       })
       let last = after
       for (;;) {

@@ -17,6 +17,9 @@ export const validMs = 24 * 3600 * 1000
 /** So much later a job that is over may be forgotten: no worker takes it for valid any more, unless its clock is so wrong. */
 export const clockSlackMs = 2 * 3600 * 1000
 
+/** So far apart clocks may be: what is good for minutes is good for so much longer, lest a worker take it for over at once. */
+export const clocksApartMs = 3600 * 1000
+
 const Count = z.int().nonnegative()
 
 /** A run to start: the input of run.start. */

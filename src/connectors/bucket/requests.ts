@@ -9,13 +9,13 @@ import { bare } from './by-id.ts'
 import { seal, unseal } from './envelope.ts'
 import type { Inbox } from './inbox.ts'
 import { askKey, claimKey, doneKey, jobKey, parseKey, queuePrefix } from './keys.ts'
-import { AskMessage, clockSlackMs, JobMessage, largestObjectBytes, validMs } from './messages.ts'
+import { AskMessage, clockSlackMs, clocksApartMs, JobMessage, largestObjectBytes, validMs } from './messages.ts'
 import type { Objects } from './objects.ts'
 
 export interface Requests {
   /** Once is enough, however often it is asked. */
   putJob(run: string, input: unknown): Promise<void>
-  /** The id by which it is answered. What is about no run has that id in its place, and may be acted on for `forMs`, by `worker` alone if it is named. */
+  /** The id by which it is answered. What is about no run has that id in its place, and may be acted on for `forMs`, by any clock, by `worker` alone if it is named. */
   putAsk(ask: Ask, body?: Uint8Array): Promise<string>
   /** Nobody wants it any more: the worker that has begun it ends it, and answers. */
   takeBack(id: string): Promise<void>
@@ -142,7 +142,7 @@ export function openRequests({ objects, identity, host, inbox, signal }: Request
       state.askedAtMs = Math.max(Date.now(), state.askedAtMs + 1)
       await inbox.save()
       const id = nextUlid(state.askedAtMs)
-      const validUntil = Date.now() + Math.min(forMs, validMs)
+      const validUntil = Date.now() + Math.min(forMs + clocksApartMs, validMs)
       await put(askKey(id), { type: 'ask', run: run ?? id, operation, input, worker, validUntil }, body && [body])
       return id
     },

@@ -5,16 +5,19 @@ import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { monotonicFactory } from 'ulidx'
 import { expect, test } from 'vitest'
 import { seal } from '../../../src/connectors/bucket/envelope.ts'
 import { introduce, parseJoinToken } from '../../../src/connectors/bucket/join-token.ts'
 import { askKey, beatKey, claimKey, doneKey, jobKey, segmentKey } from '../../../src/connectors/bucket/keys.ts'
+import { listApprovals } from '../../../src/contract/approval.ts'
 import { failure } from '../../../src/contract/errors.ts'
 import { submitRun } from '../../../src/contract/fleet.ts'
 import { addHost, showHost } from '../../../src/contract/host.ts'
 import { getRun, listRuns, pauseRun, resumeRun } from '../../../src/contract/run.ts'
-import { loadIdentity, temporaryIdentity } from '../../../src/wire/identity.ts'
+import { type Identity, loadIdentity, temporaryIdentity } from '../../../src/wire/identity.ts'
 import { makeHome, until } from '../../resources/muster.ts'
+import { askingPeople, mayAsk } from './asking.ts'
 import { hostName, openBucketHub } from './fixture.ts'
 
 const tomorrow = () => Date.now() + 3600_000
@@ -287,6 +290,106 @@ test('a worker that was let in tells nothing of what another one carries', { tim
   await writeFile(go, '')
   expect(await bucket.endOf(long.id)).toMatchObject({ state: 'succeeded' })
   expect(await bucket.output(long.id)).toBe('to the end\n')
+})
+
+test('who may write objects and has no key answers nothing that a host asks, and has nothing run again', {
+  timeout: 180_000,
+}, async () => {
+  await using bucket = await openBucketHub()
+  await using box = await makeHome()
+  const people = askingPeople(bucket, box.path)
+  const worker = bucket.worker(box.path, mayAsk)
+  const fileOf = (key: string) => join(bucket.dir, key)
+  const put = async (key: string, bytes: string | Uint8Array) => {
+    await writeFile(`${fileOf(key)}.new`, bytes)
+    await rename(`${fileOf(key)}.new`, fileOf(key))
+  }
+  const honest = async () => expect(await bucket.endOf((await bucket.submit(['true'])).id)).toMatchObject({ state: 'succeeded' })
+  await honest()
+  const workerId = (await readdir(join(bucket.dir, 'up')))[0] as string
+
+  /** What the hub asks meanwhile, as it lies in the bucket. */
+  async function capture<T>(asking: () => Promise<T>): Promise<{ key: string; bytes: Buffer; answer: Promise<T> }> {
+    worker.child.kill('SIGSTOP')
+    const answer = asking()
+    const id = await until('it lies there', async () => (await readdir(fileOf('q/ask')).catch(() => []))[0])
+    const bytes = await readFile(fileOf(askKey(id)))
+    worker.child.kill('SIGCONT')
+    return { key: askKey(id), bytes, answer }
+  }
+  const invocation = await capture(() => people.invoke('over'))
+  const over = await people.question('over')
+  const answer = await capture(() => people.approve(over))
+  await answer.answer
+  expect(await invocation.answer).toMatchObject({ code: 0 })
+
+  const outcome = people.invoke('waiting')
+  const waiting = await people.question('waiting')
+  const forger = temporaryIdentity()
+  const ids = monotonicFactory()
+  const resolving = (validUntil = tomorrow()) => {
+    const id = ids()
+    const input = { approval: waiting.id, digest: waiting.digest, outcome: 'approved', by: 'local-socket' }
+    return {
+      key: askKey(id),
+      message: { type: 'ask', run: id, operation: 'approval.resolve', input, worker: workerId, validUntil },
+    }
+  }
+  const sealed = ({ key, message }: ReturnType<typeof resolving>, by: Identity, host = bucket.hostId) =>
+    put(key, seal({ host, key }, { identity: by }, message))
+  const hub = await loadIdentity(join(bucket.hub.home, 'hub', 'key'))
+  const told = (number: number) => {
+    const at = new Date().toISOString()
+    const { host: _host, hostId: _id, ...approval } = waiting
+    const change = {
+      position: 9,
+      remainingMs: 0,
+      approval: { ...approval, state: 'denied', resolution: { at, by: null, reason: null } },
+    }
+    return { type: 'segment', number, events: [], outputs: [], answers: [], told: {}, approvals: [change] }
+  }
+  const tried: Record<string, () => Promise<unknown>> = {
+    'an answer of their own': () => sealed(resolving(), forger),
+    "an answer in the hub's name": async () => {
+      const one = resolving()
+      const bytes = seal({ host: bucket.hostId, key: one.key }, { identity: forger }, one.message)
+      await put(one.key, bytes.toString().replace(forger.publicKey, hub.publicKey))
+    },
+    "an answer with the worker's own key": async () => sealed(resolving(), await loadIdentity(join(box.path, 'node', 'key'))),
+    'an answer that the hub has signed for another of its hosts': () =>
+      sealed(resolving(), hub, 'host_01ARZ3NDEKTSV4RRFFQ69G5FAV'),
+    'an answer that the hub has signed long ago': () => sealed(resolving(Date.now() - 1_000), hub),
+    'the answer to another question, under a new name': () => put(askKey(ids()), answer.bytes),
+    'the answer to another question, made one to this': () =>
+      put(answer.key, answer.bytes.toString().replaceAll(over.id, waiting.id).replaceAll(over.digest, waiting.digest)).then(
+        honest,
+      ),
+    'an answer that was given, put back': () => put(answer.key, answer.bytes),
+    'an invocation that is over, put back': () => put(invocation.key, invocation.bytes),
+    'the end of the question, told by nobody': async () => {
+      const next = Math.max(0, ...(await readdir(fileOf(`up/${workerId}`))).filter((name) => name !== 'beat').map(Number)) + 1
+      for (let number = next; number < next + 40; number++) {
+        const key = segmentKey(workerId, number + 1)
+        await put(key, seal({ host: bucket.hostId, key }, { identity: forger }, told(number + 1)))
+      }
+    },
+  }
+  for (const attempt of Object.values(tried)) await attempt()
+  // By then all of that was looked at.
+  await honest()
+  await honest()
+  expect(await people.now(waiting)).toMatchObject({ state: 'pending' })
+  expect(await people.ran('waiting')).toBe(0)
+  await people.deny(waiting)
+  expect(await outcome).toMatchObject({ code: 'approval.denied' })
+  await honest()
+  expect([await people.ran('waiting'), await people.ran('over')]).toEqual([0, 1])
+  const { approvals } = await bucket.hub.client.hub.call(listApprovals, { all: true })
+  expect(approvals.map(({ id, state }) => [id, state])).toEqual([
+    [waiting.id, 'denied'],
+    [over.id, 'approved'],
+  ])
+  console.log(`a forger of answers tried, in vain: ${Object.keys(tried).join('; ')}`)
 })
 
 /** As anybody can read it. */

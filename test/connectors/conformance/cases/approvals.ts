@@ -24,7 +24,7 @@ interface Sensitive {
 }
 
 /** A script that leaves a line, and is like no other. */
-function sensitive({ freshPath }: Subject): Sensitive {
+export function sensitive({ freshPath }: Subject): Sensitive {
   const trace = freshPath('trace')
   return {
     params: { script: `echo ran >> '${trace}'; echo "$*"` },
@@ -40,7 +40,7 @@ interface Asked {
 }
 
 /** Invokes it, and resolves once the hub shows that it waits. */
-async function ask(
+export async function ask(
   subject: Subject,
   { params }: Sensitive,
   more: Record<string, unknown> = {},
@@ -67,7 +67,7 @@ async function questions({ hub, host }: Subject, { script }: Sensitive['params']
   return approvals.filter(({ asked }) => asked.script?.text === script)
 }
 
-const approve = ({ hub }: Subject, { id, digest }: FleetApproval, session = false) =>
+export const approve = ({ hub }: Subject, { id, digest }: FleetApproval, session = false) =>
   hub.call(approveApproval, { approval: id, digest, session })
 const deny = ({ hub }: Subject, { id, digest }: FleetApproval, reason = 'not now') =>
   hub.call(denyApproval, { approval: id, digest, reason })

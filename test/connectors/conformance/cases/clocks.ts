@@ -4,6 +4,7 @@ import { expect } from 'vitest'
 import { getHostInfo } from '../../../../src/contract/host.ts'
 import type { Case, CaseGroup } from '../case.ts'
 import { startCounting } from '../counting.ts'
+import { approve, ask, sensitive } from './approvals.ts'
 
 const hourMs = 3_600_000
 const minuteMs = 60_000
@@ -15,8 +16,9 @@ const skews: Case[] = (
   ] as const
 ).flatMap(([way, offByMs]) => [
   {
-    name: `an hour ${way}: runs are carried, time out after their own time, and end after they began`,
-    async check({ fixture, traits, online, eventually, asked, row, outcome, submit, ends }) {
+    name: `an hour ${way}: runs are carried, time out after their own time, and end after they began; what is approved runs`,
+    async check(subject) {
+      const { fixture, traits, online, eventually, asked, row, outcome, submit, ends } = subject
       await fixture.restartHost(offByMs)
       await online()
       await eventually('it goes by that clock', async () => {
@@ -42,6 +44,11 @@ const skews: Case[] = (
       const late = await ends((await submit(['sleep', '60'], { timeoutMs: 1_000 })).id)
       expect(late).toMatchObject({ state: 'timed_out' })
       expect(performance.now() - begunMs).toBeGreaterThan(900)
+      const command = sensitive(subject)
+      const question = await ask(subject, command)
+      await approve(subject, question.approval)
+      expect(await question.outcome).toMatchObject({ code: 0 })
+      expect(await command.ran()).toBe(1)
       await fixture.restartHost()
       await online()
     },

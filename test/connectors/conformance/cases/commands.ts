@@ -162,7 +162,6 @@ export const commands: CaseGroup = {
     },
     {
       name: 'a program ends when its caller leaves',
-      needs: ['interactive'],
       async check({ asked, freshPath, eventually }) {
         const pids = freshPath('pids')
         const leaving = new AbortController()
