@@ -15,8 +15,8 @@ import type { FleetHost } from '../fleet.ts'
 const mostInABatch = 50
 const againAfterMs = 1_000
 
-/** A host that cannot be asked this at all, however often: an older one, one that polls, or one that does not let this hub. */
-const final = new Set(['operation.unknown', 'auth.forbidden', 'host.version', 'host.deferred'])
+/** A host that cannot be asked this at all, however often: an older one, or one that does not let this hub. */
+const final = new Set(['operation.unknown', 'auth.forbidden', 'host.version', 'host.token_role'])
 
 export interface ReadInto {
   readonly store: Store
