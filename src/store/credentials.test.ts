@@ -11,7 +11,7 @@ describe.each(engines)('tokens on %s', (engine) => {
     expect(await findToken(store, value)).toMatchObject({ id: row.id, role: 'viewer' })
     expect(await findToken(store, `${value}x`)).toBeUndefined()
     expect(JSON.stringify(await store.db.selectFrom('token').selectAll().execute())).not.toContain(value)
-    expect(await revokeToken(store, row.id)).toMatchObject({ id: row.id, revokedAt: expect.any(String) })
+    expect(await revokeToken(store, row.id)).toMatchObject([{ id: row.id, revokedAt: expect.any(String) }])
     expect(await findToken(store, value)).toBeUndefined()
     await expect(revokeToken(store, row.id)).rejects.toMatchObject({ code: 'token.unknown' })
   })
