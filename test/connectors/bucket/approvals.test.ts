@@ -2,31 +2,24 @@
 
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { getRun } from '../../../src/contract/run.ts'
 import { makeHome, start, until } from '../../resources/muster.ts'
 import { askingPeople, mayAsk } from './asking.ts'
 import { type BucketHub, hostName, openBucketHub } from './fixture.ts'
 
+let bucket: BucketHub
+beforeAll(async () => {
+  bucket = await openBucketHub()
+})
+afterAll(() => bucket[Symbol.asyncDispose]())
+
 /** A worker as cron starts it, busy with something until `finish`. */
-async function busyOnce(bucket: BucketHub, home: string, interval: string) {
+async function busyOnce(home: string, interval: string) {
   const go = join(home, 'go')
   const { id } = await bucket.submit(['/bin/sh', '-c', `while [ ! -e '${go}' ]; do sleep 0.05; done`])
-  const { bucket: url, prefix } = bucket.place
-  const pull = [
-    'node',
-    'pull',
-    '--bucket',
-    url,
-    '--prefix',
-    prefix,
-    '--allow',
-    'runs',
-    ...mayAsk,
-    '--once',
-    '--interval',
-    interval,
-  ]
+  const where = ['--bucket', bucket.place.bucket, '--prefix', bucket.place.prefix]
+  const pull = ['node', 'pull', ...where, '--allow', 'runs', ...mayAsk, '--once', '--interval', interval]
   const worker = start(home, pull, { MUSTER_TOKEN: bucket.token })
   const state = async () => (await bucket.hub.client.host(hostName).call(getRun, { run: id })).state
   await until('it works', async () => ((await state()) === 'running' ? true : undefined), worker)
@@ -34,15 +27,14 @@ async function busyOnce(bucket: BucketHub, home: string, interval: string) {
 }
 
 /** Resolves once a worker has carried something. */
-async function here(bucket: BucketHub): Promise<void> {
+async function here(): Promise<void> {
   expect(await bucket.endOf((await bucket.submit(['true'])).id)).toMatchObject({ state: 'succeeded' })
 }
 
 test('a worker that comes once stays while it asks, looks often meanwhile, and tells all of it before it goes', async () => {
-  await using bucket = await openBucketHub()
   await using box = await makeHome()
   const people = askingPeople(bucket, box.path)
-  await using busy = await busyOnce(bucket, box.path, '1h')
+  await using busy = await busyOnce(box.path, '1h')
   const { worker, finish } = busy
   const outcome = people.invoke('once')
   await finish()
@@ -55,16 +47,15 @@ test('a worker that comes once stays while it asks, looks often meanwhile, and t
 })
 
 test('a worker that comes once and is killed while it asks: the next one says that nobody waits for it, and runs nothing', async () => {
-  await using bucket = await openBucketHub()
   await using box = await makeHome()
   const people = askingPeople(bucket, box.path)
-  await using busy = await busyOnce(bucket, box.path, '300ms')
+  await using busy = await busyOnce(box.path, '300ms')
   const { worker, finish } = busy
   const outcome = people.invoke('killed')
   await finish()
   const asked = await people.question('killed')
   await worker.kill()
-  const next = bucket.worker(box.path, [...mayAsk, '--once'])
+  await using next = bucket.worker(box.path, [...mayAsk, '--once'])
   await next.ended
   expect(next.child.exitCode, next.log()).toBe(0)
   expect(await people.question('killed', 'unavailable')).toMatchObject({ id: asked.id })
@@ -74,13 +65,13 @@ test('a worker that comes once and is killed while it asks: the next one says th
 })
 
 test('of several workers each gets the answers to what it has asked itself', async () => {
-  await using bucket = await openBucketHub()
   const people = askingPeople(bucket, bucket.dir)
   await using one = await makeHome()
   await using other = await makeHome()
-  for (const { path } of [one, other]) bucket.worker(path, mayAsk)
+  await using _first = bucket.worker(one.path, mayAsk)
+  await using _second = bucket.worker(other.path, mayAsk)
   const names = ['a', 'b', 'c', 'd', 'e', 'f']
-  await here(bucket)
+  await here()
   const outcomes = names.map((name) => people.invoke(name))
   await Promise.all(names.map(async (name) => people.approve(await people.question(name))))
   for (const outcome of outcomes) expect(await outcome).toMatchObject({ code: 0 })
@@ -88,11 +79,10 @@ test('of several workers each gets the answers to what it has asked itself', asy
 })
 
 test('a hub that is stopped while something waits takes nothing back, and with its key the same is answered afterwards', async () => {
-  await using bucket = await openBucketHub()
   await using box = await makeHome()
   const people = askingPeople(bucket, box.path)
-  bucket.worker(box.path, mayAsk)
-  await here(bucket)
+  await using _worker = bucket.worker(box.path, mayAsk)
+  await here()
   const outcomes = [people.invoke('plain'), people.invoke('keyed', { key: 'k' })]
   const [plain, keyed] = [await people.question('plain'), await people.question('keyed')]
   process.kill(bucket.hub.process.pid, 'SIGTERM')
