@@ -9,6 +9,7 @@ import { asMusterError, failure, MusterError } from '../../contract/errors.ts'
 import type { Operation } from '../../contract/operation.ts'
 import { cancelRun, startRun, writeStdin } from '../../contract/run.ts'
 import type { Answers } from './answers.ts'
+import { answersOfPeople } from './asked-of-people.ts'
 import { currentClaim } from './claims.ts'
 import { askKey, jobKey } from './keys.ts'
 import type { Opened } from './opened.ts'
@@ -77,14 +78,18 @@ export function openAsking({ name, open, answers, closing, log }: AskingOf): Ask
       return operation.output.parse(await answers.wait(askKey(id), signal))
     } finally {
       if (signal.aborted)
-        leave(opened, id).catch((error) => {
+        leave(opened, operation, id).catch((error) => {
           log.warn({ host: name(), id, error: asMusterError(error).toValue() }, 'what nobody waits for could not be taken back')
         })
     }
   }
 
-  /** Who has asked does not wait any more. A hub that closes takes nothing back: it leaves what a worker has begun, as one that is killed does. */
-  async function leave({ objects, requests, trust }: Opened, id: string): Promise<void> {
+  /**
+   * Who has asked does not wait any more. What a worker has begun is taken back; a hub that closes only leaves it, as one that is killed
+   * does, and lets lie what a person has answered.
+   */
+  async function leave({ objects, requests, trust }: Opened, operation: Operation, id: string): Promise<void> {
+    if (closing.aborted && answersOfPeople.has(operation.name)) return
     const isBegun = !closing.aborted && (await currentClaim(objects, trust, id)).claim !== undefined
     await (isBegun ? requests.takeBack(id) : requests.drop(id))
   }

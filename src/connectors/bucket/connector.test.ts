@@ -7,7 +7,9 @@ import { pathToFileURL } from 'node:url'
 import { pino } from 'pino'
 import { expect, onTestFinished, test } from 'vitest'
 import { eventually } from '../../../test/resources/eventually.ts'
+import { forgetApproval, resolveApproval } from '../../contract/approval.ts'
 import type { Caller } from '../../contract/caller.ts'
+import { invokeCommand } from '../../contract/command.ts'
 import { failure } from '../../contract/errors.ts'
 import type { HostInfo } from '../../contract/host.ts'
 import { cancelRun, startRun } from '../../contract/run.ts'
@@ -188,6 +190,28 @@ test('a host that nobody has seen is still one when the hub closes, and asking i
   expect(bucket.states).not.toContain('offline')
   const spec = { kind: 'command' as const, argv: ['true'] }
   await expect(bucket.caller.call(startRun, { run: 'late', spec, parent: null })).rejects.toMatchObject({ code: 'wire.closed' })
+})
+
+test('a hub that closes leaves what a person has answered in the bucket, and what nobody can hear any more not', async () => {
+  const bucket = await openBucket()
+  await bucket.join().beat()
+  await eventually(() => expect(bucket.connector.state.status).toBe('online'))
+  const asks = async () => {
+    const names = await readdir(join(bucket.drop, 'q', 'ask')).catch(() => [])
+    const asked = await Promise.all(names.map((name) => readFile(join(bucket.drop, 'q', 'ask', name), 'utf8')))
+    return asked.map((text) => /"operation":"([^"]+)"/.exec(text)?.[1]).sort()
+  }
+  const answer = { approval: 'apr_01ARZ3NDEKTSV4RRFFQ69G5FA1', digest: '0'.repeat(64), outcome: 'denied' } as const
+  const calls = [
+    bucket.caller.call(resolveApproval, answer),
+    bucket.caller.call(invokeCommand, { command: 'exec', params: {} }),
+    bucket.caller.call(forgetApproval, { approval: answer.approval }),
+  ]
+  const ended = Promise.allSettled(calls)
+  await eventually(async () => expect(await asks()).toHaveLength(3))
+  await bucket.connector.close(closing)
+  for (const { status } of await ended) expect(status).toBe('rejected')
+  await eventually(async () => expect(await asks()).toEqual(['approval.forget', 'approval.resolve']))
 })
 
 test('a look that is under way when the hub closes makes nothing online', async () => {
