@@ -5,7 +5,7 @@ import { type ApprovalChange, forgetApproval, resolveApproval } from '../../cont
 import { bare } from './by-id.ts'
 import type { InboxState } from './inbox-state.ts'
 
-/** What is asked of a host in a person's name: it is for the worker that has put the question, and counts though nobody waits to hear that. */
+/** What is asked of a host in a person's name: it is for the worker whose host has asked, and counts though nobody waits to hear that. */
 export const answersOfPeople: ReadonlySet<string> = new Set([resolveApproval.name, forgetApproval.name])
 
 /** A host has twenty waiting at most. */

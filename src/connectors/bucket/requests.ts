@@ -15,7 +15,10 @@ import type { Objects } from './objects.ts'
 export interface Requests {
   /** Once is enough, however often it is asked. */
   putJob(run: string, input: unknown): Promise<void>
-  /** The id by which it is answered. What is about no run has that id in its place, and may be acted on for `forMs`, by any clock, by `worker` alone if it is named. */
+  /**
+   * The id by which it is answered. What is about no run has that id in its place, and may be acted on for `forMs` by any clock, and by
+   * `worker` alone if it is named.
+   */
   putAsk(ask: Ask, body?: Uint8Array): Promise<string>
   /** Nobody wants it any more: the worker that has begun it ends it, and answers. */
   takeBack(id: string): Promise<void>
