@@ -7,9 +7,10 @@ import type { Logger } from 'pino'
 import { z } from 'zod'
 import { asMusterError, hasCode } from '../contract/errors.ts'
 import { digestOfPolicy, policyEditOf } from './policy-edit.ts'
-import { type PolicyText, parsePolicy, readPolicyText } from './policy-file.ts'
+import { type PolicyText, parsePolicy, readPolicyText, stampOf } from './policy-file.ts'
 
 const lookEveryMs = 1_000
+
 export interface PolicyChange {
   /** `muster node expose`, `muster node hide`, or `hand`. */
   readonly by: string
@@ -53,12 +54,17 @@ export async function tellPolicyChanges({
   let seen = readSeen(seenFile)
   let looked = policyNow(file).sha256
   let looking: Promise<void> = Promise.resolve()
+  /** The file as it was when there was nothing more to tell of it. */
+  let rested: string | undefined
 
   async function look(): Promise<void> {
+    const { stamp, settled } = stampOf(file)
+    if (stamp === rested) return
     const now = policyNow(file)
     // Editors write in several steps: what is told of is found twice.
     const isSettled = now.sha256 === looked
     looked = now.sha256
+    if (now.sha256 === seen?.sha256 && settled) rested = stamp
     if (!isSettled || now.sha256 === seen?.sha256) return
     const before = seen
     // A host that has never looked has nothing to compare it with.

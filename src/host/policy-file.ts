@@ -129,7 +129,7 @@ export function readPolicyText(file: string): string | undefined {
 }
 
 /** What tells one state of the file from another, and whether it can be relied upon yet. */
-function stampOf(file: string): { stamp: string; settled: boolean } {
+export function stampOf(file: string): { stamp: string; settled: boolean } {
   try {
     const found = lstatSync(file, { bigint: true, throwIfNoEntry: false })
     if (!found) return { stamp: 'none', settled: true }
