@@ -16,7 +16,7 @@ export interface HostDoor {
 }
 
 /** This process, for what the hub asks by itself. */
-export const hubItself: Principal = { kind: 'self', id: 'hub', role: 'operator', scopes: new Set(scopes) }
+const hubItself: Principal = { kind: 'self', id: 'hub', role: 'operator', scopes: new Set(scopes) }
 
 interface DoorTo extends Omit<ForwardTo, 'host' | 'gone'> {
   /** Ends, with its reason, whatever is still being asked. */

@@ -44,7 +44,7 @@ const cases: readonly Case[] = [
   { args: ['hub', 'stop', 'now'], exit: usage, says: /Too many arguments/ },
   { args: ['hub', 'status', '--bind', 'x'], exit: usage, says: /Unknown option '--bind'/ },
   // host
-  { args: ['host'], exit: usage, says: /needs one of: list, show, commands, add, rename, label, token, remove/ },
+  { args: ['host'], exit: usage, says: /needs one of: list, show, commands, add, rename, label, trust, token, remove/ },
   { args: ['host', 'list', 'x'], exit: usage, says: /Too many arguments/ },
   { args: ['host', 'list'], exit: exitCode.unavailable, says: /No hub answers/ },
   { args: ['host', 'list', '--output', ''], exit: usage, says: /name of a file/ },
