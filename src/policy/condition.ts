@@ -72,8 +72,13 @@ function nodesIn(args: unknown): ASTNode[] {
   return typeof args === 'object' && args !== null && 'op' in args ? [args as ASTNode] : []
 }
 
+/** The parameters of a question for all its conditions: large ones are not to cost as often as there are rules. */
+const celParams = new WeakMap<object, unknown>()
+
 function variablesOf({ command, params = {}, hub, session = '', principal: { kind, id, role } }: Question) {
-  return { command, params: celValue(params), hub, session, principal: { kind, id, role } }
+  const known = celParams.get(params) ?? celValue(params)
+  celParams.set(params, known)
+  return { command, params: known, hub, session, principal: { kind, id, role } }
 }
 
 function unknown(why: string): { match: 'unknown'; why: string } {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { PolicyRule } from '../contract/policy.ts'
-import { combine, decide, exposureOf } from './decide.ts'
+import { combine, decide, exposureOf, judge } from './decide.ts'
 import { catalogLayer, roleLayer, trustLayer } from './layers.ts'
 import type { Layer, Question } from './question.ts'
 
@@ -220,4 +220,26 @@ describe('exposure, whatever the parameters', () => {
   ])('%j', (rules, exposure) => {
     expect(exposureOf(question('exec'), [pair(...rules)])).toEqual(exposure)
   })
+})
+
+test('parameters are read once for all conditions: large ones do not cost as often as there are rules', () => {
+  let read = 0
+  const params = new Proxy(
+    { path: '/srv' },
+    {
+      ownKeys(target) {
+        read++
+        return Reflect.ownKeys(target)
+      },
+    },
+  )
+  const rules = ['/a', '/b', '/c'].map((path) => ({
+    effect: 'deny' as const,
+    command: 'exec',
+    when: `params.path == "${path}"`,
+    from: path,
+  }))
+  const principal = { kind: 'hub', id: 'a', role: 'hub' }
+  expect(judge({ layer: 'pair', of: 'it', rules }, { command: 'exec', params, hub: 'a', principal }).rules).toHaveLength(3)
+  expect(read).toBe(1)
 })
