@@ -183,6 +183,23 @@ test('who follows and cannot hand it on has not read it: when its time is over n
   }
 })
 
+test.each([
+  ['goes on while the machine sleeps ends a question', 11],
+  ['is set back prolongs none', -60],
+])('a clock that %s', async (_, minutes) => {
+  await using host = await openReadHost(minutes < 0 ? { expiryMs: 300 } : {})
+  vi.useFakeTimers({ toFake: ['Date'] })
+  try {
+    const { approval, outcome } = await ask(host)
+    vi.setSystemTime(Date.now() + minutes * 60_000)
+    if (minutes < 0) await outcome
+    await expect(host.resolve(approval, 'approved')).rejects.toMatchObject({ code: 'approval.resolved' })
+    expect(['timeout', 'unavailable']).toContain((await outcome).outcome)
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
 test('no hub reads it: unavailable, which is no denial and does not stick', async () => {
   await using host = await openAskingHost({ patienceMs: 50 })
   const { outcome } = await ask(host)

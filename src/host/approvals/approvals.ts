@@ -146,7 +146,7 @@ export async function openApprovals({ store, host, name, log, times = {} }: Appr
   /** One that was asked over a link that broke: the same question goes on from there. What was approved meanwhile is spent on it. */
   async function takeLeft(digest: string, files: string): Promise<Live | undefined> {
     for (const live of lives.values()) {
-      if (live.attended || live.spent || live.approval.digest !== digest || live.files !== files) continue
+      if (live.attended || live.spent || isPast(live) || live.approval.digest !== digest || live.files !== files) continue
       live.attended = true
       if (!isYes(live.approval.state)) return live
       live.spent = true
@@ -275,7 +275,7 @@ export async function openApprovals({ store, host, name, log, times = {} }: Appr
         throw failure('approval.no_session', { approval: id })
       }
       // A timer that is late opens nothing.
-      if (performance.now() >= live.endsAtMs) await expire(live)
+      if (isPast(live)) await expire(live)
       const ended = await answer(live, outcome, by ?? principal.id, reason ?? null)
       if (!ended) throw overWith(live.approval)
       return ended
@@ -304,6 +304,11 @@ function resolution(by: string | null, reason: string | null) {
 
 function isYes(state: ApprovalState): boolean {
   return state === 'approved' || state === 'approved_session'
+}
+
+/** By a clock that nobody sets, and by the one that goes on while the machine sleeps: the first that has run out ends it. */
+function isPast({ endsAtMs, approval: { expiresAt } }: Live): boolean {
+  return performance.now() >= endsAtMs || Date.now() >= Date.parse(expiresAt)
 }
 
 /** The asker will not come back for it: it was cancelled, or its time is over. A link that broke says nothing of the kind. */
