@@ -5,7 +5,6 @@ import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
-import { isRefusal } from '../contract/audited.ts'
 import { failure } from '../contract/errors.ts'
 import { approvalLinkPath } from '../contract/http.ts'
 import type { Principal } from '../contract/implementation.ts'
@@ -21,6 +20,7 @@ import { addOperations, hasHead } from './operations.ts'
 import { originCheck } from './origin.ts'
 import type { HubPort } from './port.ts'
 import { bodyLimitBytes, explain, sendProblem } from './problem.ts'
+import { noteRefusal } from './refusal.ts'
 import { routes } from './routes.ts'
 import { addSystemRoutes, openPaths, systemPaths } from './system.ts'
 import type { ListenerTls } from './tls.ts'
@@ -161,16 +161,7 @@ function application(hub: HubPort, log: Logger): FastifyInstance {
   })
   app.decorateRequest('principal', null)
   app.setErrorHandler(async (error: unknown, request, reply) => {
-    if (isRefusal(error)) {
-      const { host, approval } = (request.params ?? {}) as { host?: string; approval?: string }
-      await hub.refused(error, {
-        principal: request.principal,
-        address: request.raw.socket.remoteAddress ?? '',
-        operation: request.routeOptions.config.operation,
-        host,
-        approval,
-      })
-    }
+    await noteRefusal(hub, error, request)
     return answerError(error, request, reply)
   })
   return app

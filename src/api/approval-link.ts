@@ -11,9 +11,10 @@ import { approvalLinkPath } from '../contract/http.ts'
 import { answeredPage, approvalPage, approvalPagePolicy, refusalPage } from './approval-page.ts'
 import type { HubPort } from './port.ts'
 import { explain } from './problem.ts'
+import { noteRefusal } from './refusal.ts'
 
 export interface ApprovalLinkOf {
-  readonly hub: Pick<HubPort, 'approvalLinks'>
+  readonly hub: Pick<HubPort, 'approvalLinks' | 'refused'>
   readonly readOnly: boolean
   readonly isLocal: (socket: Socket) => boolean
   readonly log: Logger
@@ -38,11 +39,12 @@ export function addApprovalLink(app: FastifyInstance, { hub, readOnly, isLocal, 
     scope.addContentTypeParser('*', async ({ headers }: FastifyRequest): Promise<unknown> => {
       throw failure('http.media_type', { given: headers['content-type'] || 'of no declared type', wanted: formType })
     })
-    scope.setErrorHandler((error, request, reply) => {
+    scope.setErrorHandler(async (error: unknown, request, reply) => {
+      await noteRefusal(hub, error, request)
       const known = explain(error, { log, request: request.id })
       return send(reply.code(known.status), refusalPage(known))
     })
-    const config = { operation: approvalLinkPath }
+    const config = { operation: 'approval.by_link' }
     scope.get(approvalLinkPath, { config }, async (request, reply) =>
       send(reply, approvalPage(await hub.approvalLinks.look(tokenOf(request)))),
     )

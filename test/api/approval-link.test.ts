@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest'
 import type { Answer, FleetApproval } from '../../src/contract/approval.ts'
 import { failure } from '../../src/contract/errors.ts'
-import { type ApiServer, ask, serveApi } from './api-server.ts'
+import { type ApiServer, ask, type HubParts, serveApi } from './api-server.ts'
 
 const evil = '"><script>alert(1)</script>\u202e\u3164\u{e0041}<img src=x onerror=alert(1)>'
 const approval: FleetApproval = {
@@ -34,12 +34,13 @@ const approval: FleetApproval = {
 
 type Given = { token: string; outcome: Answer; reason?: string }
 
-async function serve(given: Given[], readOnly = false): Promise<ApiServer> {
+async function serve(given: Given[], readOnly = false, refused: HubParts['refused'] = async () => {}): Promise<ApiServer> {
   const check = (token: string) => {
     if (token !== 'good') throw failure('approval.link_invalid')
   }
   return serveApi({
     readOnly,
+    refused,
     approvalLinks: {
       async look(token) {
         check(token)
@@ -111,6 +112,17 @@ test('a link that is not good, another kind of body, too much of it, and a page 
   expect((await post(server, 'outcome=approved', '/approve/good', { Origin: 'https://evil.example' })).status).toBe(403)
   expect((await ask(server, { method: 'DELETE', path: '/approve/good', token: 'operator' })).status).toBe(405)
   expect(given).toEqual([])
+})
+
+test('who is turned away by a link is in the audit log, like everybody who is', async () => {
+  const refused: string[] = []
+  await using server = await serve([], false, async ({ code }, { principal, operation }) => {
+    refused.push(`${principal?.id ?? 'stranger'} ${operation} ${code}`)
+  })
+  await ask(server, { path: '/approve/bad' })
+  await post(server, 'outcome=approved', '/approve/good', { Origin: 'https://evil.example' })
+  await post(server, 'outcome=yes')
+  expect(refused).toEqual(['stranger approval.by_link approval.link_invalid', 'stranger approval.by_link auth.origin'])
 })
 
 test('a hub that is served for reading only takes no answer', async () => {
