@@ -30,6 +30,7 @@ import type { Store } from '../store/store.ts'
 import { listTokens as tokensOf } from '../store/tokens.ts'
 import type { Access } from './access.ts'
 import type { HubApprovals } from './approvals/approvals.ts'
+import { idOf } from './audit/door.ts'
 import type { HubTls } from './authority/tls.ts'
 import { type Fleet, type FleetHost, hostRow, isLocal } from './fleet.ts'
 import type { FleetEvents } from './fleet-events.ts'
@@ -180,7 +181,7 @@ export function hubOffers(parts: HubParts): Implementation {
     implement(listTokens, async () => ({ tokens: await tokensOf(store) })),
     implement(revokeToken, async ({ token }) => access.revoke(token)),
     // A host that was removed is found by its id.
-    ...auditOperations(store, (ref) => fleet.all().find(({ id, name }) => id === ref || name === ref)?.id ?? ref),
+    ...auditOperations(store, (ref) => idOf(fleet, ref) ?? ref),
 
     ...approvals.operations,
   )

@@ -7,12 +7,11 @@ import {
   createPublicKey,
   generateKeyPairSync,
   type KeyObject,
-  randomBytes,
   sign,
   verify as verifySignature,
 } from 'node:crypto'
-import { link, open, readFile, rm, stat } from 'node:fs/promises'
 import { failure } from '../contract/errors.ts'
+import { loadKeyFile } from './key-file.ts'
 
 export interface Identity {
   /** The raw 32 bytes, base64url without padding: 43 characters. */
@@ -24,7 +23,7 @@ export interface Identity {
 
 /** Reads the key, or makes one where there is none. Throws `home.unusable` for a file that others can read or that is no key. */
 export async function loadIdentity(file: string): Promise<Identity> {
-  const pem = (await readKey(file)) ?? (await createKey(file))
+  const pem = await loadKeyFile(file, () => generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }))
   try {
     return identityOf(createPrivateKey(pem))
   } catch (error) {
@@ -57,39 +56,4 @@ export function identityOf(privateKey: KeyObject): Identity {
   const { crv, x } = createPublicKey(privateKey).export({ format: 'jwk' })
   if (crv !== 'Ed25519' || x === undefined) throw failure('internal', { problem: 'the key is not an Ed25519 key' })
   return { publicKey: x, fingerprint: fingerprintOf(x), sign: (bytes) => sign(null, bytes, privateKey) }
-}
-
-async function readKey(file: string): Promise<string | undefined> {
-  try {
-    const { mode } = await stat(file)
-    if ((mode & 0o077) !== 0)
-      throw failure('home.unusable', { path: file, problem: 'other accounts may read it; set its mode to 0600' })
-    return await readFile(file, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
-}
-
-/** Whole or not at all, and never over another's: written beside, then linked under its name. */
-async function createKey(file: string): Promise<string> {
-  const pem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
-  const fresh = `${file}.${randomBytes(6).toString('hex')}.new`
-  try {
-    const handle = await open(fresh, 'wx', 0o600)
-    try {
-      await handle.writeFile(pem)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await link(fresh, file)
-    return pem
-  } catch (error) {
-    // Another process was faster: its key is the one.
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return readFile(file, 'utf8')
-    throw failure('home.unusable', { path: file, problem: (error as Error).message }, { cause: error })
-  } finally {
-    await rm(fresh, { force: true })
-  }
 }

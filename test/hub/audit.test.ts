@@ -60,7 +60,7 @@ test('what was asked over the API is there with who asked and what was decided, 
   const boss = await hub.person('operator', { name: 'boss' })
   const guest = await hub.person('viewer', { name: 'guest' })
   await boss.hub.call(listHosts, {})
-  await boss.hub.call(labelHost, { host: 'box', set: { zone: 'eu' } })
+  await boss.hub.call(labelHost, { host: 'BOX', set: { zone: 'eu' } })
   const run = await boss.hub.call(submitRun, { host: 'box', spec: { kind: 'command', argv: ['sleep', '600'] } })
   await boss.host('box').call(cancelRun, { run: run.id })
   await expect(guest.hub.call(submitRun, { spec: { kind: 'command', argv: ['true'] } })).rejects.toMatchObject({

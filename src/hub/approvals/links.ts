@@ -2,7 +2,6 @@
 // link's own id, its end and who made it; it can do what its maker could for this one approval, and nothing else.
 
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import { link as linkFile, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Answer, approveApproval, denyApproval, type FleetApproval, type linkApproval } from '../../contract/approval.ts'
 import type { NewAuditEntry } from '../../contract/audit.ts'
@@ -19,6 +18,7 @@ import {
 } from '../../store/approval-links.ts'
 import type { Store } from '../../store/store.ts'
 import { tokenNames } from '../../store/tokens.ts'
+import { loadKeyFile } from '../../wire/key-file.ts'
 import { isLoopback } from '../../wire/loopback.ts'
 import { byALink } from './people.ts'
 
@@ -133,33 +133,7 @@ function isSame(one: Buffer, other: Buffer): boolean {
 const keyBytes = 32
 
 async function loadKey(file: string): Promise<Buffer> {
-  const key = (await readKey(file)) ?? (await createKey(file))
+  const key = await loadKeyFile(file, () => randomBytes(keyBytes))
   if (key.length !== keyBytes) throw failure('home.unusable', { path: file, problem: 'it holds no key' })
   return key
-}
-
-async function readKey(file: string): Promise<Buffer | undefined> {
-  try {
-    return await readFile(file)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw failure('home.unusable', { path: file, problem: (error as Error).message }, { cause: error })
-  }
-}
-
-/** Whole or not at all: written beside, then linked under its name. */
-async function createKey(file: string): Promise<Buffer> {
-  const key = randomBytes(keyBytes)
-  const fresh = `${file}.${randomBytes(6).toString('hex')}.new`
-  try {
-    await using handle = await open(fresh, 'wx', 0o600)
-    await handle.writeFile(key)
-    await handle.sync()
-    await linkFile(fresh, file)
-    return key
-  } catch (error) {
-    throw failure('home.unusable', { path: file, problem: (error as Error).message }, { cause: error })
-  } finally {
-    await rm(fresh, { force: true })
-  }
 }

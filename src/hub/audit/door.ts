@@ -91,7 +91,8 @@ function hostIn({ host, approval }: { host?: unknown; approval?: unknown }, { fl
   return host === undefined && typeof approval === 'string' ? hostOf(approval) : idOf(fleet, host)
 }
 
-/** As the hub knows it; what is no host of its stays as it was said. */
-function idOf(fleet: Fleet, ref: unknown): string | null {
-  return fleet.all().find(({ id, name }) => id === ref || name === ref)?.id ?? plain(ref)
+/** As the hub knows it, by whatever name it is asked for; what is no host of its stays as it was said. */
+export function idOf(fleet: Fleet, ref: unknown): string | null {
+  const host = typeof ref === 'string' ? (fleet.byId(ref) ?? fleet.named(ref)) : undefined
+  return host?.id ?? plain(ref)
 }
