@@ -22,7 +22,7 @@ import { openHubApprovals } from './approvals/approvals.ts'
 import type { ApprovalLinks } from './approvals/links.ts'
 import { openHubAudit, type RefusedRequest } from './audit/door.ts'
 import type { HubTls, TlsChoice } from './authority/tls.ts'
-import { createFleet } from './fleet.ts'
+import { createFleet, type FleetHost } from './fleet.ts'
 import { openFleetEvents } from './fleet-events.ts'
 import { fleetRuns } from './fleet-runs.ts'
 import { openDoor } from './host-door.ts'
@@ -191,6 +191,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     openPairing({ store, fleet, membership, upgrades, identity, version, log, events, refused: audit.refusedDialer }),
   )
   ready.resolve({ fleet, queue, door })
+  const offersOf = (host: FleetHost) => audit.ofHost(host, door.offers(host))
   const offers = hubOffers({
     store,
     access,
@@ -203,7 +204,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     approvals,
     tls,
     runs: fleetRuns({ store, fleet, door }),
-    invokeOnFleet: fleetInvoker({ fleet, door, isAsked: approvals.isAsked }),
+    invokeOnFleet: fleetInvoker({ fleet, door: { offers: offersOf }, isAsked: approvals.isAsked }),
     info: () => ({
       id: identity.fingerprint,
       label,
@@ -226,10 +227,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
   return {
     id: identity.fingerprint,
     offers: asked,
-    host: async (ref) => {
-      const host = fleet.find(ref)
-      return audit.ofHost(host, door.offers(host))
-    },
+    host: async (ref) => offersOf(fleet.find(ref)),
     tls: tls?.listener,
     authenticate: access.authenticate,
     refused: (error, request) => audit.refused(error, request, known),

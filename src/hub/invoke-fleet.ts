@@ -24,6 +24,7 @@ interface HostResult {
 
 interface FleetInvokerOf {
   readonly fleet: Fleet
+  /** What each host is asked by people, so with an entry of its own in the audit log. */
   readonly door: Pick<HostDoor, 'offers'>
   /** Whether a person is being asked there, for this one, about this command. */
   readonly isAsked: (host: string, asker: string | null, command: string) => Promise<boolean>
@@ -106,7 +107,7 @@ function groupsOf(results: readonly HostResult[]): Group[] {
   const groups = Map.groupBy(results, ({ mark }) => mark)
   return [...groups.values()].map((group) => ({
     hosts: group.map(({ host }) => host),
-    result: group[0]?.result,
+    result: group[0]?.result ?? null,
     error: group[0]?.error ?? null,
   }))
 }

@@ -104,6 +104,7 @@ export async function findAudit(store: StoreReader, wanted: ParsedOf<typeof list
     // One that is no entry any more is for `audit.verify` to name.
     entries.push(...rows.flatMap((row) => AuditEntry.safeParse(asWritten(row)).data ?? []))
     below = from
+    await othersTurn()
   }
   const more = entries.length > wanted.limit
   const page = entries.slice(0, wanted.limit)
@@ -139,9 +140,13 @@ export async function* readAudit({ db }: StoreReader, after = 0): AsyncGenerator
     const newest = rows.at(-1)
     if (!newest) return
     last = newest.n
-    // Between two pages others get their turn.
-    await new Promise((resolve) => setImmediate(resolve))
+    await othersTurn()
   }
+}
+
+/** Between two pages. */
+function othersTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
 }
 
 /** Computes the chain again. `noted`: a head that was kept elsewhere. */

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { routes } from '../../src/api/routes.ts'
 import { approveApproval, followApprovals, linkApproval, listApprovals, showApproval } from '../../src/contract/approval.ts'
 import { exportAudit, verifyAudit } from '../../src/contract/audit.ts'
-import { invokeCommand } from '../../src/contract/command.ts'
+import { invokeCommand, invokeOnFleet } from '../../src/contract/command.ts'
 import { failure } from '../../src/contract/errors.ts'
 import { getHubInfo, submitRun } from '../../src/contract/fleet.ts'
 import { addHost, enrollNode, labelHost, listHosts, removeHost, replaceHostToken } from '../../src/contract/host.ts'
@@ -52,6 +52,22 @@ async function ofHost({ home }: TestNode, entries: number) {
 /** The entries once there is one like this among them. */
 const untilThere = (hub: ServedTestHub, like: (entry: ReturnType<typeof short>) => boolean) =>
   until('it is in the log', async () => (await hub.audit()).map(short).find(like))
+
+test('an invocation on many hosts has an entry for each of them, refused ones too', async () => {
+  await using hub = await serveTestHub()
+  await using open = await hub.join('open', undefined, ['system.info'])
+  await using closed = await hub.join('closed', undefined, [])
+  const boss = await hub.person('operator', { name: 'boss' })
+  const { failed } = await boss.hub.call(invokeOnFleet, { hosts: ['open', 'closed'], command: 'system.info' })
+  expect(failed).toBe(1)
+  const entries = await until('both are in the log', async () => {
+    const found = await hub.audit({ action: 'command.invoke' })
+    return found.length >= 2 ? found : undefined
+  })
+  const decided = entries.map(({ host, decision, why, actor }) => ({ host, decision, why, who: actor.name }))
+  expect(decided).toContainEqual({ host: open.host, decision: 'allowed', why: null, who: 'boss' })
+  expect(decided).toContainEqual({ host: closed.host, decision: 'denied', why: 'policy.denied', who: 'boss' })
+})
 
 test('what was asked over the API is there with who asked and what was decided, and reading leaves no trace unless it is refused', async () => {
   await using hub = await serveTestHub()
