@@ -8,16 +8,15 @@ import { invokeCommand } from '../contract/command.ts'
 import { direct } from '../contract/direct.ts'
 import { failure, hasCode } from '../contract/errors.ts'
 import { followEvents, followJournal } from '../contract/event.ts'
-import type { Bound, CallContext, Implementation, Principal } from '../contract/implementation.ts'
+import type { Bound, CallContext, Implementation } from '../contract/implementation.ts'
 import { describeIssue, implementation, requireScope } from '../contract/implementation.ts'
-import {
-  type BytesOperation,
-  type CallOperation,
-  type ItemsOperation,
-  type Operation,
-  type ParsedOf,
-  scopes,
-  type UploadOperation,
+import type {
+  BytesOperation,
+  CallOperation,
+  ItemsOperation,
+  Operation,
+  ParsedOf,
+  UploadOperation,
 } from '../contract/operation.ts'
 import { hostOperations } from '../contract/operations.ts'
 import { feedOutput, followLog, readOutput } from '../contract/output.ts'
@@ -32,8 +31,8 @@ import type { Mirror } from './mirror.ts'
 import { withOwnLayers } from './policy-test.ts'
 import type { Queue } from './queue.ts'
 import { askedFor, requireTrusted } from './trust.ts'
-import { personOf } from './vouch.ts'
 import { type AboutOneRun, runOfJob, waitingRunOperations } from './waiting-run.ts'
+import { hubItself, personOf } from './who-asks.ts'
 
 /** Longer than any operation may take by its own limits; a link that dies ends its calls at once anyway. */
 const callDeadlineMs = 11 * 60_000
@@ -65,8 +64,6 @@ const aboutOneRun = new Set<Operation>([
 ])
 
 const holdingUp = new Set<Operation>([pauseRun, resumeRun])
-
-const hubItself: Principal = { kind: 'self', id: 'hub', role: 'operator', scopes: new Set(scopes) }
 
 export interface ForwardTo {
   readonly host: FleetHost

@@ -3,10 +3,10 @@
 import type { Caller } from '../contract/caller.ts'
 import { direct } from '../contract/direct.ts'
 import type { MusterError } from '../contract/errors.ts'
-import type { Implementation, Principal } from '../contract/implementation.ts'
-import { scopes } from '../contract/operation.ts'
+import type { Implementation } from '../contract/implementation.ts'
 import type { FleetHost } from './fleet.ts'
 import { type ForwardTo, forwardTo } from './forward.ts'
+import { hubItself } from './who-asks.ts'
 
 export interface HostDoor {
   offers(host: FleetHost): Implementation
@@ -14,9 +14,6 @@ export interface HostDoor {
   /** Ends whatever is still being asked of a host that is being forgotten, also by readers who would wait for it. */
   forget(host: FleetHost, reason: MusterError): void
 }
-
-/** This process, for what the hub asks by itself. */
-const hubItself: Principal = { kind: 'self', id: 'hub', role: 'operator', scopes: new Set(scopes) }
 
 interface DoorTo extends Omit<ForwardTo, 'host' | 'gone'> {
   /** Ends, with its reason, whatever is still being asked. */

@@ -31,7 +31,7 @@ import {
 import type { Store } from '../../store/store.ts'
 import type { Fleet, FleetHost } from '../fleet.ts'
 import { limitTries } from '../tries.ts'
-import { personOf } from '../vouch.ts'
+import { personOf } from '../who-asks.ts'
 import { type ApprovalLinks, type LinksOf, openLinks } from './links.ts'
 import { type PlacedApproval, withNames } from './people.ts'
 import { readApprovals } from './read.ts'
