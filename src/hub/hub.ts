@@ -36,7 +36,6 @@ import { openUpgrades, tellUpgrade } from './pairing/upgrades.ts'
 import { openQueue } from './queue.ts'
 import { openRegistry } from './registry.ts'
 import { openSecrets } from './secrets.ts'
-import { hubItself } from './who-asks.ts'
 import { type WorkflowParts, workflowExecutor } from './workflows.ts'
 
 export type { TlsChoice } from './authority/tls.ts'

@@ -9,7 +9,7 @@ import type { OutputOf, ParsedOf } from '../contract/operation.ts'
 import { canonicalJson } from '../store/canonical.ts'
 import type { Fleet, FleetHost } from './fleet.ts'
 import type { HostDoor } from './host-door.ts'
-import { personOf } from './vouch.ts'
+import { personOf } from './who-asks.ts'
 
 type Input = ParsedOf<typeof invokeOnFleet>
 type Group = OutputOf<typeof invokeOnFleet>['groups'][number]
