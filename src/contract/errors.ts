@@ -364,7 +364,7 @@ export const catalogue = {
     () => 'Allow more, up to 10m, or start it as a run, which may last: `muster exec HOST -- COMMAND`.'),
   'file.outside': entry(403, exitCode.refused, false,
     (p: { path: string }) => `${p.path} lies in no directory that the host exposes.`,
-    () => 'On that machine, name the directory in node/policy.toml of its MUSTER_HOME: `[files]`, `roots = ["/DIRECTORY"]`.'),
+    () => 'On that machine, name the directory in node/policy.toml of its MUSTER_HOME: `[files]`, `roots = ["/DIRECTORY"]`. Into MUSTER_HOME no path leads.'),
   'file.too_large': entry(413, exitCode.usage, false,
     (p: { path: string; bytes: number; limit: number }) => `${p.path} would be ${p.bytes} bytes in one message, and ${p.limit} are the most.`,
     () => 'Read it in parts, with `offset` and `limit`; write larger files with a run: `muster exec HOST -- tee FILE < FILE`.'),
