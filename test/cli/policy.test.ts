@@ -63,6 +63,8 @@ it('a rule counts at once at the hub, which says as much of it as the machine it
   const sensitive = await muster(nodeHome.path, ['node', 'policy', 'test', 'shell', '{"script": "id"}', '--hub', key])
   expect(sensitive.stdout).toContain('a person is asked')
   expect((await muster(home.path, ['policy', 'test', 'box', 'date'])).stdout).toContain('date on box: a person is asked')
+  const unasked = await muster(nodeHome.path, ['node', 'expose', 'date'])
+  expect(unasked.stderr).toContain('The rule that had a person asked about date is gone.')
 })
 
 it('says what it cannot do, and changes nothing then', async () => {

@@ -28,15 +28,18 @@ export async function changePolicy(
   const { file, ...started } = await policyHere(home)
   await mkdir(dirname(file), { recursive: true, mode: 0o700 })
   const isSame = ({ command, to }: PolicyRule) => command === rule.command && to === rule.to
+  const removes = (other: PolicyRule) => isSame(other) && replaces(other)
   const { before } = await editPolicy(file, {
     adds: rule,
-    removes: (other) => isSame(other) && replaces(other),
+    removes,
     by: { command: rule.effect === 'deny' ? 'muster node hide' : 'muster node expose', account: accountOf(terminal.env) },
   })
   if (before === undefined && started.withoutFile)
     terminal.say(`Until now hubs that come by ssh could have everything here; from now on only what ${file} exposes.`)
   const stays = isCommandName(rule.command) ? whatStays({ ...started, file }, rule) : undefined
   if (stays !== undefined) terminal.say(stays)
+  if (rule.effect === 'allow' && before?.rule.some((other) => other.effect === 'ask' && removes(other)))
+    terminal.say(`The rule that had a person asked about ${rule.command} is gone.`)
   const loose = looseEnd(rule)
   if (loose !== undefined) terminal.say(loose)
   const { effect, command, to, when } = rule
