@@ -2,6 +2,8 @@
 
 /** Something that answers over a connection of its own, with what it answers over. */
 export interface Answerer extends AsyncDisposable {
+  /** As the tables call it. */
+  readonly name: string
   /** Resolves with the answer, which its asker has parsed. */
   ask(): Promise<unknown>
   /** The processes that take part in an answer, but for the one that asks. */

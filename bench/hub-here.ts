@@ -13,16 +13,18 @@ import type { Principal } from '../src/contract/implementation.ts'
 import { roleScopes } from '../src/contract/token.ts'
 import { openHub } from '../src/hub/hub.ts'
 import { softwareVersion } from '../src/wire/protocol.ts'
-import { makeHome, until } from '../test/resources/muster.ts'
+import { makeHome, musterJson, until } from '../test/resources/muster.ts'
 
 export interface HubHere extends AsyncDisposable {
   readonly url: string
+  /** Asks the hub itself, as an operator would. */
+  readonly hub: Caller
   /** Asks a host through the hub, as an operator would. */
   host(name: string): Promise<Caller>
   /** A token for a node that is to dial in. */
   enroll(name: string): Promise<string>
-  /** Starts `muster node`, and waits until it is online; answers its process. Ends with the hub. */
-  join(name: string): Promise<number>
+  /** Starts `muster node`, and waits until it is online; answers its process. Ends with the hub. `asks`: a command that wants approval there. */
+  join(name: string, how?: { readonly asks?: string }): Promise<number>
 }
 
 const bin = fileURLToPath(new URL('../bin/muster.js', import.meta.url))
@@ -41,9 +43,10 @@ export async function openHubHere(): Promise<HubHere> {
 
   const enroll = async (name: string) => (await caller.call(enrollNode, { name })).token
 
-  async function joinNode(name: string): Promise<number> {
+  async function joinNode(name: string, { asks }: { readonly asks?: string } = {}): Promise<number> {
     const token = await enroll(name)
     const nodeHome = closing.use(await makeHome())
+    if (asks !== undefined) await musterJson(nodeHome.path, ['node', 'expose', asks, '--ask'])
     const args = [bin, 'node', '--hub', url, '--allow', 'runs', '--allow', 'procs', '--allow', 'system.*', '--token-stdin']
     const env = { ...process.env, MUSTER_HOME: nodeHome.path }
     const node = spawn(process.execPath, args, { env, stdio: ['pipe', 'ignore', 'ignore'] })
@@ -60,6 +63,7 @@ export async function openHubHere(): Promise<HubHere> {
   const closing = opened.move()
   return {
     url,
+    hub: caller,
     host: async (name) => direct(await hub.host(name), operator),
     enroll,
     join: joinNode,

@@ -11,6 +11,8 @@ import { findProgram } from './installed.ts'
 import { loadPeer } from './load.ts'
 
 export const natsName = 'NATS request/reply'
+/** The row where it is not there. */
+export const natsMissing = { what: `beside ${natsName}`, skipped: 'nats-server or its client is not installed' }
 export const subject = 'bench.apply'
 const timeoutMs = 30_000
 
@@ -53,6 +55,7 @@ export async function startNats(): Promise<Answerer | undefined> {
   let lastId = 0
   const closing = opened.move()
   return {
+    name: natsName,
     pids: [server.pid as number, responder.pid],
     async ask() {
       const message = JSON.stringify({ id: ++lastId, method: 'proc.apply', input: question })

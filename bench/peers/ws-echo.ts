@@ -1,4 +1,5 @@
-// Bare `ws`: JSON there and back over a WebSocket between two processes, and nothing else. What a round trip costs at the least.
+// Bare `ws`: JSON there and back over a WebSocket between two processes, and nothing else. What a round trip costs at the least; or,
+// where each message is on disk before it is answered, one that promises that.
 
 import { once } from 'node:events'
 import WebSocket from 'ws'
@@ -7,9 +8,11 @@ import { question } from '../programs/question.ts'
 import { startProgram } from '../programs/start.ts'
 
 export const wsName = 'bare ws'
+export const flushingWsName = 'bare ws, each on disk first'
 
-export async function startWsEcho(): Promise<Answerer> {
-  const server = await startProgram<number>('ws-echo.ts')
+/** `file`: where each message is written, and flushed, before it is answered. */
+export async function startWsEcho(file?: string): Promise<Answerer> {
+  const server = await startProgram<number>('ws-echo.ts', file === undefined ? [] : [file])
   const socket = new WebSocket(`ws://127.0.0.1:${server.said}`, { perMessageDeflate: false })
   await once(socket, 'open')
   const waiting = new Map<number, (result: unknown) => void>()
@@ -20,6 +23,7 @@ export async function startWsEcho(): Promise<Answerer> {
     waiting.delete(id)
   })
   return {
+    name: file === undefined ? wsName : flushingWsName,
     pids: [server.pid],
     ask: () =>
       new Promise((resolve) => {
