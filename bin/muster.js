@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The door of the command line: the one file that any Node can read, so that too old a Node is told so in one clear line.
+// The door of the command line: the file that any Node can read, so that too old a Node is told so in one clear line.
 // CommonJS and old syntax on purpose; what it loads may use everything that Node 24 has.
 'use strict'
 
@@ -20,7 +20,9 @@ if (found < needed) {
   )
   process.exitCode = 8
 } else {
-  require('module').enableCompileCache()
+  require('./compile-cache.cjs')
+  // The built package is a few large files: what went wrong is told by the sources' lines.
+  if (process.env.MUSTER_DEBUG) process.setSourceMapsEnabled(true)
   require(entry()).main()
 }
 
