@@ -70,7 +70,8 @@ function rowAfter(last: ChainPlace, { actor, at, action, decision, ...rest }: Da
   const { host = null, subject = null, why = null, digest = null, detail = null } = rest
   const { kind, id, role, name = null } = actor
   const n = last.n + 1
-  const entry = { n, at, actor: { kind, id, role, name }, action, host, subject, decision, why, digest, detail }
+  // In the order of canonical JSON: sorting each entry took a tenth of what an invocation takes.
+  const entry = { action, actor: { id, kind, name, role }, at, decision, detail, digest, host, n, subject, why }
   return {
     n,
     at,
