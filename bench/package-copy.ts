@@ -16,8 +16,7 @@ export async function makePackageCopy(): Promise<PackageCopy> {
   const remove = () => rm(dir, { recursive: true, force: true })
   for (const part of ['bin', 'package.json']) await cp(join(root, part), join(dir, part), { recursive: true })
   await symlink(join(root, 'node_modules'), join(dir, 'node_modules'))
-  const args = ['--project', join(root, 'tsconfig.build.json'), '--outDir', join(dir, 'dist')]
-  const built = spawnSync(join(root, 'node_modules/.bin/tsc'), args, { cwd: root, encoding: 'utf8' })
+  const built = spawnSync(process.execPath, [join(root, 'scripts/build.js'), join(dir, 'dist')], { encoding: 'utf8' })
   if (built.status !== 0) {
     await remove()
     throw new Error(`the package could not be built:\n${built.stdout}${built.stderr}`)

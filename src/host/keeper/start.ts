@@ -2,13 +2,15 @@
 
 import { spawn } from 'node:child_process'
 import { closeSync, openSync, renameSync, statSync } from 'node:fs'
-import { extname } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { findPackageJSON } from 'node:module'
+import { dirname, extname, join } from 'node:path'
 import { environmentFor } from '../environment.ts'
 import type { HostHome } from '../home.ts'
 
-/** From source and from a compiled package alike: the entry lies beside this file and has its extension. */
-const entry = fileURLToPath(new URL(`./main${extname(import.meta.url)}`, import.meta.url))
+/** From source and from the built package alike. In the package this file is a part of another, and only entries are where they were. */
+const folder = extname(import.meta.url) === '.ts' ? 'src' : 'dist'
+const root = dirname(findPackageJSON(import.meta.url) ?? import.meta.filename)
+const entry = join(root, folder, `host/keeper/main${extname(import.meta.url)}`)
 
 const largestLogBytes = 1024 * 1024
 
