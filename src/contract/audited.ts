@@ -2,6 +2,7 @@
 // that no operation can forget it. Reading leaves no entry, unless it is refused.
 
 import type { AuditDecision, AuditEntry, NewAuditEntry } from './audit.ts'
+import { isCommandPattern } from './command-name.ts'
 import { MusterError } from './errors.ts'
 import { type Bound, type CallContext, type Implementation, implementation, type Principal } from './implementation.ts'
 import type { Operation } from './operation.ts'
@@ -143,6 +144,8 @@ function nameSubject(noted: NotedEntry, answer: unknown): void {
 const subjects = ['run', 'command', 'proc', 'approval', 'name'] as const
 /** Fields of few known values that say what was asked for. */
 const details = ['role', 'method', 'outcome'] as const
+/** Fields that list patterns of commands: what is given or taken away. */
+const patternLists = ['trust', 'allow', 'add', 'remove'] as const
 const longestText = 200
 
 async function entryOf(
@@ -152,9 +155,10 @@ async function entryOf(
   { hostOf }: AuditDoor,
 ): Promise<NewAuditEntry> {
   const fields = fieldsOf(input)
-  const detail = Object.fromEntries(
-    details.flatMap((name) => (typeof fields[name] === 'string' ? [[name, plain(fields[name])]] : [])),
-  )
+  const detail = Object.fromEntries([
+    ...details.flatMap((name) => (typeof fields[name] === 'string' ? [[name, plain(fields[name])]] : [])),
+    ...patternLists.flatMap((name) => (isPatterns(fields[name]) ? [[name, plain(fields[name].join(' '))]] : [])),
+  ])
   return {
     actor: actorOf(principal),
     action: operation.name,
@@ -171,6 +175,10 @@ function subjectOf(operation: Operation, input: unknown): string | null {
   // Elsewhere a field of that name holds the token itself.
   const known = operation.http?.endsWith('/:token') ? ['token'] : subjects
   return plain(known.map((name) => fields[name]).find((value) => typeof value === 'string'))
+}
+
+function isPatterns(value: unknown): value is string[] {
+  return Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string' && isCommandPattern(one))
 }
 
 function isDigest(value: unknown): value is string {

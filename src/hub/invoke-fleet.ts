@@ -9,7 +9,6 @@ import type { OutputOf, ParsedOf } from '../contract/operation.ts'
 import { canonicalJson } from '../store/canonical.ts'
 import type { Fleet, FleetHost } from './fleet.ts'
 import type { HostDoor } from './host-door.ts'
-import { personOf } from './who-asks.ts'
 
 type Input = ParsedOf<typeof invokeOnFleet>
 type Group = OutputOf<typeof invokeOnFleet>['groups'][number]
@@ -26,8 +25,8 @@ interface FleetInvokerOf {
   readonly fleet: Fleet
   /** What each host is asked by people, so with an entry of its own in the audit log. */
   readonly door: Pick<HostDoor, 'offers'>
-  /** Whether a person is being asked there, for this one, about this command. */
-  readonly isAsked: (host: string, asker: string | null, command: string) => Promise<boolean>
+  /** Whether a person is being asked there about this command. */
+  readonly isAsked: (host: string, command: string) => Promise<boolean>
   /** How long a host may take for whom nobody has said it. */
   readonly usualMs?: number
 }
@@ -35,11 +34,10 @@ interface FleetInvokerOf {
 export function fleetInvoker({ fleet, door, isAsked, usualMs = 120_000 }: FleetInvokerOf): Handler<typeof invokeOnFleet> {
   return async (input, { principal, signal, progress }) => {
     const { hosts: _hosts, labels: _labels, timeoutMs, ...invocation } = input
-    const asker = principal.kind === 'self' ? null : personOf(principal)
     const one = async (host: FleetHost): Promise<HostResult> => {
       const { id, name } = host
       // Who has said how long he waits means it; nobody else's patience ends while a person thinks about it.
-      const isHeldUp = async () => timeoutMs === undefined && (await isAsked(id, asker, input.command))
+      const isHeldUp = async () => timeoutMs === undefined && (await isAsked(id, input.command))
       using patience = patienceOf(timeoutMs ?? usualMs, isHeldUp)
       try {
         const { result } = await direct(door.offers(host), principal).call(invokeCommand, invocation, {

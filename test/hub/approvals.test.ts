@@ -116,10 +116,15 @@ test('is shown with its host, approved by whom his connection says, and both is 
   const outcome = it.approvals.ask(question(), waiting)
   const approval = await it.waits()
   expect(approval).toMatchObject({ host: 'box', hostId: 'box', state: 'pending', asked: { params: { script: 'echo hi' } } })
+  const { command } = approval.asked
+  expect(await it.hub().isAsked('box', command)).toBe(true)
+  expect(await it.hub().isAsked('box', `${command}.other`)).toBe(false)
+  expect(await it.hub().isAsked('another', command)).toBe(false)
   const answered = await it
     .as(person('tok_7', 'approver'))
     .call(approveApproval, { approval: approval.id, digest: approval.digest })
   expect(answered).toMatchObject({ state: 'approved', resolution: { by: 'tok_7' } })
+  expect(await it.hub().isAsked('box', command)).toBe(false)
   expect(await outcome).toEqual({ outcome: 'approved', by: 'tok_7' })
   expect(it.news.map(({ topic }) => topic)).toEqual(['approval.requested', 'approval.resolved'])
 })

@@ -116,6 +116,10 @@ test('a machine is let in by one, after a person was asked, under the name of wh
   expect(await refusal(self)).toBe('host.local_fixed')
 
   const did = (await hub.audit({ actor: agent.id })).map(({ action, decision, actor }) => [action, decision, actor.name])
+  // With what was given away.
+  const given = (await hub.audit({ actor: agent.id })).map(({ action, detail }) => [action, detail])
+  expect(given).toContainEqual(['pairing.approve', { allow: 'runs' }])
+  expect(given).toContainEqual(['fleet.trust', { add: 'exec' }])
   for (const action of ['pairing.approve', 'node.enroll', 'fleet.trust']) expect(did).toContainEqual([action, 'allowed', 'agent'])
 })
 

@@ -45,8 +45,8 @@ export interface ApprovalNews {
 export interface HubApprovals extends AsyncDisposable {
   readonly operations: readonly Bound[]
   readonly links: ApprovalLinks
-  /** Whether this host waits for an answer about this command, which it was asked for by this one. */
-  isAsked(host: string, asker: string | null, command: string): Promise<boolean>
+  /** Whether this host waits for an answer about this command, whoever wants it run: another hub before the host has its own names for people. */
+  isAsked(host: string, command: string): Promise<boolean>
   /** The id of the host that has asked it; null where there is no such approval. */
   hostOf(approval: string): Promise<string | null>
   /**
@@ -219,9 +219,9 @@ export async function openHubApprovals(of: HubApprovalsOf): Promise<HubApprovals
   return {
     operations,
     links,
-    async isAsked(host, asker, command) {
+    async isAsked(host, command) {
       const waiting = await listed(store, { host, states: ['pending'], limit: mostPendingCopies })
-      return waiting.some(({ approval: { asked } }) => asked.asker === asker && asked.command === command)
+      return waiting.some(({ approval: { asked } }) => asked.command === command)
     },
     hostOf: async (approval) => (await findApproval(store, approval))?.host ?? null,
     async answerOf(host, { approval, digest, outcome, reason }, { principal, signal }) {
