@@ -10,7 +10,7 @@ import { enrollNode, HostRow, listHosts, trustHost } from '../../contract/host.t
 import { HostName, HostRef, Labels } from '../../contract/names.ts'
 import { approvePairing, PairingCode } from '../../contract/pairing.ts'
 import { CommandPattern } from '../../contract/policy.ts'
-import { localSocketId } from '../../contract/token.ts'
+import { localSocketId, startTokenId } from '../../contract/token.ts'
 import { builtIn } from './builtin.ts'
 import type { HostCommand } from './command.ts'
 
@@ -104,6 +104,6 @@ async function requireAnothers(
   { asker, signal }: { asker: string | null; signal: AbortSignal },
 ): Promise<void> {
   const { asked, askerName } = await caller.call(showApproval, { approval }, { signal })
-  const isKnown = askerName !== null || asked.asker === localSocketId
+  const isKnown = askerName !== null || asked.asker === localSocketId || asked.asker === startTokenId
   if (!isKnown || asked.asker === asker) throw failure('approval.own', { approval })
 }
