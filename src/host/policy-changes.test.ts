@@ -71,6 +71,24 @@ test('tells of one that cannot be read, and of its being mended', async () => {
   ])
 })
 
+test('tells of a file that comes and goes, however long it was there or away', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+  try {
+    await using it = await open()
+    const lookOften = () => vi.advanceTimersByTimeAsync(100)
+    for (let n = 0; n < 2; n++) {
+      await lookOften()
+      await writeFile(file, rule('date'))
+      await lookOften()
+      await rm(file)
+      await lookOften()
+    }
+    expect(it.changes.map(({ added }) => added.length)).toEqual([1, 0, 1, 0])
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
 test('tells once of what was changed while nobody looked, and nothing of what is as it was', async () => {
   await writeFile(file, rule('date'))
   {

@@ -60,6 +60,7 @@ export async function tellPolicyChanges({
   async function look(): Promise<void> {
     const { stamp, settled } = stampOf(file)
     if (stamp === rested) return
+    rested = undefined
     const now = policyNow(file)
     // Editors write in several steps: what is told of is found twice.
     const isSettled = now.sha256 === looked
