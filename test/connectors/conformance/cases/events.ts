@@ -3,8 +3,10 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
+import { hasCode } from '../../../../src/contract/errors.ts'
 import { followEvents, type RunEvent } from '../../../../src/contract/event.ts'
 import { followFleetEvents } from '../../../../src/contract/fleet-event.ts'
+import { testPolicy } from '../../../../src/contract/policy.ts'
 import type { CaseGroup } from '../case.ts'
 import { all } from '../subject.ts'
 
@@ -92,9 +94,17 @@ export const events: CaseGroup = {
         expect(await ends(id)).toMatchObject({ state: 'succeeded' })
       },
     },
+  ],
+}
+
+/** It changes what the host lets anybody do, for a while. */
+export const nodeEvents: CaseGroup = {
+  title: 'what its node tells',
+  how: 'in turn',
+  cases: [
     {
       name: 'what its node tells of itself reaches the hub: its policy was changed, and by what',
-      async check({ fixture, hub, row, eventually }) {
+      async check({ fixture, hub, asked, row, eventually }) {
         const file = join(fixture.home, 'node', 'policy.toml')
         const { id } = await row()
         const told = (count: number) =>
@@ -110,6 +120,13 @@ export const events: CaseGroup = {
         await rm(file)
         const [, removed] = await told(2)
         expect(removed?.data).toMatchObject({ removed: ['allow *'] })
+        // A file that has just gone may be about to be written anew: until that is over nothing may be begun.
+        await eventually('it is as it was', () =>
+          asked.call(testPolicy, { command: 'exec' }).catch((error) => {
+            if (!hasCode(error, 'policy.unreadable')) throw error
+            return undefined
+          }),
+        )
       },
     },
   ],

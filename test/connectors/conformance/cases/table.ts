@@ -9,7 +9,7 @@ import { clocks } from './clocks.ts'
 import { commands, commandsApart } from './commands.ts'
 import { crowd } from './crowd.ts'
 import { ending } from './ending.ts'
-import { events } from './events.ts'
+import { events, nodeEvents } from './events.ts'
 import { listing } from './listing.ts'
 import { largeOutput, output } from './output.ts'
 import { pausedRestarts, pausing } from './pausing.ts'
@@ -35,6 +35,7 @@ export const caseGroups: readonly CaseGroup[] = [
   commands,
   approvals,
   largeOutput,
+  nodeEvents,
   killed,
   pausedRestarts,
   keptOverRestarts,
