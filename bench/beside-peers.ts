@@ -5,7 +5,7 @@ import { type Answerer, oneByOne, perSecond } from './asking.ts'
 import type { Measured, Row, Settings } from './figure.ts'
 import { inTurns, medianOf, percentile } from './measure.ts'
 import { natsName } from './peers/nats.ts'
-import { flushingWsName, wsName } from './peers/ws-echo.ts'
+import { wsName } from './peers/ws-echo.ts'
 
 /** Compilers need some ten thousand calls before every side is as fast as it gets. */
 const warmUps = 3
@@ -13,7 +13,6 @@ const warmUps = 3
 /** What is promised of the median, as a multiple of a peer's. */
 const latencyGoals: Readonly<Record<string, { readonly words: string; readonly times: number }>> = {
   [wsName]: { words: `≤ 2 × ${wsName}`, times: 2 },
-  [flushingWsName]: { words: `≤ 2 × ${flushingWsName}`, times: 2 },
   [natsName]: { words: 'ahead of NATS', times: 1 },
 }
 

@@ -15,7 +15,7 @@ import { sshName, startSsh } from '../peers/ssh.ts'
 import { startWsEcho } from '../peers/ws-echo.ts'
 
 const command = 'system.info'
-const note = 'the node reads load and free memory of its system for each; the peers answer what they have'
+const note = 'the node reads load and free memory of its system, ten times a second at most; the peers answer what they have'
 
 export const figure: Figure = {
   name: 'invoke',

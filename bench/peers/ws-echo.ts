@@ -8,7 +8,7 @@ import { question } from '../programs/question.ts'
 import { startProgram } from '../programs/start.ts'
 
 export const wsName = 'bare ws'
-export const flushingWsName = 'bare ws, each on disk first'
+const flushingWsName = 'bare ws, each on disk first'
 
 /** `file`: where each message is written, and flushed, before it is answered. */
 export async function startWsEcho(file?: string): Promise<Answerer> {

@@ -39,12 +39,7 @@ export function systemCommands(): HostCommand[] {
     description: 'The machine: its name, system, account, cores, memory, load and uptime.',
     params: z.strictObject({}),
     result: Info,
-    run: async () => ({
-      ...whatStays(),
-      freeMemoryBytes: freemem(),
-      load: loadavg(),
-      uptimeSeconds: uptime(),
-    }),
+    run: async () => ({ ...whatStays(), ...whatPasses() }),
   })
   // Where the system has no /proc, nobody is told of it.
   return platform() === 'linux' ? [info, processList()] : [info]
@@ -72,6 +67,21 @@ function processList(): HostCommand {
       return { processes, more: pids.length > mostProcesses }
     },
   })
+}
+
+/** How old what is told of load and free memory may be: who asks all the time does not have the system asked each time. */
+const freshMs = 100
+
+let passes: Pick<z.output<typeof Info>, 'freeMemoryBytes' | 'load' | 'uptimeSeconds'> | undefined
+let passesSince = -Infinity
+
+function whatPasses() {
+  const now = performance.now()
+  if (!passes || now - passesSince > freshMs) {
+    passes = { freeMemoryBytes: freemem(), load: loadavg(), uptimeSeconds: uptime() }
+    passesSince = now
+  }
+  return passes
 }
 
 let stays:
