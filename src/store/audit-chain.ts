@@ -1,6 +1,6 @@
 // How the entries of an audit log hang together, for whoever writes one, reads one back, or is given one as a file.
 
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { AuditEntry, AuditFault } from '../contract/audit.ts'
 import { canonicalJson } from './canonical.ts'
 
@@ -14,9 +14,12 @@ export interface ChainPlace {
 export const chainStart: ChainPlace = { n: 0, hash: '0'.repeat(64) }
 
 export function auditHash(before: string, entry: Omit<AuditEntry, 'hash'>): string {
-  return createHash('sha256')
-    .update(`${before}\n${canonicalJson(entry)}`)
-    .digest('hex')
+  return hashAfter(before, canonicalJson(entry))
+}
+
+/** `text`: an entry without its hash, as canonical JSON. */
+export function hashAfter(before: string, text: string): string {
+  return hash('sha256', `${before}\n${text}`)
 }
 
 export function showPlace({ n, hash }: ChainPlace): string {

@@ -32,6 +32,8 @@ export function openAuditLog(store: Store, log: Logger, whose: string): AuditLog
   let timer: NodeJS.Timeout | undefined
   let writing: Promise<void> | undefined
   let isFailing = false
+  /** Somebody waits for what is not taken yet. */
+  let isHurried = false
   /** Who waits for room. */
   const held: (() => void)[] = []
 
@@ -47,7 +49,7 @@ export function openAuditLog(store: Store, log: Logger, whose: string): AuditLog
         new Promise((resolve) => {
           if (one.isTaken) return resolve()
           one.tried = resolve
-          writeNow()
+          hurry()
         }),
     }
   }
@@ -58,25 +60,33 @@ export function openAuditLog(store: Store, log: Logger, whose: string): AuditLog
     return one
   }
 
+  function hurry(): void {
+    isHurried = true
+    writeNow()
+  }
+
   function writeNow(): void {
     clearTimeout(timer)
     timer = undefined
-    writing ??= writeAll().finally(() => {
+    writing ??= writeWhile(() => isHurried || waiting.length >= mostTogether).finally(() => {
       writing = undefined
-      // Somebody may have come while the last commit was being answered; after one that failed a timer is set.
-      if (waiting.length > 0 && timer === undefined) writeNow()
+      if (isHurried) writeNow()
+      else if (waiting.length > 0) timer ??= setTimeout(writeNow, gatherMs)
     })
   }
 
-  /** Rejects never: who waits for an entry is told himself, the others wait for another try. */
-  async function writeAll(): Promise<void> {
-    while (waiting.length > 0) {
+  /** At least once. Rejects never: who waits for an entry is told himself, the others wait for another try. */
+  async function writeWhile(isMore: () => boolean): Promise<void> {
+    do {
       const batch = waiting.splice(0, mostTogether)
       for (const one of batch) one.isTaken = true
+      if (waiting.length === 0) isHurried = false
       try {
+        const isAwaited = batch.some(({ settle, tried }) => settle ?? tried)
         await appendAudit(
           store,
           batch.map(({ entry }) => entry),
+          isAwaited ? 'now' : 'soon',
         )
         isFailing = false
         for (const { settle, tried } of batch) {
@@ -89,10 +99,11 @@ export function openAuditLog(store: Store, log: Logger, whose: string): AuditLog
         isFailing = true
         return giveBack([...batch, ...waiting], error)
       }
-    }
+    } while (isMore())
   }
 
   function giveBack(unwritten: Waiting[], error: unknown): void {
+    isHurried = false
     waiting = unwritten.filter(({ settle }) => !settle)
     for (const { settle, tried } of unwritten) {
       settle?.reject(error)
@@ -119,7 +130,7 @@ export function openAuditLog(store: Store, log: Logger, whose: string): AuditLog
       }
       const { promise, resolve, reject } = Promise.withResolvers<void>()
       put(entry, { resolve, reject })
-      writeNow()
+      hurry()
       return promise
     },
     room() {
@@ -130,7 +141,7 @@ export function openAuditLog(store: Store, log: Logger, whose: string): AuditLog
     },
     async [Symbol.asyncDispose]() {
       await writing
-      await writeAll()
+      if (waiting.length > 0) await writeWhile(() => waiting.length > 0)
       clearTimeout(timer)
       if (waiting.length > 0) log.error({ entries: waiting.length }, `the audit log of ${whose} ends before its last entries`)
     },

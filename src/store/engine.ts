@@ -7,6 +7,12 @@ import type { Tables } from './schema.ts'
 /** One unit of writing. It touches nothing but the database: others wait for it, and it may be run again. */
 export type Work<T> = (db: Kysely<Tables>) => Promise<T>
 
+/**
+ * `soon`: the flush to disk may take longer, so that it holds up nobody else; others may read what was written before it is on disk.
+ * Where that fails the write rejects, though it may be there.
+ */
+export type Urgency = 'now' | 'soon'
+
 export interface StoreReader {
   /** For reading: sees what is committed and nothing else. */
   readonly db: Kysely<Tables>
@@ -18,7 +24,7 @@ export interface Store extends StoreReader, AsyncDisposable {
    * Does the work as one transaction; durable when it resolves. Writes that wait together may share one commit, but one that
    * fails changes nothing and fails nobody else. Rejects with what the work threw, or with `store.unavailable`.
    */
-  write<T>(work: Work<T>): Promise<T>
+  write<T>(work: Work<T>, urgency?: Urgency): Promise<T>
   /** Finishes the writes that were asked for, then closes. */
   close(): Promise<void>
 }

@@ -13,9 +13,9 @@ export function watched(store: Store, tell: StoreWatcher): Store {
   let failing = false
   return {
     ...store,
-    async write(work) {
+    async write(work, urgency) {
       try {
-        const done = await store.write(work)
+        const done = await store.write(work, urgency)
         if (failing) tell.mended()
         failing = false
         return done

@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
+import type { Urgency } from '../engine.ts'
 import { migrate, migrations } from '../migrate.ts'
 import { kyselyOver } from './connection.ts'
 import { groupCommit } from './group-commit.ts'
@@ -14,13 +15,20 @@ async function openDatabase() {
   database.exec('pragma journal_mode = wal')
   const db = kyselyOver(database)
   await migrate(db, migrations('text'))
-  const write = (host: string, info: string | null = null) =>
-    commits.write((tx) => tx.insertInto('health').values({ host, last_seen_at: 't', info }).execute())
-  const commits = groupCommit(database, db, file)
+  const write = (host: string, info: string | null = null, urgency?: Urgency) =>
+    commits.write((tx) => tx.insertInto('health').values({ host, last_seen_at: 't', info }).execute(), urgency)
+  const mode = () => database.prepare('pragma synchronous').get()?.synchronous
+  const flush = { times: 0, log: async () => {} }
+  const commits = groupCommit(database, db, file, () => {
+    flush.times += 1
+    return flush.log()
+  })
   return {
+    flush,
+    mode,
+    commits,
     database,
     write,
-    commits,
     hosts: () =>
       database
         .prepare('select host from health order by host')
@@ -76,4 +84,41 @@ test("a commit that fails is nobody's success", async () => {
   expect(hosts()).toEqual([])
   await write('c')
   expect(hosts()).toEqual(['c'])
+})
+
+test('a write that is in no hurry is answered once the log is flushed, and others go on meanwhile', async () => {
+  await using opened = await openDatabase()
+  const { write, hosts, flush, mode } = opened
+  const flushed = Promise.withResolvers<void>()
+  flush.log = () => flushed.promise
+  const answered: string[] = []
+  const soon = write('soon', null, 'soon').then(() => answered.push('soon'))
+  await vi.waitFor(() => expect(flush.times).toBe(1))
+  expect(mode()).toBe(1)
+  await write('now').then(() => answered.push('now'))
+  expect(mode()).toBe(2)
+  expect(flush.times).toBe(1)
+  expect(hosts()).toEqual(['now', 'soon'])
+  expect(answered).toEqual(['now'])
+  const drained = opened.commits.drained().then(() => answered.push('drained'))
+  flushed.resolve()
+  await Promise.all([soon, drained])
+  expect(answered).toEqual(['now', 'soon', 'drained'])
+})
+
+test('who is in a hurry makes the commit that he shares one that flushes', async () => {
+  await using opened = await openDatabase()
+  const { write, flush, mode } = opened
+  await Promise.all([write('soon', null, 'soon'), write('now')])
+  expect(mode()).toBe(2)
+  expect(flush.times).toBe(0)
+})
+
+test('a log that cannot be flushed is told to who waits for it, and the next ones are tried anew', async () => {
+  await using opened = await openDatabase()
+  const { write, flush } = opened
+  flush.log = () => Promise.reject(new Error('EIO: i/o error, fdatasync'))
+  await expect(write('a', null, 'soon')).rejects.toMatchObject({ code: 'store.unavailable', retryable: true })
+  flush.log = async () => {}
+  await write('b', null, 'soon')
 })

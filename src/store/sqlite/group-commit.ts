@@ -1,19 +1,22 @@
 // One writer for one database file. Writes that wait together share one commit, and so one flush to disk: at FULL durability
 // SQLite commits about 10,000 times a second here, one by one, whatever is in the commit.
 //
-// Each write is in a savepoint of its own: one that throws is undone alone. Nobody is answered before the commit has returned.
+// Each write is in a savepoint of its own: one that throws is undone alone. Nobody is answered before it is on disk.
+//
+// A commit's flush holds up the whole process, for some milliseconds on an ordinary disk. So one in which nobody is in a hurry leaves
+// the flush of the log (`-wal`) to another thread: https://sqlite.org/pragma.html#pragma_synchronous says what NORMAL leaves out.
 
 import type { DatabaseSync } from 'node:sqlite'
 import type { Kysely } from 'kysely'
-import type { Work } from '../engine.ts'
+import type { Urgency, Work } from '../engine.ts'
 import type { Tables } from '../schema.ts'
-import { asStoreProblem } from './problem.ts'
+import { asFlushProblem, asStoreProblem } from './problem.ts'
 
 /** For so long a commit takes in what waits: meanwhile the process does nothing else. */
 const gatherMs = 8
 
 export interface GroupCommit {
-  write<T>(work: Work<T>): Promise<T>
+  write<T>(work: Work<T>, urgency?: Urgency): Promise<T>
   /** Resolves when nothing waits any more. */
   drained(): Promise<void>
 }
@@ -22,18 +25,33 @@ interface Waiting {
   /** Does the work; answers how to tell its caller. */
   readonly attempt: () => Promise<() => void>
   readonly reject: (error: unknown) => void
+  readonly urgency: Urgency
 }
 
-/** `file` is what its refusals name. */
-export function groupCommit(database: DatabaseSync, db: Kysely<Tables>, file: string): GroupCommit {
+/** How to tell the caller of a write that was committed. */
+interface Answer {
+  readonly answer: () => void
+  readonly reject: (error: unknown) => void
+}
+
+/** `file` is what its refusals name; `flushLog` flushes what stands in its log, without holding up this thread. */
+export function groupCommit(
+  database: DatabaseSync,
+  db: Kysely<Tables>,
+  file: string,
+  flushLog: () => Promise<void>,
+): GroupCommit {
   const waiting: Waiting[] = []
+  const flushing = new Set<Promise<void>>()
   let committing = false
   let idle = Promise.withResolvers<void>()
   idle.resolve()
+  let mode: Urgency = 'now'
 
-  function write<T>(work: Work<T>): Promise<T> {
+  function write<T>(work: Work<T>, urgency: Urgency = 'now'): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       waiting.push({
+        urgency,
         reject,
         async attempt() {
           const value = await work(db)
@@ -57,17 +75,22 @@ export function groupCommit(database: DatabaseSync, db: Kysely<Tables>, file: st
   }
 
   async function commit(): Promise<void> {
-    const answers: (() => void)[] = []
+    const answers: Answer[] = []
     let taken = 0
+    const urgency: Urgency = waiting.some((one) => one.urgency === 'now') ? 'now' : 'soon'
     try {
       // Left by a commit that could not even be rolled back.
       if (database.isTransaction) database.exec('rollback')
+      setMode(urgency)
       database.exec('begin immediate')
       const enough = performance.now() + gatherMs
       while (taken < waiting.length && performance.now() < enough) {
+        const one = waiting[taken] as Waiting
+        // Came meanwhile; the next commit is its own.
+        if (urgency === 'soon' && one.urgency === 'now') break
         taken += 1
-        const answer = await attempt(waiting[taken - 1] as Waiting)
-        if (answer) answers.push(answer)
+        const answer = await attempt(one)
+        if (answer) answers.push({ answer, reject: one.reject })
       }
       database.exec('commit')
     } catch (error) {
@@ -77,7 +100,29 @@ export function groupCommit(database: DatabaseSync, db: Kysely<Tables>, file: st
       return
     }
     waiting.splice(0, taken)
-    for (const answer of answers) answer()
+    if (urgency === 'now') for (const { answer } of answers) answer()
+    else answerOnceFlushed(answers)
+  }
+
+  /** Other commits go on meanwhile: flushing the log flushes all that stands in it. */
+  function answerOnceFlushed(answers: readonly Answer[]): void {
+    const flushed = flushLog()
+      .then(
+        () => {
+          for (const { answer } of answers) answer()
+        },
+        (error: unknown) => {
+          for (const { reject } of answers) reject(asFlushProblem(error, file))
+        },
+      )
+      .finally(() => flushing.delete(flushed))
+    flushing.add(flushed)
+  }
+
+  function setMode(urgency: Urgency): void {
+    if (urgency === mode) return
+    database.exec(`pragma synchronous = ${urgency === 'now' ? 'full' : 'normal'}`)
+    mode = urgency
   }
 
   /** Throws nothing: whoever writes next tries again, and is told if it still fails. */
@@ -104,5 +149,11 @@ export function groupCommit(database: DatabaseSync, db: Kysely<Tables>, file: st
     }
   }
 
-  return { write, drained: () => idle.promise }
+  return {
+    write,
+    async drained() {
+      await idle.promise
+      await Promise.all(flushing)
+    },
+  }
 }

@@ -1,6 +1,7 @@
 // The embedded store: a writing connection, and a reading one that sees only what is committed (WAL gives each read its own
 // snapshot).
 
+import { open as openFile } from 'node:fs/promises'
 import { DatabaseSync } from 'node:sqlite'
 import type { Store, StoreReader } from '../engine.ts'
 import { knownMigrations, migrate, migrations } from '../migrate.ts'
@@ -30,7 +31,9 @@ async function open(file: string): Promise<Store> {
   database.exec('pragma journal_mode = wal; pragma synchronous = full; pragma wal_autocheckpoint = 4000')
   await migrate(writing, migrations('text'))
   const reading = opened.adopt(kyselyOver(openDatabase(file, { readOnly: true })), (db) => db.destroy())
-  const commits = groupCommit(database, writing, file)
+  // Made by the first write, and there as long as the database is open.
+  const log = opened.use(await openFile(`${file}-wal`))
+  const commits = groupCommit(database, writing, file, () => log.datasync())
   opened.defer(() => commits.drained())
 
   const parts = opened.move()

@@ -13,6 +13,11 @@ export function asStoreProblem(thrown: unknown, file: string): unknown {
   return failure('store.unavailable', { file, problem: (thrown as Error).message }, { cause: thrown })
 }
 
+/** Of the file system, which refused to put on disk what was written. */
+export function asFlushProblem(thrown: unknown, file: string): unknown {
+  return failure('store.unavailable', { file, problem: (thrown as Error).message }, { cause: thrown })
+}
+
 /** SQLite's primary result code; undefined for what SQLite did not throw. */
 export function resultCode(thrown: unknown): number | undefined {
   if (!(thrown instanceof Error) || !('errcode' in thrown) || typeof thrown.errcode !== 'number') return undefined
