@@ -8,7 +8,7 @@ import type { OutputOf, ParsedOf } from '../contract/operation.ts'
 import { type ChainPlace, chainStart, checkChain, hashAfter, readPlace, showPlace } from './audit-chain.ts'
 import { canonicalJson } from './canonical.ts'
 import type { StoreReader, Urgency } from './engine.ts'
-import { prepared, type Values } from './prepared.ts'
+import { prepared, preparedChange, type Values } from './prepared.ts'
 import type { AuditHeadTable, AuditTable } from './schema.ts'
 import type { Store } from './store.ts'
 
@@ -40,14 +40,14 @@ const lockHead = prepared((db) =>
     .returning(['n', 'hash']),
 )
 
-const moveHead = prepared((db, value: Values<Pick<AuditHeadTable, 'n' | 'hash'>>) =>
+const moveHead = preparedChange((db, value: Values<Pick<AuditHeadTable, 'n' | 'hash'>>) =>
   db
     .updateTable('audit_head')
     .set({ n: value('n'), hash: value('hash') })
     .where('id', '=', 1),
 )
 
-const insertEntry = prepared((db, value: Values<AuditTable>) =>
+const insertEntry = preparedChange((db, value: Values<AuditTable>) =>
   db.insertInto('audit').values({
     n: value('n'),
     at: value('at'),

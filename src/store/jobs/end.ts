@@ -3,7 +3,7 @@
 import type { Kysely } from 'kysely'
 import type { ErrorValue } from '../../contract/errors.ts'
 import type { RunState } from '../../contract/run.ts'
-import { prepared, type Values } from '../prepared.ts'
+import { preparedChange, type Values } from '../prepared.ts'
 import type { JobTable, Tables } from '../schema.ts'
 import type { Store } from '../store.ts'
 import type { Claim, JobState } from './job.ts'
@@ -38,17 +38,19 @@ export function endJob(
       : end.onlyIf
         ? await endFrom(db, { ...change, from: end.onlyIf })
         : await endUnfinished(db, change)
-    return ended.length > 0
+    return ended > 0
   })
 }
 
 type End = Pick<JobTable, 'run' | 'run_state' | 'ended_at' | 'started_at' | 'error'>
 
-const endUnfinished = prepared((db, value: Values<End>) => ending(db, value))
+const endUnfinished = preparedChange((db, value: Values<End>) => ending(db, value))
 
-const endFrom = prepared((db, value: Values<End & { from: JobState }>) => ending(db, value).where('state', '=', value('from')))
+const endFrom = preparedChange((db, value: Values<End & { from: JobState }>) =>
+  ending(db, value).where('state', '=', value('from')),
+)
 
-const endClaimed = prepared((db, value: Values<End & Omit<Claim, 'run'>>) =>
+const endClaimed = preparedChange((db, value: Values<End & Omit<Claim, 'run'>>) =>
   ending(db, value).where('state', '=', 'claimed').where('owner', '=', value('owner')).where('fence', '=', value('fence')),
 )
 
@@ -67,5 +69,4 @@ function ending(db: Kysely<Tables>, value: Values<End>) {
     }))
     .where('run', '=', value('run'))
     .where('ended_at', 'is', null)
-    .returning('run')
 }

@@ -2,7 +2,7 @@
 
 import type { Selectable } from 'kysely'
 import { failure } from '../../contract/errors.ts'
-import { prepared, type Values } from '../prepared.ts'
+import { preparedChange, type Values } from '../prepared.ts'
 import type { JobTable } from '../schema.ts'
 import type { Store } from '../store.ts'
 import { type Job, jobOf, type NewJob } from './job.ts'
@@ -13,8 +13,7 @@ import { type Job, jobOf, type NewJob } from './job.ts'
 export function submitJob(store: Store, job: NewJob): Promise<{ job: Job; created: boolean }> {
   const row = newRow(job)
   return store.write(async (db) => {
-    const inserted = await insertJob(db, row)
-    if (inserted.length > 0) return { job: jobOf(row), created: true }
+    if ((await insertJob(db, row)) > 0) return { job: jobOf(row), created: true }
     const there = await db
       .selectFrom('job')
       .selectAll()
@@ -26,7 +25,7 @@ export function submitJob(store: Store, job: NewJob): Promise<{ job: Job; create
   })
 }
 
-const insertJob = prepared((db, value: Values<JobTable>) =>
+const insertJob = preparedChange((db, value: Values<JobTable>) =>
   db
     .insertInto('job')
     .values({
@@ -51,8 +50,7 @@ const insertJob = prepared((db, value: Values<JobTable>) =>
       ended_at: value('ended_at'),
       error: value('error'),
     })
-    .onConflict((conflict) => conflict.doNothing())
-    .returning('run'),
+    .onConflict((conflict) => conflict.doNothing()),
 )
 
 function newRow(job: NewJob): Selectable<JobTable> {

@@ -65,4 +65,8 @@ class OurSqliteAdapter extends SqliteAdapter implements AnswersAtOnce {
   answerAtOnce(sql: string, parameters: readonly unknown[]): unknown[] {
     return this.#database.prepare(sql).all(parameters)
   }
+
+  changeAtOnce(sql: string, parameters: readonly unknown[]): number {
+    return Number(this.#database.prepare(sql).run(parameters).changes)
+  }
 }

@@ -1,7 +1,8 @@
 // One writer for one database file. Writes that wait together share one commit, and so one flush to disk: at FULL durability
 // SQLite commits about 10,000 times a second here, one by one, whatever is in the commit.
 //
-// Each write is in a savepoint of its own: one that throws is undone alone. Nobody is answered before it is on disk.
+// One that throws is undone alone: its transaction begins anew, with each write in a savepoint of its own. Nobody is answered before
+// it is on disk.
 //
 // A commit's flush holds up the whole process, for some milliseconds on an ordinary disk. So one in which nobody is in a hurry leaves
 // the flush of the log (`-wal`) to another thread: https://sqlite.org/pragma.html#pragma_synchronous says what NORMAL leaves out.
@@ -32,6 +33,12 @@ interface Waiting {
 interface Answer {
   readonly answer: () => void
   readonly reject: (error: unknown) => void
+}
+
+interface Group {
+  /** How many of those who wait, from the first. */
+  taken: number
+  readonly answers: Answer[]
 }
 
 /** `file` is what its refusals name; `flushLog` flushes what stands in its log, without holding up this thread. */
@@ -75,33 +82,46 @@ export function groupCommit(
   }
 
   async function commit(): Promise<void> {
-    const answers: Answer[] = []
-    let taken = 0
     const urgency: Urgency = waiting.some((one) => one.urgency === 'now') ? 'now' : 'soon'
+    let group: Group = { taken: 0, answers: [] }
     try {
-      // Left by a commit that could not even be rolled back.
-      if (database.isTransaction) database.exec('rollback')
-      setMode(urgency)
-      database.exec('begin immediate')
-      const enough = performance.now() + gatherMs
-      while (taken < waiting.length && performance.now() < enough) {
-        const one = waiting[taken] as Waiting
-        // Came meanwhile; the next commit is its own.
-        if (urgency === 'soon' && one.urgency === 'now') break
-        taken += 1
-        const answer = await attempt(one)
-        if (answer) answers.push({ answer, reject: one.reject })
+      begin(urgency)
+      try {
+        await attemptAll(group, urgency, (one) => one.attempt())
+      } catch {
+        group = { taken: 0, answers: [] }
+        begin(urgency)
+        await attemptAll(group, urgency, attemptApart)
       }
       database.exec('commit')
     } catch (error) {
       // When it could not even begin, it can for nobody.
-      for (const { reject } of waiting.splice(0, taken || waiting.length)) reject(asStoreProblem(error, file))
+      for (const { reject } of waiting.splice(0, group.taken || waiting.length)) reject(asStoreProblem(error, file))
       rollBack()
       return
     }
-    waiting.splice(0, taken)
-    if (urgency === 'now') for (const { answer } of answers) answer()
-    else answerOnceFlushed(answers)
+    waiting.splice(0, group.taken)
+    if (urgency === 'now') for (const { answer } of group.answers) answer()
+    else answerOnceFlushed(group.answers)
+  }
+
+  function begin(urgency: Urgency): void {
+    // Left by a commit that could not even be rolled back, or by one that begins anew.
+    if (database.isTransaction) database.exec('rollback')
+    setMode(urgency)
+    database.exec('begin immediate')
+  }
+
+  async function attemptAll(group: Group, urgency: Urgency, attempt: (one: Waiting) => Promise<(() => void) | undefined>) {
+    const enough = performance.now() + gatherMs
+    while (group.taken < waiting.length && performance.now() < enough) {
+      const one = waiting[group.taken] as Waiting
+      // Came meanwhile; the next commit is its own.
+      if (urgency === 'soon' && one.urgency === 'now') break
+      group.taken += 1
+      const answer = await attempt(one)
+      if (answer) group.answers.push({ answer, reject: one.reject })
+    }
   }
 
   /** Other commits go on meanwhile: flushing the log flushes all that stands in it. */
@@ -134,7 +154,7 @@ export function groupCommit(
     }
   }
 
-  async function attempt(one: Waiting): Promise<(() => void) | undefined> {
+  async function attemptApart(one: Waiting): Promise<(() => void) | undefined> {
     database.exec('savepoint one')
     try {
       const answer = await one.attempt()
