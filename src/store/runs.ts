@@ -88,7 +88,8 @@ export function appendEvents(
 
 /**
  * Takes in a piece of another host's journal, in one commit: events, folded runs and cursor. What is here already is ignored, so
- * that re-delivery is harmless. Answers the runs that changed. Rejects with `wire.protocol` for a run's event that leaves a gap.
+ * that re-delivery is harmless: what a power cut takes away is read from the host again. Answers the runs that changed.
+ * Rejects with `wire.protocol` for a run's event that leaves a gap.
  */
 export function mirrorEntries(store: Store, host: string, entries: readonly JournalEntry[]): Promise<Run[]> {
   return store.write(async (db) => {
@@ -116,7 +117,7 @@ export function mirrorEntries(store: Store, host: string, entries: readonly Jour
         .execute()
     for (const run of changed.values()) await saveMirrored(db, run, runs.has(run.id))
     return [...changed.values()]
-  })
+  }, 'soon')
 }
 
 /** The position after which a mirror goes on reading that host's journal; 0 at first. */

@@ -106,6 +106,23 @@ test('a write that is in no hurry is answered once the log is flushed, and other
   expect(answered).toEqual(['now', 'soon', 'drained'])
 })
 
+test('those who come while the log is flushed share the next flush', async () => {
+  await using opened = await openDatabase()
+  const { write, hosts, flush } = opened
+  const flushed = Promise.withResolvers<void>()
+  flush.log = () => flushed.promise
+  const first = write('first', null, 'soon')
+  await vi.waitFor(() => expect(flush.times).toBe(1))
+  const others: Promise<unknown>[] = []
+  for (const host of ['a', 'b', 'c']) {
+    others.push(write(host, null, 'soon'))
+    await vi.waitFor(() => expect(hosts()).toContain(host))
+  }
+  flushed.resolve()
+  await Promise.all([first, ...others])
+  expect(flush.times).toBe(2)
+})
+
 test('who is in a hurry makes the commit that he shares one that flushes', async () => {
   await using opened = await openDatabase()
   const { write, flush, mode } = opened

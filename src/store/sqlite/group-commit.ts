@@ -50,6 +50,8 @@ export function groupCommit(
 ): GroupCommit {
   const waiting: Waiting[] = []
   const flushing = new Set<Promise<void>>()
+  let current = Promise.resolve()
+  let next: Promise<void> | undefined
   let committing = false
   let idle = Promise.withResolvers<void>()
   idle.resolve()
@@ -126,7 +128,7 @@ export function groupCommit(
 
   /** Other commits go on meanwhile: flushing the log flushes all that stands in it. */
   function answerOnceFlushed(answers: readonly Answer[]): void {
-    const flushed = flushLog()
+    const flushed = flushNext()
       .then(
         () => {
           for (const { answer } of answers) answer()
@@ -137,6 +139,18 @@ export function groupCommit(
       )
       .finally(() => flushing.delete(flushed))
     flushing.add(flushed)
+  }
+
+  /** One at a time: who comes while one goes on shares the next. */
+  function flushNext(): Promise<void> {
+    next ??= current
+      .catch(() => undefined)
+      .then(() => {
+        next = undefined
+        current = flushLog()
+        return current
+      })
+    return next
   }
 
   function setMode(urgency: Urgency): void {
