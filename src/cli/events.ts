@@ -10,16 +10,19 @@ import { resuming } from './resume.ts'
 interface EventsOptions {
   readonly topic?: string[]
   readonly after?: number
+  readonly last?: number
   readonly follow?: true
 }
 
 export const events: Action<EventsOptions, []> = async (terminal, options) => {
   const { topic: topics, follow = false, json, output } = options
+  // Named otherwise below, where the number of the last one is `last`.
+  const newest = options.last
   let last = options.after ?? 0
   const kept: FleetEvent[] = []
   using client = connect(terminal)
   const read = async (signal: AbortSignal, progress = () => {}) => {
-    const input = { after: last, follow, ...(topics && { topics }) }
+    const input = { after: last, follow, ...(topics && { topics }), ...(newest !== undefined && { last: newest }) }
     for await (const event of client.hub.items(followFleetEvents, input, { signal })) {
       last = event.position
       progress()

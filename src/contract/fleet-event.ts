@@ -51,6 +51,9 @@ export const followFleetEvents = operation({
     topics: Topics.optional().meta({
       description: 'Only these: `host.connected`, `host.*`; without it, all that the caller may hear of.',
     }),
+    last: z.coerce.number().int().min(1).max(1000).optional().meta({
+      description: 'Without `after`: only the newest so many of those that are kept, whatever their topics.',
+    }),
   }),
   output: FleetEvent,
   errors: ['auth.forbidden', 'events.ahead'],

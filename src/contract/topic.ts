@@ -10,6 +10,8 @@ export const topicScopes = {
   host: 'read',
   /** What nodes tell of themselves. */
   node: 'read',
+  /** Runs that ended. */
+  run: 'read',
   approval: 'read',
   pairing: 'admin',
 } as const satisfies Record<string, Scope>

@@ -21,6 +21,7 @@ import type { Mirror } from './mirror.ts'
 import { hearNode, type NodeEventsOf, nodeAllowance } from './node-events.ts'
 import { askHowItIs, keepAnswer } from './probe.ts'
 import type { Queue } from './queue.ts'
+import { type RunEnds, tellRunEnds } from './run-events.ts'
 
 const mostInABatch = 500
 const infoEveryMs = 60_000
@@ -88,11 +89,12 @@ async function whileOnline(
   await using _info = askForInfo(host, caller, to)
   await using _node = whileDoing(hearNode(host, caller, to, signal))
   await using _approvals = to.approvals.read(host, caller)
+  using ends = tellRunEnds(host, to.events)
   if (host.connector.traits.mirrored) to.mirror.resume(host.id, caller, signal)
   // A journal that cannot be taken in (a full disk, say) is asked for again, from the last position that was stored.
   while (!signal.aborted && host.connector.state.status === 'online') {
     try {
-      await readJournal(host, caller, to, signal)
+      await readJournal(host, caller, to, ends, signal)
     } catch (error) {
       if (signal.aborted) return
       to.log.warn({ host: host.name, error: asMusterError(error).toValue() }, 'the journal broke off')
@@ -101,14 +103,17 @@ async function whileOnline(
   }
 }
 
-async function readJournal(host: FleetHost, caller: Caller, to: Followed, signal: AbortSignal): Promise<void> {
+async function readJournal(host: FleetHost, caller: Caller, to: Followed, ends: RunEnds, signal: AbortSignal): Promise<void> {
   await noteEnded(host, to)
   const after = await mirrorCursor(to.store, host.id)
   // Of this reading alone: an entry that cannot be taken in ends it at the host too, before the journal is asked for again.
   const reading = new AbortController()
   try {
     const journal = caller.items(followJournal, { after, follow: true }, { signal: AbortSignal.any([signal, reading.signal]) })
-    for await (const entries of batches(journal, { most: mostInABatch })) await takeIn(host, entries, caller, to, signal)
+    for await (const entries of batches(journal, { most: mostInABatch })) {
+      await takeIn(host, entries, caller, to, signal)
+      ends.note(entries)
+    }
   } finally {
     reading.abort()
   }

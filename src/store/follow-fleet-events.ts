@@ -19,12 +19,12 @@ export interface FollowedEvents {
 /** Rejects with `events.ahead` for a number that this store has not given out: who has it was told by another one. */
 export async function* followKeptEvents(
   { store, bell, gap }: FollowedEvents,
-  { after, follow }: { after: number; follow: boolean },
+  { after, follow, last: newest }: { after: number; follow: boolean; last?: number | undefined },
   signal: AbortSignal,
 ): AsyncGenerator<FleetEvent> {
   const last = await lastFleetEvent(store)
   if (after > last) throw failure('events.ahead', { after, last })
-  let position = after
+  let position = after === 0 && newest !== undefined ? Math.max(0, last - newest) : after
   for (;;) {
     const seen = bell.rings
     const page = await readFleetEvents(store, position, pageSize)

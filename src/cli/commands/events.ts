@@ -11,7 +11,7 @@ const families = Object.keys(topicScopes)
   .join(', ')
 
 export function eventsCommand(program: Command, perform: Perform): void {
-  declareCommand(program, 'events', 'what happened and happens: hosts that come and go, and what their nodes tell')
+  declareCommand(program, 'events', 'what happened and happens: hosts that come and go, what their nodes tell, runs that ended')
     .addOption(
       repeated(
         '--topic <topic>',
@@ -22,6 +22,7 @@ export function eventsCommand(program: Command, perform: Perform): void {
     .addOption(
       single('--after <n>', 'only those after this number (default: all that are kept)', integer(0, Number.MAX_SAFE_INTEGER)),
     )
+    .addOption(single('--last <n>', 'only the newest so many of those that are kept, whatever their topics', integer(1, 1000)))
     .option('-f, --follow', 'go on with those to come')
     .addHelpText(
       'after',
