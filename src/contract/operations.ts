@@ -38,7 +38,7 @@ import { approvePairing, listPairings, rejectPairing } from './pairing.ts'
 import { testPolicy } from './policy.ts'
 import { applyProc, callProc, getProc, listProcs, stopProc } from './proc.ts'
 import { cancelRun, getRun, listRuns, pauseRun, resumeRun, startRun, writeStdin } from './run.ts'
-import { createToken, listTokens, revokeToken } from './token.ts'
+import { createToken, listTokens, revokeToken, showCaller } from './token.ts'
 
 export const hostOperations: readonly Operation[] = [
   getHostInfo,
@@ -73,6 +73,7 @@ export const hostOperations: readonly Operation[] = [
 
 export const hubOperations: readonly Operation[] = [
   getHubInfo,
+  showCaller,
   showAuthority,
   rotateAuthority,
   listHosts,

@@ -76,6 +76,24 @@ export const createToken = operation({
   http: 'POST /tokens',
 })
 
+export const showCaller = operation({
+  kind: 'call',
+  name: 'hub.caller',
+  summary: 'Who the hub takes the caller for, by his connection: what he may do here.',
+  input: z.strictObject({}),
+  output: z.object({
+    id: z.string().meta({ description: 'Of the token, or `local-socket`.' }),
+    name: z.string().nullable().meta({ description: "The token's." }),
+    role: z.string(),
+    scopes: z.array(z.enum(scopes)),
+    expiresAt: Time.nullable(),
+  }),
+  errors: [],
+  scope: 'read',
+  deferrable: false,
+  http: 'GET /caller',
+})
+
 export const listTokens = operation({
   kind: 'call',
   name: 'token.list',

@@ -22,7 +22,7 @@ import {
 import { type Handler, type Implementation, implement, implementation } from '../contract/implementation.ts'
 import type { OutputOf } from '../contract/operation.ts'
 import { isTerminal, type Run, type RunState, runStates, startRun } from '../contract/run.ts'
-import { createToken, listTokens, revokeToken } from '../contract/token.ts'
+import { createToken, listTokens, revokeToken, showCaller } from '../contract/token.ts'
 import { auditOperations } from '../store/audit-operations.ts'
 import { allHealth, healthOf } from '../store/health.ts'
 import { unfinishedJobs } from '../store/jobs/find.ts'
@@ -99,6 +99,13 @@ export function hubOffers(parts: HubParts): Implementation {
 
   return implementation(
     implement(getHubInfo, async () => info()),
+    implement(showCaller, async (_input, { principal: { id, role, scopes, token } }) => ({
+      id,
+      name: token?.name ?? null,
+      role,
+      scopes: [...scopes],
+      expiresAt: token?.expiresAt ?? null,
+    })),
     implement(showAuthority, async () => {
       if (!tls) throw failure('authority.none')
       return tls.showAuthority()

@@ -37,6 +37,7 @@ const scopeOf: Readonly<Record<string, Scope>> = {
   'host.info': 'read',
   'host.journal': 'read',
   'host.shutdown': 'admin',
+  'hub.caller': 'read',
   'hub.info': 'read',
   'node.enroll': 'admin',
   'pairing.approve': 'admin',
