@@ -31,16 +31,19 @@ export const layers: Readonly<Record<string, Layer>> = {
     meaning: 'the centre: registry, fleet, queue, mirror, tokens',
     mayImport: ['contract', 'wire', 'connectors', 'workflow', 'store', 'policy'],
   },
+  mcp: { meaning: "a model's tools over a hub's operations", mayImport: ['contract'] },
   api: {
     // wire: the door turns a node's HTTP upgrade into a channel, which only wire can make.
-    meaning: "HTTP, SSE and the tunnel's door, derived from the contract",
-    mayImport: ['contract', 'wire', 'hub'],
+    meaning: "HTTP, SSE, `/mcp` and the tunnel's door, derived from the contract",
+    mayImport: ['contract', 'wire', 'hub', 'mcp'],
   },
   cli: {
     // wire: where sockets are and which version this is. The rest are the parts that a hub's and a node's process are made of.
     meaning: 'the command line; assembles the processes',
     mayImport: ['contract', 'sdk', 'wire'],
     entryPoints: [
+      'src/mcp/stdio.ts',
+      'src/mcp/overview.ts',
       'src/hub/hub.ts',
       'src/host/host.ts',
       'src/host/policy.ts',
@@ -74,6 +77,7 @@ export const packageOwners: Readonly<Record<string, readonly string[]>> = {
   fastify: ['api'],
   commander: ['cli'],
   ajv: ['contract'],
+  '@modelcontextprotocol/server': ['mcp'],
   '@napi-rs/keyring': ['hub'],
   // connectors: a node makes its own signing request.
   '@peculiar/x509': ['hub', 'connectors'],

@@ -14,6 +14,7 @@ import { limitConnections } from './crowd.ts'
 import { descriptorLimit, descriptorShares } from './descriptors.ts'
 import { inFlight } from './exchange.ts'
 import { httpServer, httpsServer, listenTcp, listenUnix } from './listen.ts'
+import { addMcp, mcpMethods, mcpPath } from './mcp.ts'
 import { httpMetrics } from './metrics.ts'
 import { answerMissing } from './missing.ts'
 import { addOperations, hasHead } from './operations.ts'
@@ -99,7 +100,9 @@ export async function startApi({ hub, bind, tls, socketPath, allowHosts, readOnl
       seconds: reply.elapsedTime / 1000,
     }),
   )
-  addOperations(app, { hub, live, admission: { hub: hub.id, readOnly }, isLocal: auth.isLocal, log })
+  const admission = { hub: hub.id, readOnly }
+  addOperations(app, { hub, live, admission, isLocal: auth.isLocal, log })
+  const mcp = addMcp(app, { hub, live, admission, isLocal: auth.isLocal, log })
   addApprovalLink(app, { hub, readOnly, isLocal: auth.isLocal, log })
   addSystemRoutes(app, { hub, metrics, isLocal: auth.isLocal })
   app.setNotFoundHandler(
@@ -110,6 +113,7 @@ export async function startApi({ hub, bind, tls, socketPath, allowHosts, readOnl
       })),
       ...systemPaths.map((path) => ({ path, methods: ['GET', 'HEAD'] })),
       { path: approvalLinkPath, methods: ['GET', 'POST'] },
+      { path: mcpPath, methods: [...mcpMethods] },
     ]),
   )
   await app.ready()
@@ -123,6 +127,7 @@ export async function startApi({ hub, bind, tls, socketPath, allowHosts, readOnl
     const closed = Promise.all([closeServer(tcp), closeServer(unix)])
     tunnel.close(reason)
     live.endStreams(reason)
+    await mcp.end(reason)
     const overdue = setTimeout(() => {
       live.endAll(reason)
       for (const server of [tcp, unix]) server.closeAllConnections()

@@ -10,6 +10,7 @@ import { execCommand } from './commands/exec.ts'
 import { hostCommands } from './commands/host.ts'
 import { hubCommands } from './commands/hub.ts'
 import { invokeCommand } from './commands/invoke.ts'
+import { mcpCommand } from './commands/mcp.ts'
 import { nodeCommands } from './commands/node.ts'
 import { pairingCommands } from './commands/pairing.ts'
 import { policyCommands } from './commands/policy.ts'
@@ -42,6 +43,7 @@ export function buildProgram(perform: Perform, print: (text: string) => void): C
   runCommands(program, perform)
   approvalCommands(program, perform)
   eventsCommand(program, perform)
+  mcpCommand(program, perform)
   program.commandsGroup('Machines:')
   hostCommands(program, perform)
   nodeCommands(program, perform)

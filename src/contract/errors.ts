@@ -369,6 +369,16 @@ export const catalogue = {
     (p: { path: string; bytes: number; limit: number }) => `${p.path} would be ${p.bytes} bytes in one message, and ${p.limit} are the most.`,
     () => 'Read it in parts, with `offset` and `limit`; write larger files with a run: `muster exec HOST -- tee FILE < FILE`.'),
 
+  'tool.handle_unknown': entry(404, exitCode.notFound, false,
+    (p: { handle: string }) => `There is no invocation ${p.handle} of yours here: it was never begun, or its result is no longer kept.`,
+    () => 'Handles are good for ten minutes after the end, and in the process that gave them; a run\'s id (`muster run list`) is good for longer.'),
+  'tool.busy': entry(503, exitCode.unavailable, true,
+    (p: { most: number }) => `This client has ${p.most} invocations under way, and no more are taken.`,
+    () => 'Let some end first; work that waits its turn is a run: `muster exec HOST -- COMMAND`.'),
+  'tool.not_kept': entry(400, exitCode.usage, false,
+    (p: { command: string }) => `${p.command} cannot go on by itself: only exec becomes a run.`,
+    () => 'Leave keep out and wait by the handle, or do it with exec: `muster exec HOST -- COMMAND`.'),
+
   'run.unknown': entry(404, exitCode.notFound, false,
     (p: { run: string }) => `There is no run ${p.run}.`,
     () => '`muster run list` shows the runs.'),

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import type { Run } from '../../src/contract/run.ts'
 import { type Home, makeHome } from './home.ts'
 
-const checkout = fileURLToPath(new URL('../../bin/muster.js', import.meta.url))
+export const checkout = fileURLToPath(new URL('../../bin/muster.js', import.meta.url))
 
 export interface Outcome {
   readonly code: number | null

@@ -1,0 +1,50 @@
+// `muster mcp`: serves the tools until its client goes away. Standard output belongs to the protocol.
+
+import { failure } from '../../contract/errors.ts'
+import { showCaller } from '../../contract/token.ts'
+import type { ToolFleet } from '../../mcp/fleet.ts'
+import type { HubClient } from '../../sdk/client.ts'
+import { softwareVersion } from '../../wire/protocol.ts'
+import { connect } from '../hub-connection.ts'
+import type { Action } from '../perform.ts'
+import { stopRequested } from '../stop-signal.ts'
+
+interface McpOptions {
+  readonly instructions?: true
+}
+
+export const mcp: Action<McpOptions, []> = async (terminal, { instructions }) => {
+  // A client may start this before there is a hub: each call says so until there is one.
+  let connected: (HubClient & Disposable) | undefined
+  const fleet = fleetOf(() => {
+    connected ??= connect(terminal)
+    return connected
+  })
+  try {
+    if (instructions) {
+      const { instructionsText } = await import('../../mcp/overview.ts')
+      const text = await instructionsText(fleet)
+      return { json: { instructions: text }, text }
+    }
+    const { serveStdio } = await import('../../mcp/stdio.ts')
+    const stopping = new AbortController()
+    void stopRequested({ hangup: true }).then(() => stopping.abort(failure('call.cancelled')))
+    await serveStdio({ fleet, version: softwareVersion, signal: stopping.signal })
+    return { json: null, shown: true }
+  } finally {
+    connected?.close()
+  }
+}
+
+function fleetOf(client: () => HubClient): ToolFleet {
+  return {
+    get hub() {
+      return client().hub
+    },
+    host: async (ref) => client().host(ref),
+    asker: async () => {
+      const { id, scopes } = await client().hub.call(showCaller, {})
+      return { id, scopes: new Set(scopes) }
+    },
+  }
+}

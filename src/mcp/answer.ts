@@ -1,0 +1,20 @@
+// What a tool answers: text, or a picture; and whether it is an error.
+
+export type Content =
+  | { readonly type: 'text'; readonly text: string }
+  | { readonly type: 'image'; readonly data: string; readonly mimeType: string }
+
+/** An alias, so that the protocol's open objects take it. */
+export type ToolAnswer = { readonly content: Content[]; readonly isError?: true }
+
+/** A tool call as the tools see it. */
+export interface ToolCall {
+  /** Aborts when its client cancels it or goes away. */
+  readonly signal: AbortSignal
+  /** Tells the client that it goes on; ignored where nobody listens. */
+  readonly tell: (message: string) => void
+}
+
+export function text(...lines: readonly string[]): ToolAnswer {
+  return { content: [{ type: 'text', text: lines.flatMap((line) => (line === '' ? [] : [line.replace(/\n$/, '')])).join('\n') }] }
+}

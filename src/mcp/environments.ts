@@ -1,0 +1,133 @@
+// Hosts as environments: a line each, with the commands that they share named once. Made from what the hub tells, and nothing else, so that
+// a page can be made anywhere and at any size.
+
+import type { CommandEntry } from '../contract/command.ts'
+import type { HostRow } from '../contract/host.ts'
+import type { Offered } from './catalogs.ts'
+import { costOf } from './cost.ts'
+import { signatureOf } from './signature.ts'
+import { ago, oneLine } from './words.ts'
+
+export interface Environment extends Offered {
+  readonly host: HostRow
+}
+
+export interface Page {
+  readonly text: string
+  readonly shown: number
+  /** The id of the last environment on it, where there are more. */
+  readonly next: string | null
+}
+
+const longestReason = 120
+const longestDescription = 160
+
+/** As many environments as fit, from the first on: with the parameters of their commands where all fit so, else with their names alone. */
+export function environmentsPage(all: readonly Environment[], most: number, nowMs: number): Page {
+  const withParams = pageOf(all, most, nowMs, described)
+  return withParams.next === null ? withParams : pageOf(all, most, nowMs, ({ name, ...entry }) => `${name}${asks(entry)}`)
+}
+
+/** One environment with each of its commands on a line, or only their names where that is too much. */
+export function environmentText({ host, commands, problem }: Environment, most: number, nowMs: number): string {
+  const head = `${environmentLine(host, nowMs)}; its id is ${host.id}, its connector ${host.connector}`
+  if (commands === null)
+    return `${head}\n${problem === null ? 'its commands are not known now' : `its commands are not known: ${problem}`}`
+  const lines = commands.map((entry) => `${described(entry)}: ${oneLine(entry.description, longestDescription)}`)
+  const text = `${head}\n${lines.join('\n') || 'exposes no commands'}`
+  if (costOf(text) <= most) return text
+  return cut(`${head}\n${commands.map(described).join(' ')}`, most)
+}
+
+/** Commands of one name, with the hosts that have them just so. */
+export interface CommandOnHosts {
+  readonly entry: CommandEntry
+  readonly hosts: readonly string[]
+}
+
+export function commandsOnHosts(all: readonly Environment[], isMeant: (entry: CommandEntry) => boolean): CommandOnHosts[] {
+  const found = all.flatMap(({ host, commands }) => (commands ?? []).filter(isMeant).map((entry) => ({ entry, host: host.name })))
+  return [...Map.groupBy(found, ({ entry }) => JSON.stringify(entry)).values()]
+    .flatMap((same) => (same[0] ? [{ entry: same[0].entry, hosts: same.map(({ host }) => host) }] : []))
+    .sort((a, b) => (a.entry.name < b.entry.name ? -1 : 1))
+}
+
+const mostHostsNamed = 20
+
+/** With their JSON Schemas as far as those fit; the first always with its own. */
+export function commandsText(found: readonly CommandOnHosts[], most: number): string {
+  const parts: string[] = []
+  let left = most
+  for (const [index, { entry, hosts }] of found.entries()) {
+    const named = hosts.slice(0, mostHostsNamed).join(', ')
+    const where = hosts.length > mostHostsNamed ? `${named} and ${hosts.length - mostHostsNamed} more` : named
+    const head = `${described(entry)} on ${where}: ${oneLine(entry.description, 4 * longestDescription)}`
+    const whole = `${head}\n  params ${JSON.stringify(entry.params)}\n  result ${JSON.stringify(entry.result)}`
+    const text = costOf(whole) <= left || index === 0 ? whole : head
+    if (costOf(text) > left && index > 0) {
+      parts.push(`${found.length - index} more commands match: name one in full.`)
+      break
+    }
+    left -= costOf(text)
+    parts.push(text)
+  }
+  return parts.join('\n')
+}
+
+function pageOf(all: readonly Environment[], most: number, nowMs: number, word: (entry: CommandEntry) => string): Page {
+  const catalogs = new Map<string, string>()
+  const lines: string[] = []
+  let cost = 0
+  for (const environment of all) {
+    const words = environment.commands?.map(word).join(' ')
+    const known = words === undefined ? '-' : words === '' ? 'none' : catalogs.get(words)
+    const letter = known ?? lettered(catalogs.size)
+    const line = `${environmentLine(environment.host, nowMs)} | ${letter}`
+    const added = costOf(line) + (known === undefined ? costOf(words ?? '') + 4 : 0) + 1
+    if (cost + added > most && lines.length > 0) break
+    if (known === undefined && words !== undefined) catalogs.set(words, letter)
+    lines.push(line)
+    cost += added
+  }
+  const last = all[lines.length - 1]
+  const text = [
+    ...lines,
+    ...(catalogs.size > 0 ? ['commands:'] : []),
+    ...[...catalogs].map(([words, letter]) => `${letter}: ${words}`),
+  ].join('\n')
+  return { text, shown: lines.length, next: lines.length < all.length && last ? last.host.id : null }
+}
+
+/** `box online linux/x64 8 cores gpu=true`, or since when and why it is not. */
+function environmentLine({ name, status, since, reason, info, labels }: HostRow, nowMs: number): string {
+  const machine = info ? `${info.platform}/${info.arch}${info.cores === null ? '' : ` ${info.cores} cores`}` : ''
+  const busy = info?.activeRuns ? `${info.activeRuns} runs` : ''
+  const marks = Object.entries(labels).map(([label, value]) => `${label}=${oneLine(value, 60)}`)
+  const away = since === null ? '' : ` for ${ago(nowMs - Date.parse(since))}`
+  const how =
+    status === 'online'
+      ? 'online'
+      : status === 'offline'
+        ? `offline${away}${reason ? ` (${oneLine(reason, longestReason)})` : ''}`
+        : 'never seen'
+  return [name, how, machine, busy, ...marks].filter((part) => part !== '').join(' ')
+}
+
+function described({ name, params, ...entry }: CommandEntry): string {
+  return `${name}${asks(entry)}(${signatureOf(params)})`
+}
+
+/** A person is asked before it runs: each time, or depending on the parameters. */
+function asks({ sensitive, exposure }: Pick<CommandEntry, 'sensitive' | 'exposure'>): string {
+  return sensitive || exposure === 'ask' ? '!' : ''
+}
+
+/** A, B, … Z, AA, AB … */
+function lettered(index: number): string {
+  const letter = String.fromCharCode(65 + (index % 26))
+  return index < 26 ? letter : `${lettered(Math.floor(index / 26) - 1)}${letter}`
+}
+
+function cut(text: string, most: number): string {
+  return costOf(text) <= most ? text : `${text.slice(0, most / 3)} … (cut: name a command)`
+}

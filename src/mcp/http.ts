@@ -1,0 +1,136 @@
+// The tools over streamable HTTP: each request is answered by itself, as whoever its token is. There are no sessions: what a client began
+// has a handle, which is good for the same token alone.
+
+import {
+  createMcpHandler,
+  InMemoryServerEventBus,
+  type McpHttpHandler,
+  type ServerEvent,
+  type ServerEventBus,
+} from '@modelcontextprotocol/server'
+import { z } from 'zod'
+import { failure, type MusterError } from '../contract/errors.ts'
+import { type Catalogs, openCatalogs } from './catalogs.ts'
+import type { Asker, ToolFleet } from './fleet.ts'
+import { newSession, requestsInFlight, sessionHeader } from './in-flight.ts'
+import { instructionsFor } from './instructions.ts'
+import { type Invocations, openInvocations } from './invocations.ts'
+import { toolServer } from './server.ts'
+import { watchFleet } from './watch.ts'
+
+export interface HttpTools {
+  /** `body`: the request's, already parsed. The request's signal aborts at its end, and ends what it has begun. */
+  answer(request: Request, body: unknown, as: HttpAsker): Promise<Response>
+  /** Ends what is waited for, for this reason. */
+  end(reason: MusterError): void
+}
+
+export interface HttpAsker {
+  readonly fleet: ToolFleet
+  readonly asker: Asker
+}
+
+export interface HttpToolsOf {
+  readonly version: string
+  /** The hub as one sees it who may only read: what subscribers are told of is the same for all of them. */
+  readonly watcher: ToolFleet
+  readonly onError: (error: Error) => void
+}
+
+/** Requests whose answer tells a client what it has to know first. */
+const introductions: ReadonlySet<unknown> = new Set(['initialize', 'server/discover'])
+const mostSubscriptions = 256
+
+export function openHttpTools({ version, watcher, onError }: HttpToolsOf): HttpTools {
+  const catalogs = openCatalogs()
+  const invocations = openInvocations()
+  const asking = new WeakMap<Request, HttpAsker & { readonly introduces: boolean }>()
+  const bus = watchingBus(watcher, onError)
+  const flying = requestsInFlight()
+  const handler: McpHttpHandler = createMcpHandler(
+    async ({ era, requestInfo }) => {
+      const as = requestInfo && asking.get(requestInfo)
+      if (!as) throw failure('auth.required')
+      return await serverFor(as, { catalogs, invocations, version, tells: era === 'modern' })
+    },
+    { bus, maxSubscriptions: mostSubscriptions, onerror: onError },
+  )
+  const answerTo = (request: Request, body: unknown, as: HttpAsker & { readonly introduces: boolean }): Promise<Response> => {
+    asking.set(request, as)
+    return handler.fetch(request, { parsedBody: body })
+  }
+  return {
+    async answer(request, body, as) {
+      const message = messageOf(body)
+      const session = request.headers.get(sessionHeader)
+      const introduces = introductions.has(message?.method)
+      if (session === null || !message) {
+        const response = await answerTo(request, body, { ...as, introduces })
+        if (message?.method === 'initialize' && response.ok) response.headers.set(sessionHeader, newSession())
+        return response
+      }
+      const { id: owner } = as.asker
+      if (message.cancels !== undefined) flying.cancel(owner, session, message.cancels)
+      if (message.id === undefined) return await answerTo(request, body, { ...as, introduces })
+      const signal = flying.enter(owner, session, message.id, request.signal)
+      return await answerTo(new Request(request, { signal }), body, { ...as, introduces })
+    },
+    end(reason) {
+      bus.close()
+      invocations.close(reason)
+    },
+  }
+}
+
+async function serverFor(
+  { fleet, asker, introduces }: HttpAsker & { readonly introduces: boolean },
+  { tells, ...of }: { catalogs: Catalogs; invocations: Invocations; version: string; tells: boolean },
+) {
+  const { catalogs, invocations, version } = of
+  const instructions = introduces ? await instructionsFor({ fleet, owner: asker.id, catalogs }) : undefined
+  return toolServer({ box: { fleet, asker, catalogs, invocations }, version, instructions, tells })
+}
+
+const RequestId = z.union([z.string().max(200), z.number()])
+const Message = z.object({
+  method: z.string(),
+  id: RequestId.optional(),
+  params: z.object({ requestId: RequestId.optional() }).optional(),
+})
+
+/** What is needed here of a request or notification; whether it is a good one is for the protocol to say. */
+function messageOf(body: unknown) {
+  const { data } = Message.safeParse(body)
+  if (!data) return undefined
+  const { method, id, params } = data
+  return { method, id, cancels: method === 'notifications/cancelled' ? params?.requestId : undefined }
+}
+
+/** Follows the hub's events for as long as somebody has subscribed. */
+function watchingBus(watcher: ToolFleet, onError: (error: Error) => void): ServerEventBus & { close(): void } {
+  const bus = new InMemoryServerEventBus(onError)
+  let watching: AbortController | undefined
+  const stop = () => {
+    watching?.abort(failure('call.cancelled'))
+    watching = undefined
+  }
+  return {
+    publish: (event: ServerEvent) => bus.publish(event),
+    subscribe(listener) {
+      if (!watching) {
+        watching = new AbortController()
+        const tell = ({ uris, list }: { uris: readonly string[]; list: boolean }) => {
+          for (const uri of uris) bus.publish({ kind: 'resource_updated', uri })
+          if (list) bus.publish({ kind: 'resources_list_changed' })
+        }
+        void watchFleet(watcher, tell, watching.signal)
+      }
+      const unsubscribe = bus.subscribe(listener)
+      return () => {
+        unsubscribe()
+        if (bus.listenerCount === 0) stop()
+      }
+    },
+    close: stop,
+  }
+}

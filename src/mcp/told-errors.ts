@@ -1,0 +1,56 @@
+// Errors as a model reads them: what, why, and the next call that it can make. What only a person can mend is said as that, with the
+// command for that person.
+
+import type { MusterError } from '../contract/errors.ts'
+
+export interface AboutCall {
+  readonly node?: string | undefined
+  readonly command?: string | undefined
+}
+
+type Next = (about: AboutCall) => string
+
+const lookUp: Next = () => 'Call environments_list to see which machines there are.'
+const lookAt: Next = ({ node }) => `Call environments_list ${JSON.stringify({ node_id: node ?? 'local' })} to see what it offers.`
+const schema: Next = ({ node, command }) =>
+  `Call environments_list ${JSON.stringify({ ...(node && { node_id: node }), ...(command && { command }) })} for its JSON Schema, then call again.`
+const again: Next = () => 'Nothing was begun: the same call can be made again, or one on another machine.'
+const person: Next = () => 'You cannot change that: tell the person you work for.'
+
+const nextCalls: Readonly<Record<string, Next>> = {
+  'host.unknown': lookUp,
+  'host.offline': () => 'Nothing was begun. environments_list says since when it is away, and which others there are.',
+  'command.unknown': lookAt,
+  'policy.denied': lookAt,
+  'input.invalid': schema,
+  'invoke.not_sent': again,
+  'invoke.busy': again,
+  'tool.busy': () => 'Wait for what you have begun, or cancel it, by its handles.',
+  'invoke.no_answer': () => 'It may have been carried out: look on that machine before you repeat it.',
+  'wire.closed': () => 'It may have been carried out: look before you repeat it.',
+  'call.cancelled': () => 'It was ended. Call it again if it is still wanted; with keep, exec goes on by itself.',
+  'command.timed_out': () => 'Give params.timeoutMs up to 600000, or keep: true with exec, for what takes longer.',
+  'approval.denied': () => 'Do not try it again or in another way: ask the person you work for.',
+  'approval.timeout': () => 'Nobody answered. Tell the person you work for before you ask again.',
+  'approval.unavailable': () => 'Nobody could be asked, which is no denial: it can be called again later.',
+  'tool.handle_unknown': () => 'Call the command again, if it may be repeated.',
+  'run.unknown': () => 'Handles of runs are what node_invoke with keep has answered.',
+  'auth.forbidden': person,
+  'auth.invalid': person,
+  'auth.expired': person,
+  'auth.required': person,
+  'hub.read_only': person,
+  'hub.not_running': person,
+  'host.untrusted': person,
+  'file.outside': person,
+}
+
+/** Said for people: how they mend it. */
+const forPeople = /^(auth|hub|policy|host|approval|file|store|wire|link)\./
+
+export function toldError({ code, message, hint }: MusterError, about: AboutCall): string {
+  const next = nextCalls[code]?.(about)
+  const parts = [`${code}: ${message}`, ...(next ? [`Next: ${next}`] : [])]
+  if (forPeople.test(code) || next === undefined) parts.push(`For a person: ${hint}`)
+  return parts.join('\n')
+}

@@ -1,0 +1,67 @@
+// `muster mcp` as a client starts it: a process beside a real hub.
+
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { isAlive } from '../resources/alive.ts'
+import { makeHome } from '../resources/home.ts'
+import { muster, musterJson, type ServedHub, serveHub, until } from '../resources/muster.ts'
+import { modelClient } from './model-client.ts'
+
+let hub: ServedHub
+const opened = new AsyncDisposableStack()
+
+beforeAll(async () => {
+  const home = opened.use(await makeHome())
+  hub = opened.use(await serveHub(home))
+})
+afterAll(() => opened.disposeAsync())
+
+describe.each(['new', 'old'] as const)('a client of the %s line', (line) => {
+  test('runs a command on the hub of this home, and takes what it began with it when it goes', async () => {
+    await using files = await makeHome()
+    const file = join(files.path, 'pid')
+    const model = await modelClient({ line, at: { home: hub.home } })
+    expect(model.instructions).toContain('local online')
+    expect((await model.tools()).map(({ name }) => name)).toEqual(['environments_list', 'node_invoke'])
+    expect(await model.call('node_invoke', { node_id: 'local', command: 'exec', params: { argv: ['echo', 'here'] } })).toContain(
+      'here',
+    )
+    const argv = ['sh', '-c', 'echo $$ > "$1"; exec sleep 120', 'sh', file]
+    await model.call('node_invoke', { node_id: 'local', command: 'exec', params: { argv }, wait_s: 0 })
+    const pid = await until('it runs', async () => Number(await readFile(file, 'utf8').catch(() => '')) || undefined)
+    await model[Symbol.asyncDispose]()
+    await until('it has ended', async () => (isAlive(pid) ? undefined : true))
+  })
+})
+
+test('a token of another hub decides which tools there are', async () => {
+  const { token } = await musterJson<{ token: string }>(hub.home, ['token', 'create', 'reader', '--role', 'viewer'])
+  await using model = await modelClient({
+    line: 'new',
+    at: { home: '/nonexistent', env: { MUSTER_HUB: hub.url, MUSTER_TOKEN: token } },
+  })
+  expect((await model.tools()).map(({ name }) => name)).toEqual(['environments_list'])
+  expect(await model.call('environments_list')).toContain('local online')
+})
+
+test('without a hub it serves all the same, and each call says what to do', async () => {
+  await using empty = await makeHome()
+  await using model = await modelClient({ line: 'new', at: { home: empty.path } })
+  expect(model.instructions).toContain('No hub answers')
+  expect(await model.call('environments_list')).toMatch(/^ERROR hub\.not_running.*muster up/s)
+  await using started = await serveHub(empty)
+  expect(started.url).toContain('http')
+  expect(await model.call('environments_list')).toContain('local online')
+})
+
+test('--instructions prints what a model is told, and fails where no hub answers', async () => {
+  const { code, stdout } = await muster(hub.home, ['mcp', '--instructions'])
+  expect({ code, online: stdout.includes('local online') }).toEqual({ code: 0, online: true })
+  await using empty = await makeHome()
+  expect(await muster(empty.path, ['mcp', '--instructions'])).toMatchObject({ code: 6, stdout: '' })
+})
+
+test('it ends with its input', async () => {
+  expect((await muster(hub.home, ['mcp'], { input: '' })).code).toBe(0)
+})
