@@ -42,6 +42,7 @@ export const layers: Readonly<Record<string, Layer>> = {
     meaning: 'the command line; assembles the processes',
     mayImport: ['contract', 'sdk', 'wire'],
     entryPoints: [
+      'src/mcp/fleet.ts',
       'src/mcp/stdio.ts',
       'src/mcp/overview.ts',
       'src/hub/hub.ts',

@@ -3,7 +3,7 @@
 
 import { z } from 'zod'
 
-export const longestWaitS = 600
+const longestWaitS = 600
 export const usualWaitS = 25
 
 const EnvironmentsList = z.strictObject({

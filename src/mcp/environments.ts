@@ -75,15 +75,21 @@ export function commandsText(found: readonly CommandOnHosts[], most: number): st
 }
 
 function pageOf(all: readonly Environment[], most: number, nowMs: number, word: (entry: CommandEntry) => string): Page {
+  const shared = sharedWords(all, word)
   const catalogs = new Map<string, string>()
   const lines: string[] = []
   let cost = 0
-  for (const environment of all) {
-    const words = environment.commands?.map(word).join(' ')
+  if (shared.length > 0) {
+    const words = shared.join(' ')
+    catalogs.set(words, lettered(0))
+    cost += costOf(words) + letterCost
+  }
+  for (const { host, commands } of all) {
+    const words = commands === null ? undefined : wordsBeside(shared, commands.map(word))
     const known = words === undefined ? '-' : words === '' ? 'none' : catalogs.get(words)
     const letter = known ?? lettered(catalogs.size)
-    const line = `${environmentLine(environment.host, nowMs)} | ${letter}`
-    const added = costOf(line) + (known === undefined ? costOf(words ?? '') + 4 : 0) + 1
+    const line = `${environmentLine(host, nowMs)} | ${letter}`
+    const added = costOf(line) + (known === undefined ? costOf(words ?? '') + letterCost : 0) + 1
     if (cost + added > most && lines.length > 0) break
     if (known === undefined && words !== undefined) catalogs.set(words, letter)
     lines.push(line)
@@ -96,6 +102,27 @@ function pageOf(all: readonly Environment[], most: number, nowMs: number, word: 
     ...[...catalogs].map(([words, letter]) => `${letter}: ${words}`),
   ].join('\n')
   return { text, shown: lines.length, next: lines.length < all.length && last ? last.host.id : null }
+}
+
+/** A letter, what stands around it, and the end of the line. */
+const letterCost = 5
+
+/** The commands that at least half of those have whose commands are known: named once, as A. */
+function sharedWords(all: readonly Environment[], word: (entry: CommandEntry) => string): string[] {
+  const known = all.flatMap(({ commands }) => (commands === null ? [] : [commands.map(word)]))
+  if (known.length < 2) return []
+  const counts = Map.groupBy(known.flat(), (one) => one)
+  return [...counts].filter(([, same]) => 2 * same.length >= known.length).map(([one]) => one)
+}
+
+/** All of one's commands: as those that are shared, with its own and without others, where that says it shorter. */
+function wordsBeside(shared: readonly string[], words: readonly string[]): string {
+  const has = new Set(words)
+  const isShared = new Set(shared)
+  const missing = shared.filter((one) => !has.has(one)).map((one) => `-${one.replace(/\(.*/s, '')}`)
+  if (shared.length === 0 || 2 * missing.length > shared.length) return words.join(' ')
+  const own = words.filter((one) => !isShared.has(one)).map((one) => `+${one}`)
+  return own.length + missing.length === 0 ? shared.join(' ') : [lettered(0), ...own, ...missing].join(' ')
 }
 
 /** `box online linux/x64 8 cores gpu=true`, or since when and why it is not. */

@@ -18,7 +18,7 @@ export async function instructionsFor(listing: Listing): Promise<string> {
   return `${howTo}\n\n${await overviewText(listing, cost)}`
 }
 
-export async function overviewText(listing: Listing, most: number): Promise<string> {
+async function overviewText(listing: Listing, most: number): Promise<string> {
   try {
     return await listingText(listing, {}, most, Date.now(), AbortSignal.timeout(10_000))
   } catch (error) {

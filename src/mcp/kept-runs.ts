@@ -9,9 +9,15 @@ import { cancelRun, getRun, isTerminal, type Run, type RunSpecInput, writeStdin 
 import { type ToolAnswer, type ToolCall, text } from './answer.ts'
 import { type NodeInvokeInput, usualWaitS } from './definitions.ts'
 import type { ToolFleet } from './fleet.ts'
-import type { ToRun } from './node-invoke.ts'
 import { firstLook, pageLength, restOf } from './shown.ts'
 import { oneLine } from './words.ts'
+
+/** What a model wants run, and where. */
+export interface ToRun {
+  readonly node: string
+  readonly command: string
+  readonly params: Record<string, unknown>
+}
 
 /** Handles of invocations begin with `inv_`; everything else is a run's id. */
 export function isRunHandle(handle: string): boolean {

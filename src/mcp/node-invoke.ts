@@ -8,7 +8,7 @@ import { type ToolAnswer, type ToolCall, text } from './answer.ts'
 import { type NodeInvokeInput, usualWaitS } from './definitions.ts'
 import type { ToolFleet } from './fleet.ts'
 import type { Invocation, Invocations } from './invocations.ts'
-import { goOnWithRun, isRunHandle, startKept } from './kept-runs.ts'
+import { goOnWithRun, isRunHandle, startKept, type ToRun } from './kept-runs.ts'
 import { resultAnswer } from './result.ts'
 import { ago, oneLine } from './words.ts'
 
@@ -44,12 +44,6 @@ async function begin(session: Session, input: NodeInvokeInput, call: ToolCall): 
     return answer.result
   })
   return await waitFor(session, invocation, input, call)
-}
-
-export interface ToRun {
-  readonly node: string
-  readonly command: string
-  readonly params: Record<string, unknown>
 }
 
 function whatToRun({ node_id: node, command, params = {} }: NodeInvokeInput): ToRun {

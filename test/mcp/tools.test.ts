@@ -238,6 +238,27 @@ describe('who may do what', () => {
   })
 })
 
+test.each(['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25'])(
+  'a client whose newest revision is %s is met there',
+  async (revision) => {
+    const answer = await fetch(new URL('/mcp', served.url), {
+      method: 'POST',
+      headers: {
+        'Content-Type': 'application/json',
+        Accept: 'application/json, text/event-stream',
+        Authorization: `Bearer ${token}`,
+      },
+      body: JSON.stringify({
+        jsonrpc: '2.0',
+        id: 1,
+        method: 'initialize',
+        params: { protocolVersion: revision, capabilities: {}, clientInfo: { name: 'old', version: '1' } },
+      }),
+    })
+    expect(await answer.text()).toContain(`"protocolVersion":"${revision}"`)
+  },
+)
+
 describe('errors are written for a model', () => {
   test.each([
     [
