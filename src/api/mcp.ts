@@ -11,7 +11,7 @@ import { direct } from '../contract/direct.ts'
 import { asMusterError, failure, type MusterError } from '../contract/errors.ts'
 import type { Principal } from '../contract/implementation.ts'
 import type { Operation } from '../contract/operation.ts'
-import type { ToolFleet } from '../mcp/fleet.ts'
+import type { Asker, ToolFleet } from '../mcp/fleet.ts'
 import type { HttpTools } from '../mcp/http.ts'
 import { softwareVersion } from '../wire/protocol.ts'
 import { type Admission, requireAdmission } from './admission.ts'
@@ -34,6 +34,9 @@ export interface McpDoor {
   /** Ends what models wait for; what they began goes on at its hosts as the reason says. */
   end(reason: MusterError): Promise<void>
 }
+
+/** A tool call may last, and what its token has asked for ends with the token. */
+const lasting = { kind: 'call', reports: true } as const
 
 /** As whom the news are read that subscribers are told of: they are the same for everybody who may read. */
 const watcher: Principal = { kind: 'self', id: 'mcp', role: 'viewer', scopes: new Set(['read']) }
@@ -66,11 +69,13 @@ export function addMcp(app: FastifyInstance, of: McpOf): McpDoor {
         const { principal } = request
         if (!principal) throw failure('auth.required')
         const tools = await open()
-        const { signal } = live.enter(reply, isSubscription(request.body) ? 'items' : 'call', principal.token?.ended)
+        const { signal } = live.enter(reply, isSubscription(request.body) ? { kind: 'items' } : lasting, principal.token?.ended)
         const response = await tools.answer(webRequest(request, signal), request.body, {
           fleet: fleetOf(hub, principal, admitting(of, request, principal)),
-          asker: principal,
+          asker: askerOf(principal),
         })
+        // What ended it from this side is said as on any route; who left hears nothing.
+        if (signal.aborted) throw signal.reason
         return await send(response, reply, signal)
       },
     })
@@ -102,8 +107,12 @@ function fleetOf(hub: HubPort, principal: Principal, admit: Admit): ToolFleet {
   return {
     hub: admitted(direct(hub.offers, principal), undefined, admit),
     host: async (ref) => admitted(direct(await hub.host(ref), principal), ref, admit),
-    asker: async () => principal,
+    asker: async () => askerOf(principal),
   }
+}
+
+function askerOf({ id, scopes, token }: Principal): Asker {
+  return { id, scopes, ...(token && { ended: token.ended }) }
 }
 
 function admitted(caller: Caller, host: string | undefined, admit: Admit): Caller {

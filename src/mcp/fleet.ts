@@ -17,4 +17,6 @@ export interface Asker {
   /** What one began is for nobody else to go on with. */
   readonly id: string
   readonly scopes: ReadonlySet<Scope>
+  /** Aborts, with why, when what lets him in is good no more: what he began ends then. */
+  readonly ended?: AbortSignal
 }

@@ -6,7 +6,7 @@ import { failure, hasCode } from '../contract/errors.ts'
 import type { OutputOf } from '../contract/operation.ts'
 import { type ToolAnswer, type ToolCall, text } from './answer.ts'
 import { type NodeInvokeInput, usualWaitS } from './definitions.ts'
-import type { ToolFleet } from './fleet.ts'
+import type { Asker, ToolFleet } from './fleet.ts'
 import type { Invocation, Invocations } from './invocations.ts'
 import { goOnWithRun, isRunHandle, startKept, type ToRun } from './kept-runs.ts'
 import { resultAnswer } from './result.ts'
@@ -15,7 +15,7 @@ import { ago, oneLine } from './words.ts'
 /** What the tools keep between two calls, in the process that serves them. */
 export interface Session {
   readonly fleet: ToolFleet
-  readonly owner: string
+  readonly asker: Asker
   readonly invocations: Invocations
 }
 
@@ -25,7 +25,7 @@ export async function nodeInvoke(session: Session, input: NodeInvokeInput, call:
   if (handle === undefined)
     return keep ? await startKept(session.fleet, whatToRun(input), input, call) : await begin(session, input, call)
   if (isRunHandle(handle)) return await goOnWithRun(session.fleet, handle, input, call)
-  const invocation = session.invocations.find(session.owner, handle)
+  const invocation = session.invocations.find(session.asker.id, handle)
   if (input.cancel) session.invocations.cancel(invocation)
   return await waitFor(session, invocation, input, call)
 }
@@ -35,20 +35,25 @@ async function begin(session: Session, input: NodeInvokeInput, call: ToolCall): 
   const { reason } = input
   const host = await session.fleet.host(node)
   call.signal.throwIfAborted()
-  const invocation = session.invocations.begin({ owner: session.owner, node, command }, async (signal, onProgress) => {
+  const { id: owner, ended } = session.asker
+  const invocation = session.invocations.begin({ owner, node, command }, async (signal, onProgress) => {
     const answer: OutputOf<typeof invokeCommand> = await host.call(
       invokeCommand,
       { command, params, ...(reason !== undefined && { reason }) },
-      { signal, onProgress },
+      { signal: ended ? AbortSignal.any([signal, ended]) : signal, onProgress },
     )
     return answer.result
   })
   return await waitFor(session, invocation, input, call)
 }
 
+/** Where a host exposes it, people may approve by it: no model does, not even what another waits for. */
+const approving = 'fleet.approve'
+
 function whatToRun({ node_id: node, command, params = {} }: NodeInvokeInput): ToRun {
   if (node === undefined || command === undefined)
     throw failure('input.invalid', { what: 'node_invoke', problem: 'node_id and command are wanted, or a handle' })
+  if (command === approving) throw failure('tool.no_approving', { command })
   return { node, command, params }
 }
 

@@ -33,6 +33,7 @@ const nextCalls: Readonly<Record<string, Next>> = {
   'approval.denied': () => 'Do not try it again or in another way: ask the person you work for.',
   'approval.timeout': () => 'Nobody answered. Tell the person you work for before you ask again.',
   'approval.unavailable': () => 'Nobody could be asked, which is no denial: it can be called again later.',
+  'tool.no_approving': person,
   'tool.handle_unknown': () => 'Call the command again, if it may be repeated.',
   'run.unknown': () => 'Handles of runs are what node_invoke with keep has answered.',
   'auth.forbidden': person,
@@ -46,7 +47,7 @@ const nextCalls: Readonly<Record<string, Next>> = {
 }
 
 /** Said for people: how they mend it. */
-const forPeople = /^(auth|hub|policy|host|approval|file|store|wire|link)\./
+const forPeople = /^(tool\.no_approving|(auth|hub|policy|host|approval|file|store|wire|link)\.)/
 
 export function toldError({ code, message, hint }: MusterError, about: AboutCall): string {
   const next = nextCalls[code]?.(about)

@@ -32,7 +32,7 @@ const tools: readonly Tool[] = [
   },
   {
     definition: invokeDefinition,
-    call: ({ fleet, asker, invocations }, input, call) => nodeInvoke({ fleet, owner: asker.id, invocations }, input, call),
+    call: ({ fleet, asker, invocations }, input, call) => nodeInvoke({ fleet, asker, invocations }, input, call),
   },
 ]
 

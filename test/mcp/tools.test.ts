@@ -229,11 +229,16 @@ describe('who may do what', () => {
     expect((await ask({ Authorization: `Bearer ${token}` })).status).toBe(200)
   })
 
-  test('a token that is revoked in between is of no more use, and what waits by it is not told to it', async () => {
+  test('a token that is revoked is of no more use, and what it began ends', async () => {
     const { token: brief, id } = await served.caller.call(createToken, { name: 'brief', role: 'operator' })
     await using model = await asModel('new', brief)
-    const handle = handleIn(await model.call('node_invoke', run(['sleep', '60'], { wait_s: 0 })))
+    const { argv, pid } = await lasting('revoked')
+    const handle = handleIn(await model.call('node_invoke', run(argv, { wait_s: 0 })))
+    const program = await pid()
+    const waiting = model.call('node_invoke', { handle, wait_s: 60 }).catch((error: Error) => error)
     await served.caller.call(revokeToken, { token: id })
+    expect(String(await waiting)).toMatch(/auth\.|closed|terminated|401|not known|Unauthorized/i)
+    await until('it has ended', async () => (isAlive(program) ? undefined : true))
     await expect(model.call('node_invoke', { handle })).rejects.toThrow(/401|not known|Unauthorized/i)
   })
 })
@@ -279,6 +284,11 @@ describe('errors are written for a model', () => {
     ['no arguments at all', {}, ['input.invalid', 'node_id and command are wanted, or a handle']],
     ['a field that there is not', { node: 'local' }, ['input.invalid', 'node']],
     ['a handle that there is not', { handle: 'inv_x' }, ['tool.handle_unknown', 'Call the command again']],
+    [
+      'an answer to an approval',
+      { node_id: 'local', command: 'fleet.approve', params: { code: '123456' } },
+      ['tool.no_approving', 'tell the person'],
+    ],
     ['a run that there is not', { handle: 'run_x' }, ['run.unknown']],
   ])('%s', async (_what, args, parts) => {
     await using model = await asModel()
