@@ -30,7 +30,7 @@ export function environmentsPage(all: readonly Environment[], most: number, nowM
 
 /** One environment with each of its commands on a line, or only their names where that is too much. */
 export function environmentText({ host, commands, problem }: Environment, most: number, nowMs: number): string {
-  const head = `${environmentLine(host, nowMs)}; its id is ${host.id}, its connector ${host.connector}`
+  const head = `${environmentLine(host, nowMs)}, id ${host.id}, by ${host.connector}`
   if (commands === null)
     return `${head}\n${problem === null ? 'its commands are not known now' : `its commands are not known: ${problem}`}`
   const lines = commands.map((entry) => `${described(entry)}: ${oneLine(entry.description, longestDescription)}`)
