@@ -60,8 +60,9 @@ export const nodeInvoke = define({
   readOnly: false,
 })
 
-/** A tool's arguments as JSON Schema. */
-export function inputSchemaOf({ input }: ToolDefinition): Record<string, unknown> & { type: 'object' } {
-  const { $schema: _dialect, ...schema } = z.toJSONSchema(input, { io: 'input' })
-  return { ...schema, type: 'object' }
+/** A tool as a client is shown it. */
+export function shownTool({ name, title, description, input, readOnly }: ToolDefinition) {
+  const { $schema: _dialect, ...inputSchema } = z.toJSONSchema(input, { io: 'input' })
+  const annotations = readOnly ? { readOnlyHint: true, openWorldHint: false } : { destructiveHint: true }
+  return { name, title, description, inputSchema, annotations }
 }

@@ -9,7 +9,7 @@ import {
   type ServerContext,
   type Tool,
 } from '@modelcontextprotocol/server'
-import { inputSchemaOf, type ToolDefinition } from './definitions.ts'
+import { shownTool } from './definitions.ts'
 import { environmentTemplate, listResources, readResource } from './resources.ts'
 import { callTool, type Toolbox, toolsFor } from './tools.ts'
 
@@ -34,7 +34,7 @@ export function toolServer({ box, version, instructions, tells, subscribed }: To
       ...(instructions !== undefined && { instructions }),
     },
   )
-  server.setRequestHandler('tools/list', () => ({ tools: toolsFor(box.asker).map(shownTool) }))
+  server.setRequestHandler('tools/list', () => ({ tools: toolsFor(box.asker).map(shownTool) as Tool[] }))
   server.setRequestHandler('tools/call', async ({ params: { name, arguments: given } }, context) => {
     using telling = progressTo(context)
     const answer = await callTool(box, name, given, { signal: context.mcpReq.signal, tell: telling.tell })
@@ -68,17 +68,6 @@ export function toolServer({ box, version, instructions, tells, subscribed }: To
 }
 
 const mostSubscribed = 1_000
-
-function shownTool(definition: ToolDefinition): Tool {
-  const { name, title, description, readOnly } = definition
-  return {
-    name,
-    title,
-    description,
-    inputSchema: inputSchemaOf(definition) as Tool['inputSchema'],
-    annotations: readOnly ? { readOnlyHint: true, openWorldHint: false } : { destructiveHint: true },
-  }
-}
 
 /** Progress for a client that has asked for it: what is new, no oftener than it can be read, and a word now and then in any case. */
 function progressTo({ mcpReq }: ServerContext): Disposable & { tell: (message: string) => void } {
