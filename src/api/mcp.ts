@@ -72,7 +72,7 @@ export function addMcp(app: FastifyInstance, of: McpOf): McpDoor {
         const { signal } = live.enter(reply, isSubscription(request.body) ? { kind: 'items' } : lasting, principal.token?.ended)
         const response = await tools.answer(webRequest(request, signal), request.body, {
           fleet: fleetOf(hub, principal, admitting(of, request, principal)),
-          asker: askerOf(principal),
+          asker: askerOf(principal, isReadOnly(of, request)),
         })
         // What ended it from this side is said as on any route; who left hears nothing.
         if (signal.aborted) throw signal.reason
@@ -107,12 +107,17 @@ function fleetOf(hub: HubPort, principal: Principal, admit: Admit): ToolFleet {
   return {
     hub: admitted(direct(hub.offers, principal), undefined, admit),
     host: async (ref) => admitted(direct(await hub.host(ref), principal), ref, admit),
-    asker: async () => askerOf(principal),
+    asker: async () => askerOf(principal, false),
   }
 }
 
-function askerOf({ id, scopes, token }: Principal): Asker {
-  return { id, scopes, ...(token && { ended: token.ended }) }
+/** `onlyReads`: he is shown no more than that; it is the admission that refuses the rest. */
+function askerOf({ id, scopes, token }: Principal, onlyReads: boolean): Asker {
+  return {
+    id,
+    scopes: onlyReads ? new Set([...scopes].filter((scope) => scope === 'read')) : scopes,
+    ...(token && { ended: token.ended }),
+  }
 }
 
 function admitted(caller: Caller, host: string | undefined, admit: Admit): Caller {
@@ -134,6 +139,10 @@ function admitted(caller: Caller, host: string | undefined, admit: Admit): Calle
       return await caller.upload(operation, input, body, options)
     },
   }
+}
+
+function isReadOnly({ admission, isLocal }: McpOf, request: FastifyRequest): boolean {
+  return admission.readOnly && !isLocal(request.raw.socket)
 }
 
 function isSubscription(body: unknown): boolean {

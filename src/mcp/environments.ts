@@ -54,7 +54,7 @@ export function commandsOnHosts(all: readonly Environment[], isMeant: (entry: Co
 
 const mostHostsNamed = 20
 
-/** With their JSON Schemas as far as those fit; the first always with its own. */
+/** With their JSON Schemas as far as those fit; the first always with that of its parameters. */
 export function commandsText(found: readonly CommandOnHosts[], most: number): string {
   const parts: string[] = []
   let left = most
@@ -62,8 +62,9 @@ export function commandsText(found: readonly CommandOnHosts[], most: number): st
     const named = hosts.slice(0, mostHostsNamed).join(', ')
     const where = hosts.length > mostHostsNamed ? `${named} and ${hosts.length - mostHostsNamed} more` : named
     const head = `${described(entry)} on ${where}: ${oneLine(entry.description, 4 * longestDescription)}`
-    const whole = `${head}\n  params ${JSON.stringify(entry.params)}\n  result ${JSON.stringify(entry.result)}`
-    const text = costOf(whole) <= left || index === 0 ? whole : head
+    const params = `${head}\n  params ${JSON.stringify(entry.params)}`
+    const whole = `${params}\n  result ${JSON.stringify(entry.result)}`
+    const text = costOf(whole) <= left ? whole : index === 0 || costOf(params) <= left ? params : head
     if (costOf(text) > left && index > 0) {
       parts.push(`${found.length - index} more commands match: name one in full.`)
       break
@@ -80,12 +81,12 @@ function pageOf(all: readonly Environment[], most: number, nowMs: number, word: 
   const lines: string[] = []
   let cost = 0
   if (shared.length > 0) {
-    const words = shared.join(' ')
+    const words = fitting(shared, most)
     catalogs.set(words, lettered(0))
     cost += costOf(words) + letterCost
   }
   for (const { host, commands } of all) {
-    const words = commands === null ? undefined : wordsBeside(shared, commands.map(word))
+    const words = commands === null ? undefined : wordsBeside(shared, commands.map(word), most)
     const known = words === undefined ? '-' : words === '' ? 'none' : catalogs.get(words)
     const letter = known ?? lettered(catalogs.size)
     const line = `${environmentLine(host, nowMs)} | ${letter}`
@@ -116,18 +117,33 @@ function sharedWords(all: readonly Environment[], word: (entry: CommandEntry) =>
 }
 
 /** All of one's commands: as those that are shared, with its own and without others, where that says it shorter. */
-function wordsBeside(shared: readonly string[], words: readonly string[]): string {
+function wordsBeside(shared: readonly string[], words: readonly string[], most: number): string {
   const has = new Set(words)
   const isShared = new Set(shared)
   const missing = shared.filter((one) => !has.has(one)).map((one) => `-${one.replace(/\(.*/s, '')}`)
-  if (shared.length === 0 || 2 * missing.length > shared.length) return words.join(' ')
+  if (shared.length === 0 || 2 * missing.length > shared.length) return fitting(words, most)
   const own = words.filter((one) => !isShared.has(one)).map((one) => `+${one}`)
-  return own.length + missing.length === 0 ? shared.join(' ') : [lettered(0), ...own, ...missing].join(' ')
+  return own.length + missing.length === 0 ? fitting(shared, most) : fitting([lettered(0), ...own, ...missing], most)
+}
+
+/** One host's commands leave room for others. */
+const mostOfAPage = 0.6
+
+function fitting(words: readonly string[], most: number): string {
+  let left = most * mostOfAPage
+  const shown = words.filter((word) => {
+    left -= costOf(word) + 1
+    return left > 0
+  })
+  const more = words.length - shown.length
+  return more === 0 ? words.join(' ') : `${shown.join(' ')} and ${more} more: name the node or a command`
 }
 
 /** `box online linux/x64 8 cores gpu=true`, or since when and why it is not. */
 function environmentLine({ name, status, since, reason, info, labels }: HostRow, nowMs: number): string {
-  const machine = info ? `${info.platform}/${info.arch}${info.cores === null ? '' : ` ${info.cores} cores`}` : ''
+  const machine = info
+    ? `${oneLine(info.platform, 20)}/${oneLine(info.arch, 20)}${info.cores === null ? '' : ` ${info.cores} cores`}`
+    : ''
   const busy = info?.activeRuns ? `${info.activeRuns} runs` : ''
   const marks = Object.entries(labels).map(([label, value]) => `${label}=${oneLine(value, 60)}`)
   const away = since === null ? '' : ` for ${ago(nowMs - Date.parse(since))}`

@@ -55,9 +55,10 @@ export async function waitingText({ hub }: ToolFleet, nowMs: number, signal: Abo
 }
 
 const mostWaiting = 5
+const longestName = 80
 
 function waitingLine({ id, host, asked, createdAt }: FleetApproval, nowMs: number): string {
-  return `${id}: ${asked.command} on ${host}, asked ${ago(nowMs - Date.parse(createdAt))} ago`
+  return `${id}: ${oneLine(asked.command, longestName)} on ${host}, asked ${ago(nowMs - Date.parse(createdAt))} ago`
 }
 
 /** One event in words; undefined for what is none of a model's business. */
@@ -71,18 +72,23 @@ function told({ topic, name, data }: FleetEvent): string | undefined {
     case 'run.ended':
       return typeof data.more === 'number'
         ? `${plural(data.more, 'more run')} ended`
-        : `run ${String(data.run)} on ${host} ended: ${String(data.state)}`
+        : `run ${word(data.run)} on ${host} ended: ${word(data.state)}`
     case 'approval.requested':
-      return `${String(data.approval)}: a person is asked about ${String(data.command)} on ${host}`
+      return `${word(data.approval)}: a person is asked about ${word(data.command)} on ${host}`
     case 'approval.resolved':
-      return `${String(data.approval)}: ${String(data.command)} on ${host} is ${String(data.state)}`
+      return `${word(data.approval)}: ${word(data.command)} on ${host} is ${word(data.state)}`
     case 'node.draining':
       return `${host} is being shut down`
     case 'hub.started':
       return 'the hub was started'
     case 'hub.gap':
-      return `events ${String(data.after)} to ${String(data.through)} are no longer kept`
+      return `events ${word(data.after)} to ${word(data.through)} are no longer kept`
     default:
       return undefined
   }
+}
+
+/** What a host has called something. */
+function word(value: unknown): string {
+  return oneLine(String(value), longestName)
 }

@@ -1,7 +1,10 @@
 // A command's parameters in a few words: `argv[], cwd?, timeoutMs?:integer`. Text is not named, for most parameters are.
 
 import type { JsonSchema } from '../contract/json-schema.ts'
+import { oneLine } from './words.ts'
 
+/** A host may call them anything. */
+const longestName = 60
 const marks: Readonly<Record<string, string>> = { array: '[]', object: '{}', string: '' }
 
 export function signatureOf({ properties, required }: JsonSchema): string {
@@ -9,15 +12,15 @@ export function signatureOf({ properties, required }: JsonSchema): string {
   const wanted = new Set(Array.isArray(required) ? required : [])
   return Object.entries(properties)
     .sort(([a], [b]) => Number(wanted.has(b)) - Number(wanted.has(a)))
-    .map(([name, schema]) => `${name}${typeMark(schema)}${wanted.has(name) ? '' : '?'}`)
+    .map(([name, schema]) => `${oneLine(name, longestName)}${typeMark(schema)}${wanted.has(name) ? '' : '?'}`)
     .join(',')
 }
 
 function typeMark(schema: unknown): string {
   if (!isRecord(schema)) return ''
-  if (Array.isArray(schema.enum)) return `:${schema.enum.slice(0, 6).join('|')}`
+  if (Array.isArray(schema.enum)) return `:${oneLine(schema.enum.slice(0, 6).join('|'), 2 * longestName)}`
   const { type } = schema
-  return typeof type === 'string' ? (marks[type] ?? `:${type}`) : ''
+  return typeof type === 'string' ? (marks[type] ?? `:${oneLine(type, longestName)}`) : ''
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
