@@ -30,7 +30,6 @@ const notApplicable: readonly (readonly [what: RegExp, reason: string])[] = [
   [/^prompts-|^caching\/.*prompts/, 'there are no prompts'],
   [/^completion-complete\//, 'there is nothing to complete'],
   [/^logging-set-level\//, 'deprecated by the protocol, and not offered'],
-  [/^tasks-/, 'an extension: what lasts longer has a handle, which works with every client'],
 ]
 
 const failing = new Set<string>()
