@@ -24,7 +24,7 @@ function parts() {
     note,
     queue: { claim() {}, note } as unknown as Queue,
     mirror: {} as Mirror,
-    events: {} as FleetEvents,
+    events: { publish: () => {} } as unknown as FleetEvents,
     approvals: { read: readsNothing },
     log,
   }
