@@ -1,11 +1,12 @@
 // `muster mcp` as a client starts it: a process beside a real hub.
 
+import { spawn } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { isAlive } from '../resources/alive.ts'
 import { makeHome } from '../resources/home.ts'
-import { muster, musterJson, type ServedHub, serveHub, until } from '../resources/muster.ts'
+import { checkout, muster, musterJson, type ServedHub, serveHub, until } from '../resources/muster.ts'
 import { modelClient } from './model-client.ts'
 
 let hub: ServedHub
@@ -60,6 +61,47 @@ test('--instructions prints what a model is told, and fails where no hub answers
   expect({ code, online: stdout.includes('local online') }).toEqual({ code: 0, online: true })
   await using empty = await makeHome()
   expect(await muster(empty.path, ['mcp', '--instructions'])).toMatchObject({ code: 6, stdout: '' })
+})
+
+test('killed at once, it leaves nothing running either', async () => {
+  await using files = await makeHome()
+  const file = join(files.path, 'pid')
+  const program = spawn(process.execPath, [checkout, 'mcp'], {
+    env: { ...process.env, MUSTER_HOME: hub.home },
+    stdio: ['pipe', 'ignore', 'ignore'],
+  })
+  const say = (message: object) => program.stdin.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`)
+  const clientInfo = { name: 'killed', version: '1' }
+  say({ id: 1, method: 'initialize', params: { protocolVersion: '2025-06-18', capabilities: {}, clientInfo } })
+  say({ method: 'notifications/initialized' })
+  const params = { argv: ['sh', '-c', 'echo $$ > "$1"; exec sleep 120', 'sh', file] }
+  say({ id: 2, method: 'tools/call', params: { name: 'node_invoke', arguments: { node_id: 'local', command: 'exec', params } } })
+  const pid = await until('it runs', async () => Number(await readFile(file, 'utf8').catch(() => '')) || undefined)
+  program.kill('SIGKILL')
+  await until('it has ended', async () => (isAlive(pid) ? undefined : true))
+})
+
+test('what is kept is there after the hub was killed and started anew', async () => {
+  await using home = await makeHome()
+  const first = await serveHub(home)
+  const model = await modelClient({ line: 'new', at: { home: home.path } })
+  const begun = await model.call('node_invoke', {
+    node_id: 'local',
+    command: 'exec',
+    params: { argv: ['sh', '-c', 'echo before; exec sleep 60'] },
+    keep: true,
+    wait_s: 1,
+  })
+  const handle = /"handle":"([^"]+)"/.exec(begun)?.[1]
+  await first.kill()
+  await using _second = await serveHub(home)
+  const later = await until('the hub answers for it', async () => {
+    const text = await model.call('node_invoke', { handle, wait_s: 0 })
+    return text.includes('running') ? text : undefined
+  })
+  expect(later).toContain('before')
+  expect(await model.call('node_invoke', { handle, cancel: true, wait_s: 60 })).toContain('cancelled')
+  await model[Symbol.asyncDispose]()
 })
 
 test('it ends with its input', async () => {
