@@ -1,20 +1,14 @@
 // The tools over streamable HTTP: each request is answered by itself, as whoever its token is. There are no sessions: what a client began
 // has a handle, which is good for the same token alone.
 
-import {
-  createMcpHandler,
-  InMemoryServerEventBus,
-  type McpHttpHandler,
-  type ServerEvent,
-  type ServerEventBus,
-} from '@modelcontextprotocol/server'
+import { createMcpHandler, InMemoryServerEventBus, type ServerEvent, type ServerEventBus } from '@modelcontextprotocol/server'
 import { z } from 'zod'
 import { failure, type MusterError } from '../contract/errors.ts'
-import { type Catalogs, openCatalogs } from './catalogs.ts'
+import { openCatalogs } from './catalogs.ts'
 import type { Asker, ToolFleet } from './fleet.ts'
 import { newSession, requestsInFlight, sessionHeader } from './in-flight.ts'
 import { instructionsFor } from './instructions.ts'
-import { type Invocations, openInvocations } from './invocations.ts'
+import { openInvocations } from './invocations.ts'
 import { toolServer } from './server.ts'
 import { watchFleet } from './watch.ts'
 
@@ -47,48 +41,36 @@ export function openHttpTools({ version, watcher, onError }: HttpToolsOf): HttpT
   const asking = new WeakMap<Request, HttpAsker & { readonly introduces: boolean }>()
   const bus = watchingBus(watcher, onError)
   const flying = requestsInFlight()
-  const handler: McpHttpHandler = createMcpHandler(
+  const handler = createMcpHandler(
     async ({ era, requestInfo }) => {
       const as = requestInfo && asking.get(requestInfo)
       if (!as) throw failure('auth.required')
-      return await serverFor(as, { catalogs, invocations, version, tells: era === 'modern' })
+      const { fleet, asker, introduces } = as
+      const instructions = introduces ? await instructionsFor({ fleet, owner: asker.id, catalogs }) : undefined
+      return toolServer({ box: { fleet, asker, catalogs, invocations }, version, instructions, tells: era === 'modern' })
     },
     { bus, maxSubscriptions: mostSubscriptions, onerror: onError },
   )
-  const answerTo = (request: Request, body: unknown, as: HttpAsker & { readonly introduces: boolean }): Promise<Response> => {
-    asking.set(request, as)
-    return handler.fetch(request, { parsedBody: body })
-  }
   return {
     async answer(request, body, as) {
-      const message = messageOf(body)
-      const session = request.headers.get(sessionHeader)
-      const introduces = introductions.has(message?.method)
-      if (session === null || !message) {
-        const response = await answerTo(request, body, { ...as, introduces })
-        if (message?.method === 'initialize' && response.ok) response.headers.set(sessionHeader, newSession())
-        return response
-      }
+      const { method, id, cancels } = messageOf(body)
       const { id: owner } = as.asker
-      if (message.cancels !== undefined) flying.cancel(owner, session, message.cancels)
-      if (message.id === undefined) return await answerTo(request, body, { ...as, introduces })
-      const signal = flying.enter(owner, session, message.id, request.signal)
-      return await answerTo(new Request(request, { signal }), body, { ...as, introduces })
+      const session = request.headers.get(sessionHeader)
+      if (session !== null && cancels !== undefined) flying.cancel(owner, session, cancels)
+      const followed =
+        session !== null && id !== undefined
+          ? new Request(request, { signal: flying.enter(owner, session, id, request.signal) })
+          : request
+      asking.set(followed, { ...as, introduces: introductions.has(method) })
+      const response = await handler.fetch(followed, { parsedBody: body })
+      if (method === 'initialize' && response.ok) response.headers.set(sessionHeader, newSession())
+      return response
     },
     end(reason) {
       bus.close()
       invocations.close(reason)
     },
   }
-}
-
-async function serverFor(
-  { fleet, asker, introduces }: HttpAsker & { readonly introduces: boolean },
-  { tells, ...of }: { catalogs: Catalogs; invocations: Invocations; version: string; tells: boolean },
-) {
-  const { catalogs, invocations, version } = of
-  const instructions = introduces ? await instructionsFor({ fleet, owner: asker.id, catalogs }) : undefined
-  return toolServer({ box: { fleet, asker, catalogs, invocations }, version, instructions, tells })
 }
 
 const RequestId = z.union([z.string().max(200), z.number()])
@@ -99,9 +81,9 @@ const Message = z.object({
 })
 
 /** What is needed here of a request or notification; whether it is a good one is for the protocol to say. */
-function messageOf(body: unknown) {
+function messageOf(body: unknown): { method?: string; id?: string | number | undefined; cancels?: string | number | undefined } {
   const { data } = Message.safeParse(body)
-  if (!data) return undefined
+  if (!data) return {}
   const { method, id, params } = data
   return { method, id, cancels: method === 'notifications/cancelled' ? params?.requestId : undefined }
 }
