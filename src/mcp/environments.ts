@@ -112,8 +112,9 @@ const letterCost = 5
 function sharedWords(all: readonly Environment[], word: (entry: CommandEntry) => string): string[] {
   const known = all.flatMap(({ commands }) => (commands === null ? [] : [commands.map(word)]))
   if (known.length < 2) return []
-  const counts = Map.groupBy(known.flat(), (one) => one)
-  return [...counts].filter(([, same]) => 2 * same.length >= known.length).map(([one]) => one)
+  const counts = new Map<string, number>()
+  for (const words of known) for (const one of words) counts.set(one, (counts.get(one) ?? 0) + 1)
+  return [...counts].filter(([, count]) => 2 * count >= known.length).map(([one]) => one)
 }
 
 /** All of one's commands: as those that are shared, with its own and without others, where that says it shorter. */

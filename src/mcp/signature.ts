@@ -7,7 +7,16 @@ import { oneLine } from './words.ts'
 const longestName = 60
 const marks: Readonly<Record<string, string>> = { array: '[]', object: '{}', string: '' }
 
-export function signatureOf({ properties, required }: JsonSchema): string {
+/** A host's catalog is read for each page on which it stands. */
+const known = new WeakMap<JsonSchema, string>()
+
+export function signatureOf(schema: JsonSchema): string {
+  const signature = known.get(schema) ?? makeSignature(schema)
+  known.set(schema, signature)
+  return signature
+}
+
+function makeSignature({ properties, required }: JsonSchema): string {
   if (!isRecord(properties)) return ''
   const wanted = new Set(Array.isArray(required) ? required : [])
   return Object.entries(properties)
