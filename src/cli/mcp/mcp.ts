@@ -26,6 +26,8 @@ export const mcp: Action<McpOptions, []> = async (terminal, { instructions }) =>
       const text = await instructionsText(fleet)
       return { json: { instructions: text }, text }
     }
+    if (terminal.stdin.isTTY)
+      terminal.say("This speaks to a model's client, which starts it by itself (docs/mcp.md). Ctrl-C ends it.")
     const { serveStdio } = await import('../../mcp/stdio.ts')
     const stopping = new AbortController()
     void stopRequested({ hangup: true }).then(() => stopping.abort(failure('call.cancelled')))
