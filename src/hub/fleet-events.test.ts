@@ -20,7 +20,7 @@ const named = (topic: string) => ({ topic }) as NewFleetEvent
 async function heard(
   events: FleetEvents,
   who: Principal,
-  input: { after?: number; topics?: string[] } = {},
+  input: { after?: number; topics?: string[]; last?: number } = {},
 ): Promise<FleetEvent[]> {
   const found: FleetEvent[] = []
   for await (const event of events.follow(followFleetEvents.input.parse(input), who, never)) found.push(event)
@@ -64,6 +64,16 @@ test('only the topics that are asked for come; to ask for those of others is ref
     })
   for (const topic of ['secret.*', 'constructor.x', '__proto__.x', 'HOST.connected', 'host', 'host.', '', '*.x', 'h'.repeat(99)])
     expect(followFleetEvents.input.safeParse({ topics: [topic] }).success, topic).toBe(false)
+})
+
+test('only the newest come where so many are asked for, unless it is said after which', async () => {
+  await using home = await openTestHome()
+  await using events = await published(home.store, ['host.connected', 'pairing.requested', 'run.ended', 'host.disconnected'])
+  const of = async (input: { after?: number; last: number }) => topicsOf(await heard(events, subscriber('read'), input))
+  expect(await of({ last: 1 })).toEqual(['4 host.disconnected'])
+  expect(await of({ last: 3 })).toEqual(['3 run.ended', '4 host.disconnected'])
+  expect(await of({ last: 1000 })).toHaveLength(3)
+  expect(await of({ after: 2, last: 1 })).toEqual(['3 run.ended', '4 host.disconnected'])
 })
 
 test('who follows hears of what comes, in order, however slow he is', async () => {
