@@ -18,7 +18,11 @@ export const layers: Readonly<Record<string, Layer>> = {
     meaning: 'the one evaluator of who may have what begun on a host; no input or output',
     mayImport: ['contract', 'expression'],
   },
-  host: { meaning: 'one machine: front door, procs, runs, the keeper', mayImport: ['contract', 'wire', 'store', 'policy'] },
+  transfer: { meaning: 'copies of files: one side from a disk, and how a copy goes from side to side', mayImport: ['contract'] },
+  host: {
+    meaning: 'one machine: front door, procs, runs, the keeper',
+    mayImport: ['contract', 'wire', 'store', 'policy', 'transfer'],
+  },
   workflow: { meaning: 'YAML to a checked plan to a durable execution', mayImport: ['contract', 'expression'] },
   sdk: { meaning: 'the typed client of a hub', mayImport: ['contract', 'wire'] },
   connectors: {
@@ -40,7 +44,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   cli: {
     // wire: where sockets are and which version this is. The rest are the parts that a hub's and a node's process are made of.
     meaning: 'the command line; assembles the processes',
-    mayImport: ['contract', 'sdk', 'wire'],
+    mayImport: ['contract', 'sdk', 'wire', 'transfer'],
     entryPoints: [
       'src/mcp/fleet.ts',
       'src/mcp/stdio.ts',
