@@ -103,7 +103,7 @@ function auditedOne({ operation, handle }: Bound, door: AuditDoor): Bound {
 
 /** What one operation does at the door: before it is carried out, and when that failed. */
 function passing(operation: Operation, door: AuditDoor) {
-  const counts = changes(operation)
+  const counts = operation.audited ?? changes(operation)
   return {
     async begin(input: unknown, { principal }: CallContext): Promise<NotedEntry | undefined> {
       if (!counts) return undefined
@@ -141,7 +141,7 @@ function nameSubject(noted: NotedEntry, answer: unknown): void {
 }
 
 /** Fields that name what an operation is about, the most telling first. All else of an input stays out of the log. */
-const subjects = ['run', 'command', 'proc', 'approval', 'name'] as const
+const subjects = ['run', 'command', 'proc', 'approval', 'path', 'name'] as const
 /** Fields of few known values that say what was asked for. */
 const details = ['role', 'method', 'outcome'] as const
 /** Fields that list patterns of commands: what is given or taken away. */

@@ -363,8 +363,31 @@ export const catalogue = {
     (p: { command: string; ms: number }) => `${p.command} was stopped at its timeout of ${p.ms} ms.`,
     () => 'Allow more, up to 10m, or start it as a run, which may last: `muster exec HOST -- COMMAND`.'),
   'file.outside': entry(403, exitCode.refused, false,
-    (p: { path: string }) => `${p.path} lies in no directory that the host exposes.`,
-    () => 'On that machine, name the directory in node/policy.toml of its MUSTER_HOME: `[files]`, `roots = ["/DIRECTORY"]`. Into MUSTER_HOME no path leads.'),
+    (p: { path: string; roots?: string }) =>
+      `${p.path} lies in no directory that the host exposes${p.roots ? `; it exposes ${p.roots}` : ''}.`,
+    (p) => `On that machine, name its directory in node/policy.toml of its MUSTER_HOME: \`[files]\`, \`roots = ["${directoryOf(p.path)}"]\`. Into MUSTER_HOME no path leads.`),
+  'file.changed': entry(409, exitCode.conflict, false,
+    (p: { file: string }) => `${p.file} was changed meanwhile.`,
+    () => 'Start the copy again once nobody writes there: `muster cp` with the same words begins with the file as it is then.'),
+  'file.gap': entry(409, exitCode.conflict, true,
+    (p: { file: string; at: number; offset: number }) =>
+      `Of ${p.file} ${p.at} bytes have come, and what was sent begins at ${p.offset}.`,
+    () => 'Go on where it stands; `muster cp` with the same words does that.'),
+  'file.damaged': entry(502, exitCode.unavailable, true,
+    (p: { file: string }) => `The bytes that have come for ${p.file} are not those of its source: their SHA-256 is another. Nothing of them was kept.`,
+    () => 'Copy it again: `muster cp` with the same words. If that does not help, look at the disks of both machines.'),
+  'file.taken_over': entry(409, exitCode.conflict, false,
+    (p: { file: string }) => `Another copy of the same source to ${p.file} has begun, and goes on in place of this one.`,
+    () => 'Wait for the other one, or end it and copy again.'),
+  'file.record': entry(400, exitCode.usage, false,
+    (p: { problem: string }) => `What was sent for several files is no list of file records: ${p.problem}.`,
+    () => 'docs/protocol.md has their form; compare versions with `muster doctor`.'),
+  'file.not_copied': entry(409, exitCode.workFailed, false,
+    (p: { place: string; problem: string }) => `${p.place} is not copied: ${p.problem}.`,
+    () => 'All else was copied. Set this right and give the same command again: what is there already is not sent twice.'),
+  'file.busy': entry(503, exitCode.unavailable, true,
+    (p: { most: number }) => `The host takes or gives ${p.most} files at once already.`,
+    () => 'Try again once some of these copies are done.'),
   'file.too_large': entry(413, exitCode.usage, false,
     (p: { path: string; bytes: number; limit: number }) => `${p.path} would be ${p.bytes} bytes in one message, and ${p.limit} are the most.`,
     () => 'Read it in parts, with `offset` and `limit`; write larger files with a run: `muster exec HOST -- tee FILE < FILE`.'),
@@ -574,6 +597,12 @@ export const catalogue = {
 } as const
 
 export type ErrorCode = keyof typeof catalogue
+/** Of a path as it was asked for, for a hint. */
+function directoryOf(path: string): string {
+  const end = path.replace(/\/+$/, '').lastIndexOf('/')
+  return path.startsWith('/') && end > 0 ? path.slice(0, end) : '/DIRECTORY'
+}
+
 type Params<C extends ErrorCode> = Parameters<(typeof catalogue)[C]['sentence']>[0]
 
 /** What an error looks like outside this process: on the wire, in HTTP problem details, in events. */

@@ -38,6 +38,10 @@ export interface Operation<
   readonly http: `${'GET' | 'POST' | 'PUT' | 'DELETE'} /${string}` | null
   /** For `items`: the item's field that numbers it. A reader resumes with the input's `after`. */
   readonly numberedBy?: string
+  /** For `bytes` and `upload`: whole files. On the wire its stream may run ahead of its reader further than others do. */
+  readonly bulk?: true
+  /** Whether being asked leaves an entry in the audit log. Without it: what may change something does. */
+  readonly audited?: boolean
 }
 
 export type CallOperation = Operation<'call'>

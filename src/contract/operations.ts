@@ -17,6 +17,18 @@ import { exportAudit, listAudit, verifyAudit } from './audit.ts'
 import { installCertificate, requestCertificate, rotateAuthority, showAuthority } from './certificate.ts'
 import { invokeCommand, invokeOnFleet, listCommands } from './command.ts'
 import { followEvents, followJournal } from './event.ts'
+import {
+  digestFile,
+  dropFile,
+  gatherFiles,
+  getFile,
+  keepFile,
+  lookAtFile,
+  putFile,
+  scatterFiles,
+  stagedFile,
+  walkFiles,
+} from './file.ts'
 import { findRun, getHubInfo, listFleetRuns, submitRun } from './fleet.ts'
 import { followFleetEvents, followNodeEvents } from './fleet-event.ts'
 import {
@@ -66,6 +78,16 @@ export const hostOperations: readonly Operation[] = [
   testPolicy,
   listCommands,
   invokeCommand,
+  lookAtFile,
+  walkFiles,
+  getFile,
+  digestFile,
+  gatherFiles,
+  stagedFile,
+  putFile,
+  keepFile,
+  dropFile,
+  scatterFiles,
   followApprovals,
   resolveApproval,
   forgetApproval,

@@ -33,6 +33,16 @@ export const defaultLimits: Limits = {
   deadMs: 45_000,
 }
 
+/** How far the stream of a `bulk` operation may run ahead: what a long line holds while the first of it is acknowledged. */
+const bulkWindow = 4 * mebi
+/** An upload of that kind counts as so many. */
+export const bulkUploads = 8
+
+/** The limits of one operation's streams: the same at both ends, which know it by name. */
+export function limitsOf({ bulk }: { readonly bulk?: true }, limits: Limits): Limits {
+  return bulk ? { ...limits, window: Math.max(bulkWindow, limits.window) } : limits
+}
+
 /** What a hello says of limits. The lower bounds keep a peer from starving the other with frames of a few bytes. */
 export const LimitsOffer = z.object({
   maxFrame: z

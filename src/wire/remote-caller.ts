@@ -8,7 +8,7 @@ import type { BytesOperation, CallOperation, ItemsOperation, Operation, UploadOp
 import type { Answer, OpenCall, OpenRequest } from './asking.ts'
 import { encodeCredit, encodeFrame, frameType, type StreamFrame, sentBy } from './frame.ts'
 import { createInflow, type Inflow } from './inflow.ts'
-import type { Limits } from './limits.ts'
+import { type Limits, limitsOf } from './limits.ts'
 import type { Outbox } from './outbox.ts'
 import { createOutflow } from './outflow.ts'
 
@@ -42,7 +42,7 @@ export function remoteCaller({ open, outbox, limits }: { open: OpenRequest; outb
     let opened: OpenCall | undefined
     let complete = false
     const inflow = createInflow<T>({
-      window: limits.window,
+      window: limitsOf(operation, limits).window,
       decode,
       grant: (bytes) => {
         if (opened && !complete) outbox.send(encodeCredit(sentBy.caller, opened.id, bytes))
@@ -85,7 +85,13 @@ export function remoteCaller({ open, outbox, limits }: { open: OpenRequest; outb
           else refuse(operation, frame)
         },
       })
-      const outflow = createOutflow({ kind: 'bytes', id: opened.id, from: sentBy.caller, limits, outbox })
+      const outflow = createOutflow({
+        kind: 'bytes',
+        id: opened.id,
+        from: sentBy.caller,
+        limits: limitsOf(operation, limits),
+        outbox,
+      })
       outflow.run(body).catch((thrown: unknown) => {
         const error = asMusterError(thrown)
         const reset = encodeFrame(frameType.reset, sentBy.caller, opened.id, Buffer.from(JSON.stringify(error.toValue())))

@@ -3,9 +3,10 @@
 
 import { asMusterError, failure, type MusterError } from '../contract/errors.ts'
 import { admit, type Bound, type CallContext, type Implementation, type Principal } from '../contract/implementation.ts'
+import type { Operation } from '../contract/operation.ts'
 import { encodeCredit, encodeFrame, frameType, type StreamFrame, sentBy } from './frame.ts'
 import { createInflow, type Inflow } from './inflow.ts'
-import type { Limits } from './limits.ts'
+import { bulkUploads, type Limits, limitsOf } from './limits.ts'
 import { encodeError, encodeProgress, encodeResult, type Message, parseErrorValue, tooLarge } from './messages.ts'
 import type { Outbox } from './outbox.ts'
 import { createOutflow, type Outflow } from './outflow.ts'
@@ -50,15 +51,15 @@ export function createServing({ offers, principal, limits, outbox }: ServingOpti
   function request({ id, method, params }: Extract<Message, { type: 'request' }>): void {
     if (calls.has(id)) throw failure('wire.protocol', { problem: `the request ${id} is in flight already` })
     if (held.size >= limits.maxPending) return refuse(id, held.size)
-    const isUpload = offers.get(method)?.operation.kind === 'upload'
-    if (isUpload && uploads >= limits.maxUploads) return refuse(id, uploads)
+    const uploading = costOfUpload(offers.get(method)?.operation)
+    if (uploading > 0 && uploads + uploading > limits.maxUploads) return refuse(id, uploads)
     const call: ServedCall = { id, method, ending: new AbortController(), answered: false }
     calls.set(id, call)
     held.add(call)
-    if (isUpload) uploads++
+    uploads += uploading
     void carryOut(call, params).finally(() => {
       held.delete(call)
-      if (isUpload) uploads--
+      uploads -= uploading
     })
   }
 
@@ -93,22 +94,28 @@ export function createServing({ offers, principal, limits, outbox }: ServingOpti
       case 'call':
         return bound.handle(input, context, noBody)
       case 'upload': {
-        call.body = bodyOf(call)
+        call.body = bodyOf(call, limitsOf(bound.operation, limits))
         return bound.handle(input, context, { [Symbol.asyncIterator]: () => (call.body as Inflow<Uint8Array>).reader })
       }
       case 'items':
       case 'bytes': {
-        call.outflow = createOutflow({ kind: bound.operation.kind, id, from: sentBy.callee, limits, outbox })
+        call.outflow = createOutflow({
+          kind: bound.operation.kind,
+          id,
+          from: sentBy.callee,
+          limits: limitsOf(bound.operation, limits),
+          outbox,
+        })
         await call.outflow.run(bound.handle(input, context, noBody) as AsyncIterable<unknown>)
         return null
       }
     }
   }
 
-  function bodyOf(call: ServedCall): Inflow<Uint8Array> {
+  function bodyOf(call: ServedCall, { window }: Limits): Inflow<Uint8Array> {
     const { id } = call
     return createInflow<Uint8Array>({
-      window: limits.window,
+      window,
       decode: (piece) => piece as Buffer,
       grant: (bytes) => {
         if (!call.answered) outbox.send(encodeCredit(sentBy.callee, id, bytes))
@@ -171,6 +178,12 @@ export function createServing({ offers, principal, limits, outbox }: ServingOpti
       for (const call of held) end(call, reason)
     },
   }
+}
+
+/** In places of those that a connection may have, since each may cost a window of memory. */
+function costOfUpload(operation: Operation | undefined): number {
+  if (operation?.kind !== 'upload') return 0
+  return operation.bulk ? bulkUploads : 1
 }
 
 const unwanted = Buffer.from(JSON.stringify(failure('call.cancelled').toValue()))
