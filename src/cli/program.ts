@@ -4,6 +4,7 @@ import { Command } from 'commander'
 import { approvalCommands } from './commands/approval.ts'
 import { auditCommands } from './commands/audit.ts'
 import { completionCommands } from './commands/completion.ts'
+import { cpCommand } from './commands/cp.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { eventsCommand } from './commands/events.ts'
 import { execCommand } from './commands/exec.ts'
@@ -39,6 +40,7 @@ export function buildProgram(perform: Perform, print: (text: string) => void): C
   program.commandsGroup('Work:')
   execCommand(program, perform)
   invokeCommand(program, perform)
+  cpCommand(program, perform)
   workflowCommands(program, perform)
   runCommands(program, perform)
   approvalCommands(program, perform)

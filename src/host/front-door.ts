@@ -23,6 +23,8 @@ export interface BehindTheDoor {
   readonly info: (principal: Principal) => Promise<HostInfo>
   /** How a hub reads and answers what this host asks people. */
   readonly approvals: readonly Bound[]
+  /** The operations that read and write files. */
+  readonly files: readonly Bound[]
   readonly shutDown: (options: { timeoutMs: number; concurrency: number }) => Promise<{ ended: number }>
   /** Throws `host.not_ready` or `host.stopped` while nothing new may be begun. */
   readonly requireUp: () => void
@@ -35,6 +37,7 @@ export function openFrontDoor({
   procs,
   commands,
   approvals,
+  files,
   info,
   shutDown,
   requireUp,
@@ -70,6 +73,7 @@ export function openFrontDoor({
     }),
     ...readings,
     ...approvals,
+    ...files,
 
     implement(applyProc, async ({ proc, spec }, { principal }) => {
       requireUp()

@@ -1,6 +1,7 @@
 // One machine as Muster sees it: opens a host on its home, takes up what an earlier host process left, and offers its operations.
 // This file only puts the parts together. Who reaches the host, and how, is none of its business.
 
+import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { audited } from '../contract/audited.ts'
 import { failure } from '../contract/errors.ts'
@@ -12,6 +13,7 @@ import { readingOperations } from '../store/readings.ts'
 import { makeRunBells } from '../store/run-bells.ts'
 import { openStore } from '../store/store.ts'
 import { logOfStore, watched } from '../store/watched.ts'
+import { fileOperations } from '../transfer/disk/operations.ts'
 import { socketPath } from '../wire/channels/socket-path.ts'
 import { softwareVersion } from '../wire/protocol.ts'
 import { openApprovals } from './approvals/approvals.ts'
@@ -126,6 +128,11 @@ export async function openHost(options: HostOptions): Promise<Host> {
     procs,
     commands,
     approvals: approvals.operations,
+    files: fileOperations({
+      roots: fileRoots,
+      makes: workspaces,
+      allow: (command, path, principal) => policy.requireAllowed({ command, params: { path }, principal }),
+    }),
     shutDown,
     requireUp,
     readings: [...readingOperations({ store, host: localHost, bells, outputDir: home.runDir, watched: true }), events.reading],

@@ -138,16 +138,19 @@ function forward(operation: Operation, to: Forwarding, copy: Implementation): Bo
       })
     case 'upload':
       return bind(operation, async (input, context, body) => {
+        requireTrusted(to.host, operation, input)
         const caller = await source(input, context)
         return caller.upload(operation as UploadOperation, input as never, body, options(context))
       })
     case 'items':
       return bind(operation, async function* (input, context) {
+        requireTrusted(to.host, operation, input)
         const caller = await source(input, context)
         yield* caller.items(operation as ItemsOperation, input as never, options(context))
       })
     case 'bytes':
       return bind(operation, async function* (input, context) {
+        requireTrusted(to.host, operation, input)
         const caller = await source(input, context)
         yield* caller.bytes(operation as BytesOperation, input as never, options(context))
       })

@@ -3,6 +3,18 @@
 
 import { invokeCommand } from '../contract/command.ts'
 import { failure } from '../contract/errors.ts'
+import {
+  digestFile,
+  dropFile,
+  gatherFiles,
+  getFile,
+  keepFile,
+  lookAtFile,
+  putFile,
+  scatterFiles,
+  stagedFile,
+  walkFiles,
+} from '../contract/file.ts'
 import type { Operation } from '../contract/operation.ts'
 import { hostOperations } from '../contract/operations.ts'
 import { applyProc, callProc } from '../contract/proc.ts'
@@ -16,7 +28,15 @@ const begins = new Map<Operation, (input: unknown) => string>([
   [startRun, () => 'runs'],
   [applyProc, () => 'procs'],
   [invokeCommand, (input) => String((input as { command?: unknown } | undefined)?.command)],
+  [lookAtFile, meant],
+  [walkFiles, meant],
+  ...[getFile, digestFile, gatherFiles].map((one) => [one, () => 'file.read'] as const),
+  ...[stagedFile, putFile, keepFile, dropFile, scatterFiles].map((one) => [one, () => 'file.write'] as const),
 ])
+
+function meant(input: unknown): string {
+  return (input as { for?: unknown } | undefined)?.for === 'write' ? 'file.write' : 'file.read'
+}
 
 const hubItself = { kind: 'self', id: 'hub', role: 'operator' }
 

@@ -1,8 +1,10 @@
-// The directories in which `file.*` may work. A path is taken component by component as it is written: no "..", and no link on the way.
-// What was opened is asked where it is, so that a directory which is swapped for a link at the right moment leads nowhere else.
+// The directories in which files of a machine may be read and written for others. A path is taken component by component as it is written:
+// no "..", and no link on the way. Where the system says where an open directory is (/proc), what was opened is asked, and everything in
+// it is named through it: a directory that is swapped for a link at the right moment leads nowhere else. Elsewhere each component is
+// opened without following a link and held, and looked at again around each use.
 
-import { constants } from 'node:fs'
-import { type FileHandle, open, readlink, realpath } from 'node:fs/promises'
+import { type BigIntStats, constants } from 'node:fs'
+import { type FileHandle, lstat, open, readlink, realpath } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { failure } from '../../contract/errors.ts'
 import { describeFileProblem } from '../../contract/file-problem.ts'
@@ -12,31 +14,38 @@ export interface Inside extends AsyncDisposable {
   /** Of the path in it; empty where the path is the directory itself. */
   readonly name: string
   entry(name: string): string
+  /** Whether names still lead where they led, where that is not sure anyway: asked after something was opened, and before it counts. */
+  confirm(): Promise<void>
   /** So that a name that was made, or taken away, survives a loss of power. */
   sync(): Promise<void>
 }
 
-export interface Jail {
-  /** The directories that the policy names now. */
-  readonly roots: readonly string[]
-  /** One that none of them opens: who could write there would say what the policy is. */
-  readonly except: string
+/** `none`: as on a system without /proc, for tests. */
+export type Held = 'proc' | 'none'
+
+/** What a caller means: relative paths begin at the first root. Throws `file.outside`. */
+export function absolutePath(roots: readonly string[], path: string): string {
+  const clean = path.length > 1 ? path.replace(/\/+$/, '') : path
+  const [first] = roots
+  const whole = clean.startsWith('/')
+    ? clean
+    : first === undefined
+      ? undefined
+      : join(first, '/').concat(clean).replace(/\/$/, '')
+  if (whole === undefined || whole.split('/').some((part) => part === '..' || part === '.')) throw outside(roots, path)
+  return whole === '' ? '/' : whole
 }
 
 /** `as`: whether the path itself is the directory, or something in it. Throws `file.outside`, `file.unreadable`. */
-export async function openInside({ roots, except }: Jail, path: string, as: 'directory' | 'entry'): Promise<Inside> {
-  const clean = path.length > 1 ? path.replace(/\/+$/, '') : path
-  if (!clean.startsWith('/') || clean.split('/').some((part) => part === '..' || part === '.'))
-    throw failure('file.outside', { path })
+export async function openInside(roots: readonly string[], path: string, as: 'directory' | 'entry', by?: Held): Promise<Inside> {
+  const clean = absolutePath(roots, path)
   const root = await rootOf(roots, clean)
-  if (root === undefined) throw failure('file.outside', { path })
+  if (root === undefined) throw outside(roots, path)
   const isRoot = clean === root.given
   if (isRoot && as === 'entry') throw failure('file.unreadable', { file: path, problem: 'it is a directory' })
   const real = join(root.real, clean.slice(root.given.length))
-  const dir = as === 'directory' ? real : dirname(real)
-  const kept = await realpath(except).catch(() => undefined)
-  if (kept !== undefined && `${dir}/`.startsWith(`${kept}/`)) throw failure('file.outside', { path })
-  return openDirectory(path, dir, as === 'directory' ? '' : basename(real))
+  const [dir, name] = as === 'directory' ? [real, ''] : [dirname(real), basename(real)]
+  return (by ?? (await known)) === 'proc' ? openHeld(path, dir, name) : openWatched(path, root.real, dir, name)
 }
 
 /** A root may itself be reached by links: it is the operator's word. */
@@ -50,19 +59,18 @@ async function rootOf(roots: readonly string[], path: string): Promise<{ given: 
   return undefined
 }
 
-async function openDirectory(path: string, dir: string, name: string): Promise<Inside> {
-  let handle: FileHandle
+const directoryOnly = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW
+
+async function openHeld(path: string, dir: string, name: string): Promise<Inside> {
+  const handle = await openDirectory(path, dir)
   try {
-    handle = await open(dir, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)
-  } catch (error) {
-    throw unreadable(path, error)
-  }
-  try {
-    if ((await placeOf(handle, dir)) !== dir) throw leadsElsewhere(path)
-    const held = (await hasProc) ? `/proc/self/fd/${handle.fd}` : dir
+    const held = `/proc/self/fd/${handle.fd}`
+    if ((await readlink(held)) !== dir) throw leadsElsewhere(path)
     return {
       name,
-      entry: (one) => join(held, one),
+      // Not `join`, which would make of "." the link that stands for the directory.
+      entry: (one) => `${held}/${one}`,
+      confirm: async () => undefined,
       sync: () => handle.sync(),
       [Symbol.asyncDispose]: () => handle.close(),
     }
@@ -72,22 +80,68 @@ async function openDirectory(path: string, dir: string, name: string): Promise<I
   }
 }
 
-/** Where the system says that it is; where it does not say, where its path leads now. */
-async function placeOf(handle: FileHandle, dir: string): Promise<string> {
-  return (await hasProc) ? readlink(`/proc/self/fd/${handle.fd}`) : realpath(dir)
+interface Component {
+  readonly path: string
+  readonly handle: FileHandle
+  readonly found: BigIntStats
 }
 
-const hasProc: Promise<boolean> = readlink('/proc/self').then(
-  () => true,
-  () => false,
+async function openWatched(path: string, root: string, dir: string, name: string): Promise<Inside> {
+  await using opened = new AsyncDisposableStack()
+  const way: Component[] = []
+  const below = dir.slice(root === '/' ? 0 : root.length).split('/')
+  let at = root
+  for (const part of ['', ...below.filter((one) => one !== '')]) {
+    at = join(at, part)
+    const handle = await openDirectory(path, at)
+    opened.defer(() => handle.close())
+    way.push({ path: at, handle, found: await handle.stat({ bigint: true }) })
+  }
+  const confirm = async () => {
+    for (const { path: component, found } of way) {
+      const now = await lstat(component, { bigint: true }).catch(() => undefined)
+      if (now?.ino !== found.ino || now.dev !== found.dev) throw leadsElsewhere(path)
+    }
+  }
+  await confirm()
+  const last = way.at(-1)
+  const handles = opened.move()
+  return {
+    name,
+    entry: (one) => `${dir}/${one}`,
+    confirm,
+    sync: async () => last?.handle.sync(),
+    [Symbol.asyncDispose]: () => handles.disposeAsync(),
+  }
+}
+
+async function openDirectory(path: string, dir: string): Promise<FileHandle> {
+  try {
+    return await open(dir, directoryOnly)
+  } catch (error) {
+    throw unreadable(path, error)
+  }
+}
+
+const known: Promise<Held> = readlink('/proc/self').then(
+  () => 'proc',
+  () => 'none',
 )
 
 function leadsElsewhere(path: string) {
   return failure('file.unreadable', { file: path, problem: 'its path leads through a link, and links are not followed' })
 }
 
+function outside(roots: readonly string[], path: string) {
+  return failure('file.outside', { path, ...(roots.length > 0 && { roots: roots.join(', ') }) })
+}
+
 export function unreadable(path: string, error: unknown) {
   const { code } = error as NodeJS.ErrnoException
   if (code === 'ELOOP' || code === 'ENOTDIR') return leadsElsewhere(path)
   return failure('file.unreadable', { file: path, problem: describeFileProblem(error) }, { cause: error })
+}
+
+export function unwritable(path: string, error: unknown) {
+  return failure('file.unwritable', { file: path, problem: describeFileProblem(error) }, { cause: error })
 }

@@ -1,0 +1,113 @@
+// The contract's file operations, answered from this machine's disk: by a host for what it exposes, and by the command line for its own side
+// of a copy. Who may have what is asked of `allow`, of each path and before anything is looked at.
+
+import { mkdir } from 'node:fs/promises'
+import { MusterError } from '../../contract/errors.ts'
+import {
+  digestFile,
+  dropFile,
+  gatherFiles,
+  getFile,
+  keepFile,
+  lookAtFile,
+  putFile,
+  scatterFiles,
+  stagedFile,
+  walkFiles,
+} from '../../contract/file.ts'
+import { type Bound, implement, type Principal } from '../../contract/implementation.ts'
+import { makeCounts } from './count.ts'
+import { absolutePath } from './jail.ts'
+import { digestVersion, gather, look, readVersion } from './reading.ts'
+import { scatter } from './scatter.ts'
+import { makeStaging } from './staged.ts'
+import { walk } from './walk.ts'
+
+/** What reading and writing files is called in a policy. */
+export const fileCommand = { read: 'file.read', write: 'file.write' } as const
+export type FileCommand = (typeof fileCommand)[keyof typeof fileCommand]
+
+export interface DiskOf {
+  /** The directories in which files may be read and written, as they are now; the first is where relative paths begin. */
+  readonly roots: () => readonly string[]
+  /** Throws what forbids this path to who asks. */
+  readonly allow: (command: FileCommand, path: string, principal: Principal) => void
+  /** A root that is made when it is first needed. */
+  readonly makes?: string
+}
+
+export function fileOperations({ roots: rootsNow, allow, makes }: DiskOf): Bound[] {
+  const counts = makeCounts()
+  const staging = makeStaging()
+
+  /** The roots, and the path as an absolute one that this principal may have. Throws `file.outside` and what `allow` throws. */
+  async function at(command: FileCommand, path: string, principal: Principal) {
+    // First without the roots, so that who may have nothing learns nothing of them.
+    allow(command, path, principal)
+    const roots = rootsNow()
+    const absolute = absolutePath(roots, path)
+    if (absolute !== path) allow(command, absolute, principal)
+    if (makes !== undefined && roots.includes(makes)) await mkdir(makes, { recursive: true, mode: 0o700 })
+    return { roots, path: absolute }
+  }
+
+  const each = (command: FileCommand, principal: Principal) => (path: string) => allow(command, path, principal)
+
+  return [
+    implement(lookAtFile, async (input, { principal }) => {
+      const { roots, path } = await at(fileCommand[input.for], input.path, principal)
+      return { path, found: await look(roots, path) }
+    }),
+    implement(walkFiles, async function* (input, { principal, signal }) {
+      const { roots, path } = await at(fileCommand[input.for], input.path, principal)
+      const forbidden = problemWith(each(fileCommand[input.for], principal))
+      yield* walk(roots, { path, glob: input.glob, after: input.after, forbidden }, signal)
+    }),
+    implement(getFile, async function* ({ version, offset, limit, counted, ...input }, { principal, signal }) {
+      const { roots, path } = await at('file.read', input.path, principal)
+      yield* readVersion(roots, { path, version, offset, limit, counted }, counts, signal)
+    }),
+    implement(digestFile, async (input, { principal, signal }) => {
+      const { roots, path } = await at('file.read', input.path, principal)
+      return await digestVersion(roots, { path, version: input.version }, counts, signal)
+    }),
+    implement(gatherFiles, async function* (input, { principal, signal }) {
+      const { roots, path } = await at('file.read', input.path, principal)
+      yield* gather(roots, { path, names: input.names, allow: each('file.read', principal) }, signal)
+    }),
+    implement(stagedFile, async ({ transfer, ...input }, { principal }) => {
+      const { roots, path } = await at('file.write', input.path, principal)
+      return await staging.staged(roots, path, transfer)
+    }),
+    implement(putFile, async ({ transfer, offset, ...input }, { principal, signal }, body) => {
+      const { roots, path } = await at('file.write', input.path, principal)
+      return await staging.put(roots, { path, transfer, offset }, body, signal)
+    }),
+    implement(keepFile, async (input, { principal, signal }) => {
+      const { roots, path } = await at('file.write', input.path, principal)
+      return await staging.keep(roots, { ...input, path }, signal)
+    }),
+    implement(dropFile, async ({ transfer, ...input }, { principal }) => {
+      const { roots, path } = await at('file.write', input.path, principal)
+      return await staging.drop(roots, path, transfer)
+    }),
+    implement(scatterFiles, async (input, { principal, signal }, body) => {
+      const { roots, path } = await at('file.write', input.path, principal)
+      const allowed = each('file.write', principal)
+      return { results: await scatter(roots, { path, replace: input.replace, allow: allowed }, body, signal) }
+    }),
+  ]
+}
+
+/** For what is told in a list: a sentence without its full stop. */
+function problemWith(allow: (path: string) => void): (path: string) => string | undefined {
+  return (path) => {
+    try {
+      allow(path)
+      return undefined
+    } catch (error) {
+      if (error instanceof MusterError) return error.message.replace(/\.$/, '')
+      throw error
+    }
+  }
+}

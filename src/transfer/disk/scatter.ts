@@ -1,0 +1,154 @@
+// Writes several small files and directories below a directory, from records: each file whole beside its place, flushed, then renamed;
+// the names are flushed once for each directory. What one of them meets stops no other.
+
+import { createHash, randomBytes } from 'node:crypto'
+import { constants } from 'node:fs'
+import { link, lstat, mkdir, open, rename, rm } from 'node:fs/promises'
+import { failure, MusterError } from '../../contract/errors.ts'
+import type { FileRecord, ScatterOutcome, scatterFiles } from '../../contract/file.ts'
+import type { ParsedOf } from '../../contract/operation.ts'
+import { decodeRecords } from '../records.ts'
+import { kindOf, secondsOf } from './entry.ts'
+import { type Inside, openInside, unwritable } from './jail.ts'
+import { below, type HeldDirectories, heldDirectories } from './reading.ts'
+
+/** So many are written and flushed at once: most of it is waiting for the disk. */
+const writingAtOnce = 16
+
+export interface Scattering {
+  /** The directory that they lie below, absolute. */
+  readonly path: string
+  readonly replace: ParsedOf<typeof scatterFiles>['replace']
+  /** Throws what forbids this one. */
+  readonly allow: (path: string) => void
+}
+
+type FileOf = Extract<FileRecord, { kind: 'file' }>
+type DirectoryOf = Extract<FileRecord, { kind: 'directory' }>
+
+/** Throws `file.record`. */
+export async function scatter(
+  roots: readonly string[],
+  { path, replace, allow }: Scattering,
+  body: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): Promise<ScatterOutcome[]> {
+  await using dirs = heldDirectories(roots)
+  const results: ScatterOutcome[] = []
+  const under = new Set<Promise<void>>()
+  const settled = async (name: string, work: Promise<string | undefined>) => {
+    try {
+      const sha256 = await work
+      results.push({ name, ...(sha256 !== undefined && { sha256 }) })
+    } catch (error) {
+      const { code, message } = error instanceof MusterError ? error : unwritable(below(path, name), error)
+      results.push({ name, code, problem: message })
+    }
+  }
+  for await (const { record, content } of decodeRecords(body)) {
+    signal.throwIfAborted()
+    if (record.kind === 'problem') {
+      results.push({ name: record.name, code: record.code, problem: record.problem })
+      continue
+    }
+    const at = below(path, record.name)
+    const permitted = async () => allow(at)
+    if (record.kind === 'directory') {
+      // What is to be in it may follow; and its time is given after what was before.
+      await Promise.all(under)
+      await settled(
+        record.name,
+        permitted().then(() => makeDirectory(roots, dirs, at, record)),
+      )
+      continue
+    }
+    while (under.size >= writingAtOnce) await Promise.race(under)
+    const one = settled(
+      record.name,
+      permitted().then(() => writeFile(dirs, at, record, content, replace)),
+    ).finally(() => under.delete(one))
+    under.add(one)
+  }
+  await Promise.all(under)
+  await Promise.all((await dirs.all()).map((dir) => dir.sync()))
+  return results
+}
+
+async function makeDirectory(
+  roots: readonly string[],
+  dirs: HeldDirectories,
+  path: string,
+  { mode, modifiedAt }: DirectoryOf,
+): Promise<undefined> {
+  if (!roots.includes(path)) {
+    const dir = await dirs.open(path)
+    try {
+      await mkdir(dir.entry(dir.name), 0o700)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    }
+  }
+  if (modifiedAt === undefined) return undefined
+  await using itself = await openInside(roots, path, 'directory')
+  await using handle = await open(itself.entry('.'), constants.O_RDONLY | constants.O_DIRECTORY)
+  const seconds = secondsOf(modifiedAt)
+  await handle.chmod(mode)
+  await handle.utimes(seconds, seconds)
+  return undefined
+}
+
+/** Answers its SHA-256, counted here. */
+async function writeFile(
+  dirs: HeldDirectories,
+  path: string,
+  { mode, modifiedAt, sha256 }: FileOf,
+  content: Buffer,
+  replace: Scattering['replace'],
+): Promise<string> {
+  if (createHash('sha256').update(content).digest('hex') !== sha256) throw failure('file.damaged', { file: path })
+  const dir = await dirs.open(path)
+  const target = dir.entry(dir.name)
+  const fresh = dir.entry(`.muster-${randomBytes(8).toString('hex')}.new`)
+  const there = await lstat(target).catch(() => undefined)
+  if (there && !there.isFile()) throw failure('file.unwritable', { file: path, problem: `a ${kindOf(there)} is there` })
+  if (there && replace === 'nothing') throw failure('file.exists', { file: path, others: 0 })
+  try {
+    await writeWhole(fresh, content, { mode, modifiedAt })
+    await putInPlace(dir, fresh, target, replace, path)
+  } catch (error) {
+    await rm(fresh, { force: true })
+    throw error
+  }
+  return sha256
+}
+
+async function writeWhole(
+  fresh: string,
+  content: Buffer,
+  { mode, modifiedAt }: Pick<FileOf, 'mode' | 'modifiedAt'>,
+): Promise<void> {
+  await using file = await open(fresh, 'wx', 0o600)
+  await file.writeFile(content)
+  await file.chmod(mode)
+  const seconds = secondsOf(modifiedAt)
+  await file.utimes(seconds, seconds)
+  await file.sync()
+}
+
+async function putInPlace(
+  dir: Inside,
+  fresh: string,
+  target: string,
+  replace: Scattering['replace'],
+  path: string,
+): Promise<void> {
+  await dir.confirm()
+  if (replace === 'files') return await rename(fresh, target)
+  try {
+    await link(fresh, target)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    throw failure('file.exists', { file: path, others: 0 }, { cause: error })
+  }
+  await rm(fresh)
+}

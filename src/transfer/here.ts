@@ -1,0 +1,13 @@
+// The disk of this process's own account as one side of a copy: all of it, as `cp` has it.
+
+import type { Caller } from '../contract/caller.ts'
+import { direct } from '../contract/direct.ts'
+import { implementation, type Principal } from '../contract/implementation.ts'
+import { scopes } from '../contract/operation.ts'
+import { fileOperations } from './disk/operations.ts'
+
+const thisAccount: Principal = { kind: 'self', id: 'here', role: 'operator', scopes: new Set(scopes) }
+
+export function filesHere(): Caller {
+  return direct(implementation(...fileOperations({ roots: () => ['/'], allow: () => undefined })), thisAccount)
+}
