@@ -5,11 +5,12 @@ import { asMusterError, failure, hasCode, type MusterError } from '../contract/e
 import { below } from './disk/reading.ts'
 import { sendFile } from './one-file.ts'
 import type { Patience } from './patience.ts'
-import { type Batch, type LargeFile, lookAt, makePlan, type Plan, type Rules } from './plan.ts'
+import { type Batch, type LargeFile, lookAt, makePlan, type Plan, type Rules, type Source } from './plan.ts'
 import { sendBatch, sendDirectories, wantsOwnWay } from './several.ts'
 import { isAboutWay, type Place, placeText } from './side.ts'
 import { findSources, type NamedSource } from './sources.ts'
 import { type CopyOutcome, type CopyProgress, makeTally, type Tally } from './tally.ts'
+import { markFinished, markUnfinished } from './unfinished.ts'
 
 export type { CopiedFile, CopyOutcome, CopyProgress } from './tally.ts'
 
@@ -31,8 +32,9 @@ const atOnce = 4
 /** Throws what ends all of it: a side that cannot be reached, or does not permit it. What one file meets is among the problems. */
 export async function copyFiles(request: CopyRequest): Promise<CopyOutcome> {
   const { signal, dryRun, onWaiting = () => undefined } = request
-  const plan = await makePlan(await findSources(request, signal), request, signal)
-  refuseTwice(plan)
+  const sources = await findSources(request, signal)
+  refuseTwice(sources)
+  const plan = await makePlan(sources, request, signal)
   const tally = makeTally(plan, request.onProgress ?? (() => undefined))
   if (dryRun) return tally.planned()
   await carryOut(plan, request, { signal, onWaiting }, tally)
@@ -40,10 +42,10 @@ export async function copyFiles(request: CopyRequest): Promise<CopyOutcome> {
 }
 
 /** Two sources of one name would be one file at the end. */
-function refuseTwice({ large, directories }: Plan): void {
+function refuseTwice(sources: readonly Source[]): void {
   const targets = new Set<string>()
-  for (const { to } of [...large, ...directories]) {
-    const place = placeText(to)
+  for (const { target } of sources) {
+    const place = placeText(target)
     const hint = 'Copy them one after the other, to different names.'
     if (targets.has(place)) throw failure('cli.usage', { problem: `Two of the sources would become ${place}.`, hint })
     targets.add(place)
@@ -97,8 +99,11 @@ async function carryOut(plan: Plan, request: CopyRequest, patience: Patience, ta
     else tally.failed(place, error)
   }
 
+  const own = plan.directories.filter(({ isOwn }) => isOwn)
   await directories('make')
+  for (const { from, to } of own) await markUnfinished(from, to, patience)
   await inTurns([...plan.batches.map((batch) => () => sendSmall(batch)), ...plan.large.map((file) => () => sendLarge(file))])
+  for (const { from, to } of own) await markFinished(from, to, patience)
   await directories('end')
 }
 

@@ -32,7 +32,10 @@ export interface Batch {
 }
 
 export interface Directories {
+  readonly from: Place
   readonly to: Place
+  /** The tree's own directory is not there before this copy: until its end it is marked as unfinished. */
+  readonly isOwn: boolean
   /** Parents before what is in them. */
   readonly all: readonly {
     readonly name: string
@@ -65,6 +68,8 @@ export interface Source {
   readonly found: FoundFile
   readonly target: Place
   readonly there: FoundFile | null
+  /** A tree that was begun here before, by the same words. */
+  readonly isGoneOnWith?: boolean
 }
 
 /** So many of a batch's names fit into the address of a request. */
@@ -84,7 +89,12 @@ function planOne({ place, found, target, there }: Source, rules: Rules, plan: Pl
   plan.large.push(largeOf(found, place, target, there))
 }
 
-async function planTree({ place, found, target, there }: Source, rules: Rules, plan: Plan, signal: AbortSignal): Promise<void> {
+async function planTree(
+  { place, found, target, there, isGoneOnWith = false }: Source,
+  rules: Rules,
+  plan: Plan,
+  signal: AbortSignal,
+): Promise<void> {
   if (!rules.recursive) return refuse(plan, place, 'it is a directory; `-r` copies directories')
   if (there && there.kind !== 'directory')
     return refuse(plan, target, `a ${there.kind} is there, and a directory is to be copied`)
@@ -110,7 +120,7 @@ async function planTree({ place, found, target, there }: Source, rules: Rules, p
       else plan.large.push(largeOf(one, from, to, was))
     }
   }
-  plan.directories.push({ to: target, all })
+  plan.directories.push({ from: place, to: target, isOwn: there === null || isGoneOnWith, all })
   plan.batches.push(...batchesOf(small).map((files) => ({ from: place, to: target, files })))
 }
 

@@ -6,6 +6,7 @@ import { walkFiles } from '../contract/file.ts'
 import { below } from './disk/reading.ts'
 import { lookAt, type Source } from './plan.ts'
 import { onSide, type Place, placeText } from './side.ts'
+import { isUnfinished } from './unfinished.ts'
 
 export interface NamedSource extends Place {
   /** What it is called in a directory, where that is not the last part of its path. */
@@ -25,6 +26,9 @@ export async function findSources({ sources, target, intoDirectory }: Named, sig
   const { path, found: there } = await lookAt(target, 'write', signal)
   const at = { ...target, path }
   if (there?.kind === 'directory') {
+    const [only, ...others] = found
+    if (only?.found.kind === 'directory' && others.length === 0 && !intoDirectory && (await isUnfinished(only.place, at, signal)))
+      return [{ ...only, target: at, there, isGoneOnWith: true }]
     return await Promise.all(found.map((one) => goesTo(one, { ...target, path: below(path, one.name) }, signal)))
   }
   if (found.length > 1 || intoDirectory) {
