@@ -39,9 +39,9 @@ export interface AuditDoor {
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** What may change something: more than the scope `read` is asked for, and more than an answer is wanted. */
-export function changes({ scope, http }: Operation): boolean {
-  return scope !== 'read' && !http?.startsWith('GET ')
+/** What may change something: more than the scope `read` is asked for, and more than an answer is wanted; or what says so itself. */
+export function changes({ scope, http, audited: says }: Operation): boolean {
+  return says ?? (scope !== 'read' && !http?.startsWith('GET '))
 }
 
 /** What decides who may do what, and whatever ends a machine's work: on disk before it is done. */
@@ -103,7 +103,7 @@ function auditedOne({ operation, handle }: Bound, door: AuditDoor): Bound {
 
 /** What one operation does at the door: before it is carried out, and when that failed. */
 function passing(operation: Operation, door: AuditDoor) {
-  const counts = operation.audited ?? changes(operation)
+  const counts = changes(operation)
   return {
     async begin(input: unknown, { principal }: CallContext): Promise<NotedEntry | undefined> {
       if (!counts) return undefined

@@ -373,7 +373,7 @@ export const catalogue = {
     (p: { file: string; at: number; offset: number }) =>
       `Of ${p.file} ${p.at} bytes have come, and what was sent begins at ${p.offset}.`,
     () => 'Go on where it stands; `muster cp` with the same words does that.'),
-  'file.damaged': entry(502, exitCode.unavailable, true,
+  'file.damaged': entry(502, exitCode.unavailable, false,
     (p: { file: string }) => `The bytes that have come for ${p.file} are not those of its source: their SHA-256 is another. Nothing of them was kept.`,
     () => 'Copy it again: `muster cp` with the same words. If that does not help, look at the disks of both machines.'),
   'file.taken_over': entry(409, exitCode.conflict, false,

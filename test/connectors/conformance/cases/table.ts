@@ -10,6 +10,7 @@ import { commands, commandsApart } from './commands.ts'
 import { crowd } from './crowd.ts'
 import { ending } from './ending.ts'
 import { events, nodeEvents } from './events.ts'
+import { files } from './files.ts'
 import { listing } from './listing.ts'
 import { largeOutput, output } from './output.ts'
 import { pausedRestarts, pausing } from './pausing.ts'
@@ -34,6 +35,7 @@ export const caseGroups: readonly CaseGroup[] = [
   artifacts,
   commands,
   approvals,
+  files,
   largeOutput,
   nodeEvents,
   killed,
