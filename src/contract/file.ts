@@ -11,12 +11,13 @@ const mebi = 1024 ** 2
 
 export const fileLimits = {
   pathBytes: 4096,
-  /** What of a file may be on its way at once, and so what a break of the way costs at most. */
-  chunkBytes: 4 * mebi,
+  /** What of a file is on its way at once at most, in the window of a stream and in the buffers of systems: what a break may cost. */
+  chunkBytes: 8 * mebi,
   /** A file up to this size goes with others in one request. */
   smallBytes: 512 * 1024,
   /** Files of one such request. */
   severalFiles: 256,
+  severalBytes: 4 * mebi,
 } as const
 
 /** A name may be anything that the system takes, and that can be said in Unicode. */
@@ -32,11 +33,11 @@ export const FilePath = text.meta({
 })
 
 /** Below a directory: `a/b`. */
-export const FileName = text
+const FileName = text
   .min(1)
   .refine((name) => !name.split('/').some((part) => part === '' || part === '.' || part === '..'), 'it is no plain relative path')
 
-export const FileVersion = z
+const FileVersion = z
   .string()
   .max(128)
   .meta({ description: 'Device, inode, size and time of change of a file: another version is another file.' })
@@ -47,7 +48,7 @@ export type FileKind = z.output<typeof FileKind>
 const Mode = z.int().min(0).max(0o777).meta({ description: 'Its permission bits.' })
 const Bytes = z.int().nonnegative()
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'not a SHA-256')
-export const ModifiedAt = z.iso.datetime().meta({ description: 'To the microsecond: 2026-01-31T12:00:00.123456Z.' })
+const ModifiedAt = z.iso.datetime().meta({ description: 'To the microsecond: 2026-01-31T12:00:00.123456Z.' })
 
 const Entry = z.object({
   kind: FileKind,
@@ -167,7 +168,7 @@ export const gatherFiles = operation({
   audited: true,
 })
 
-export const TransferId = z
+const TransferId = z
   .string()
   .regex(/^[0-9a-f]{32}$/, 'a transfer id is 32 hexadecimal digits')
   .meta({ description: 'Of one source at one target. What a broken transfer left is gone on with by the same id.' })
@@ -202,7 +203,7 @@ export const putFile = operation({
 })
 
 /** What takes the place of what is there. */
-export const Replacing = z
+const Replacing = z
   .enum(['nothing', 'files'])
   .default('files')
   .meta({ description: 'Whether a file that is there is replaced. A directory or a link never is.' })

@@ -30,6 +30,8 @@ async function sides(): Promise<[TestSide, TestSide]> {
 }
 
 const digest = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
+/** More than the pieces in which it moves. */
+const chunk = 4 * 1024 * 1024
 const large = fileLimits.smallBytes + 12_345
 const strange = [
   'a\nb',
@@ -194,10 +196,10 @@ test('a dry run tells what would be done and changes nothing', async () => {
 test('cut at random offsets it always completes, with the right digest, and sends nothing again that had come', async () => {
   const [from, to] = await sides()
   const random = seededRandom()
-  const bytes = randomBytes(3 * fileLimits.chunkBytes)
+  const bytes = randomBytes(3 * chunk)
   await writeFile(join(from.root, 'file'), bytes)
   let cuts = 0
-  const line = breaking(to, { breaksAfter: () => (cuts++ < 40 ? Math.floor(random() * fileLimits.chunkBytes) : undefined) })
+  const line = breaking(to, { breaksAfter: () => (cuts++ < 40 ? Math.floor(random() * chunk) : undefined) })
   const outcome = await copyFiles(request(from, 'file', line, 'copy'))
   expect((await readFile(join(to.root, 'copy'))).equals(bytes), `seed ${seed}`).toBe(true)
   expect(outcome.copied).toMatchObject([{ sha256: digest(bytes) }])
@@ -207,36 +209,36 @@ test('cut at random offsets it always completes, with the right digest, and send
 
 test('another process at either side goes on where the one before broke off, and finds what was damaged meanwhile', async () => {
   const [from, to] = await sides()
-  const bytes = randomBytes(2 * fileLimits.chunkBytes)
+  const bytes = randomBytes(2 * chunk)
   await writeFile(join(from.root, 'file'), bytes)
   const begin = async () => {
     const leaving = new AbortController()
-    const line = breaking(to, { breaksAfter: () => fileLimits.chunkBytes, onBreak: () => leaving.abort() })
+    const line = breaking(to, { breaksAfter: () => chunk, onBreak: () => leaving.abort() })
     await expect(copyFiles(request(from, 'file', line, 'copy', { signal: leaving.signal, again: true }))).rejects.toThrow()
     const [part] = readdirSync(to.root).filter((name) => name.endsWith('.part'))
     return join(to.root, part ?? 'no part is there')
   }
   const begun = await begin()
-  await vi.waitUntil(async () => (await stat(begun)).size === fileLimits.chunkBytes, 30_000)
+  await vi.waitUntil(async () => (await stat(begun)).size === chunk, 30_000)
   const resumed = await copyFiles(request(from.again(), 'file', to.again(), 'copy'))
-  expect(resumed).toMatchObject({ resumedBytes: fileLimits.chunkBytes, sentBytes: fileLimits.chunkBytes })
+  expect(resumed).toMatchObject({ resumedBytes: chunk, sentBytes: chunk })
   expect(resumed.copied).toMatchObject([{ sha256: digest(bytes) }])
 
   const part = await begin()
-  await vi.waitUntil(async () => (await stat(part)).size === fileLimits.chunkBytes, 30_000)
+  await vi.waitUntil(async () => (await stat(part)).size === chunk, 30_000)
   await using opened = await open(part, 'r+')
   await opened.write(Buffer.from([(bytes[5] as number) ^ 1]), 0, 1, 5)
   const repaired = await copyFiles(request(from.again(), 'file', to.again(), 'copy', { again: true }))
-  expect(repaired.sentBytes).toBe(fileLimits.chunkBytes + bytes.length)
+  expect(repaired.sentBytes).toBe(chunk + bytes.length)
   expect((await readFile(join(to.root, 'copy'))).equals(bytes)).toBe(true)
   expect(readdirSync(to.root)).toEqual(['copy'])
 })
 
 test('a source that changes meanwhile is no copy, and what it had left behind goes with the next', async () => {
   const [from, to] = await sides()
-  await writeFile(join(from.root, 'file'), randomBytes(2 * fileLimits.chunkBytes))
+  await writeFile(join(from.root, 'file'), randomBytes(2 * chunk))
   const changing = breaking(to, {
-    breaksAfter: () => fileLimits.chunkBytes,
+    breaksAfter: () => chunk,
     onBreak: () => void appendFile(join(from.root, 'file'), 'more'),
   })
   const { problems } = await copyFiles(request(from, 'file', changing, 'copy'))
@@ -287,7 +289,7 @@ test('zeros become holes, at the end too, and count in the digest', async () => 
 
 test("of two copies of the same, the later goes on; what is beside a target and is not the copy's own is not gone on with", async () => {
   const [from, to] = await sides()
-  await writeFile(join(from.root, 'file'), randomBytes(3 * fileLimits.chunkBytes))
+  await writeFile(join(from.root, 'file'), randomBytes(3 * chunk))
   const stuck = Promise.withResolvers<void>()
   let second: Promise<unknown> | undefined
   const slow = breaking(to, {

@@ -12,7 +12,7 @@ import { findSources, type NamedSource } from './sources.ts'
 import { type CopyOutcome, type CopyProgress, makeTally, type Tally } from './tally.ts'
 import { markFinished, markUnfinished } from './unfinished.ts'
 
-export type { CopiedFile, CopyOutcome, CopyProgress } from './tally.ts'
+export type { CopyOutcome, CopyProgress } from './tally.ts'
 
 export interface CopyRequest extends Rules {
   readonly sources: readonly NamedSource[]

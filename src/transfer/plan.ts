@@ -177,7 +177,7 @@ function batchesOf(files: readonly Batch['files'][number][]): Batch['files'][] {
     const last = batches.at(-1)
     const isFull =
       last &&
-      (last.length >= fileLimits.severalFiles || bytes + file.bytes > fileLimits.chunkBytes || nameBytes + name > mostNameBytes)
+      (last.length >= fileLimits.severalFiles || bytes + file.bytes > fileLimits.severalBytes || nameBytes + name > mostNameBytes)
     if (!last || isFull) {
       batches.push([file])
       bytes = file.bytes

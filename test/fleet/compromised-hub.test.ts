@@ -124,6 +124,8 @@ it('what the policy no longer exposes is refused from the next question, without
 const command = (...argv: string[]) => ({ kind: 'command' as const, argv })
 
 /** What might make any operation do something, and what might make a host believe that it may. */
+const emptySha256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
+
 function everyInput(marks: string, hubKey: string): Record<string, unknown>[] {
   const touch = (name: string) => ['/usr/bin/touch', join(marks, name)]
   const plain: Record<string, unknown>[] = [
@@ -142,6 +144,16 @@ function everyInput(marks: string, hubKey: string): Record<string, unknown>[] {
     { proc: 'local', method: 'run.start', params: { run: 'forged', spec: { kind: 'command', argv: touch('local') } } },
     { run: 'forged', artifact: 'x', name: '../../../etc/passwd' },
     { approval: 'forged', digest: '0'.repeat(64), outcome: 'approved' },
+    ...[join(marks, 'copy'), 'copy', '', '../../node/policy.toml', '/etc/passwd'].flatMap((path) => [
+      { path },
+      { path, for: 'write' },
+      { path, version: '0-0-0-0' },
+      { path, names: ['key', 'policy.toml'] },
+      { path, transfer: '0'.repeat(32) },
+      { path, transfer: '0'.repeat(32), offset: 0 },
+      { path, replace: 'files' },
+      { path, transfer: '0'.repeat(32), bytes: 0, sha256: emptySha256, mode: 0o777, modifiedAt: '2026-01-01T00:00:00Z' },
+    ]),
     ...[
       'exec',
       'shell',

@@ -20,7 +20,7 @@ export function kindOf(found: Pick<BigIntStats, 'isFile' | 'isDirectory' | 'isSy
 }
 
 /** ISO 8601 with microseconds, as fine as Node can set it. */
-export function timeText(ns: bigint): string {
+function timeText(ns: bigint): string {
   const micros = ns / 1000n - (ns % 1000n < 0n ? 1n : 0n)
   const ms = micros / 1000n - (micros % 1000n < 0n ? 1n : 0n)
   const date = new Date(Number(ms))

@@ -14,8 +14,11 @@ export interface Inside extends AsyncDisposable {
   /** Of the path in it; empty where the path is the directory itself. */
   readonly name: string
   entry(name: string): string
-  /** Whether names still lead where they led, where that is not sure anyway: asked after something was opened, and before it counts. */
-  confirm(): Promise<void>
+  /**
+   * Throws unless names still lead where they led, where that is not sure anyway, and what was `opened` by the name of the path is what
+   * is there: asked after something was opened, and before it counts.
+   */
+  confirm(opened?: Pick<BigIntStats, 'dev' | 'ino'>): Promise<void>
   /** So that a name that was made, or taken away, survives a loss of power. */
   sync(): Promise<void>
 }
@@ -23,8 +26,8 @@ export interface Inside extends AsyncDisposable {
 /** `none`: as on a system without /proc, for tests. */
 export type Held = 'proc' | 'none'
 
-/** What a caller means: relative paths begin at the first root. Throws `file.outside`. */
-export function absolutePath(roots: readonly string[], path: string): string {
+/** What a caller means: relative paths begin at the first root. Undefined for what has `..` in it, or no root to begin at. */
+export function absolutePath(roots: readonly string[], path: string): string | undefined {
   const clean = path.length > 1 ? path.replace(/\/+$/, '') : path
   const [first] = roots
   const whole = clean.startsWith('/')
@@ -32,15 +35,15 @@ export function absolutePath(roots: readonly string[], path: string): string {
     : first === undefined
       ? undefined
       : join(first, '/').concat(clean).replace(/\/$/, '')
-  if (whole === undefined || whole.split('/').some((part) => part === '..' || part === '.')) throw outside(roots, path)
+  if (whole?.split('/').some((part) => part === '..' || part === '.')) return undefined
   return whole === '' ? '/' : whole
 }
 
 /** `as`: whether the path itself is the directory, or something in it. Throws `file.outside`, `file.unreadable`. */
 export async function openInside(roots: readonly string[], path: string, as: 'directory' | 'entry', by?: Held): Promise<Inside> {
   const clean = absolutePath(roots, path)
-  const root = await rootOf(roots, clean)
-  if (root === undefined) throw outside(roots, path)
+  const root = clean === undefined ? undefined : await rootOf(roots, clean)
+  if (clean === undefined || root === undefined) throw outside(roots, path)
   const isRoot = clean === root.given
   if (isRoot && as === 'entry') throw failure('file.unreadable', { file: path, problem: 'it is a directory' })
   const real = join(root.real, clean.slice(root.given.length))
@@ -97,8 +100,9 @@ async function openWatched(path: string, root: string, dir: string, name: string
     opened.defer(() => handle.close())
     way.push({ path: at, handle, found: await handle.stat({ bigint: true }) })
   }
-  const confirm = async () => {
-    for (const { path: component, found } of way) {
+  const confirm: Inside['confirm'] = async (opened) => {
+    const there = [...way, ...(opened ? [{ path: join(dir, name), found: opened }] : [])]
+    for (const { path: component, found } of there) {
       const now = await lstat(component, { bigint: true }).catch(() => undefined)
       if (now?.ino !== found.ino || now.dev !== found.dev) throw leadsElsewhere(path)
     }
@@ -132,7 +136,8 @@ function leadsElsewhere(path: string) {
   return failure('file.unreadable', { file: path, problem: 'its path leads through a link, and links are not followed' })
 }
 
-function outside(roots: readonly string[], path: string) {
+/** The refusal, which says what would be permitted. */
+export function outside(roots: readonly string[], path: string) {
   return failure('file.outside', { path, ...(roots.length > 0 && { roots: roots.join(', ') }) })
 }
 

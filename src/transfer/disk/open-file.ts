@@ -23,7 +23,7 @@ export async function openToRead(dir: Inside, path: string): Promise<OpenFile> {
   try {
     const found = await file.stat({ bigint: true })
     if (!found.isFile()) throw noFile(path, kindOf(found))
-    await dir.confirm()
+    await dir.confirm(found)
     return { file, found }
   } catch (error) {
     await file.close()
@@ -31,7 +31,7 @@ export async function openToRead(dir: Inside, path: string): Promise<OpenFile> {
   }
 }
 
-export function noFile(path: string, kind: string) {
+function noFile(path: string, kind: string) {
   const what = kind === 'other' ? 'it is no regular file' : `it is a ${kind}, and no regular file`
   return failure('file.unreadable', { file: path, problem: what })
 }

@@ -17,7 +17,7 @@ import {
 } from '../../contract/file.ts'
 import { type Bound, implement, type Principal } from '../../contract/implementation.ts'
 import { makeCounts } from './count.ts'
-import { absolutePath } from './jail.ts'
+import { absolutePath, outside } from './jail.ts'
 import { digestVersion, gather, look, readVersion } from './reading.ts'
 import { scatter } from './scatter.ts'
 import { makeStaging } from './staged.ts'
@@ -42,11 +42,11 @@ export function fileOperations({ roots: rootsNow, allow, makes }: DiskOf): Bound
 
   /** The roots, and the path as an absolute one that this principal may have. Throws `file.outside` and what `allow` throws. */
   async function at(command: FileCommand, path: string, principal: Principal) {
-    // First without the roots, so that who may have nothing learns nothing of them.
-    allow(command, path, principal)
     const roots = rootsNow()
     const absolute = absolutePath(roots, path)
-    if (absolute !== path) allow(command, absolute, principal)
+    // Before it is refused as outside, so that who may have nothing learns nothing of the roots.
+    allow(command, absolute ?? path, principal)
+    if (absolute === undefined) throw outside(roots, path)
     if (makes !== undefined && roots.includes(makes)) await mkdir(makes, { recursive: true, mode: 0o700 })
     return { roots, path: absolute }
   }

@@ -12,8 +12,6 @@ import { type Inside, openInside, unreadable } from './jail.ts'
 import { type OpenFile, openToRead } from './open-file.ts'
 import { readOn } from './read-on.ts'
 
-export type Roots = () => Promise<readonly string[]>
-
 /** Null where there is nothing. The directory that it would be in has to be there. */
 export async function look(roots: readonly string[], path: string): Promise<FoundFile | null> {
   const isRoot = roots.some((root) => root.replace(/(.)\/+$/, '$1') === path)

@@ -12,6 +12,7 @@ import type { Side } from '../../../../src/transfer/side.ts'
 import type { CaseGroup } from '../case.ts'
 import type { Subject } from '../subject.ts'
 
+const chunk = 4 * 1024 * 1024
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
 
 interface Sides {
@@ -42,7 +43,7 @@ export const files: CaseGroup = {
       name: 'a file goes there and comes back, with the SHA-256 that both ends have counted',
       async check(subject) {
         const { here, there, dir, name } = await sides(subject)
-        const bytes = randomBytes(fileLimits.chunkBytes + 12_345)
+        const bytes = randomBytes(chunk + 12_345)
         await writeFile(join(dir, 'file'), bytes)
         const sent = await copy(here, join(dir, 'file'), there, name)
         expect(sent.copied).toMatchObject([{ bytes: bytes.length, sha256: sha256(bytes) }])
@@ -103,7 +104,7 @@ export const files: CaseGroup = {
       name: 'a copy that was broken off is gone on with where it stood',
       async check(subject) {
         const { here, there, dir, name } = await sides(subject)
-        const bytes = randomBytes(3 * fileLimits.chunkBytes)
+        const bytes = randomBytes(3 * chunk)
         await writeFile(join(dir, 'file'), bytes)
         const leaving = new AbortController()
         const half = { ...there, caller: { ...there.caller, upload: leavesHalfWay(there, leaving) } }
@@ -121,7 +122,7 @@ export const files: CaseGroup = {
 function leavesHalfWay({ caller }: Side, leaving: AbortController): typeof caller.upload {
   return async (operation, input, body, options) => {
     async function* most(): AsyncGenerator<Uint8Array> {
-      let left = 2 * fileLimits.chunkBytes
+      let left = 2 * chunk
       for await (const piece of body) {
         left -= piece.byteLength
         if (left < 0) return
