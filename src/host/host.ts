@@ -72,7 +72,12 @@ export async function openHost(options: HostOptions): Promise<Host> {
   const { home: dir, musterHome, name, policy: given, executors = {}, commands: commandsDir, hub, local = {}, log } = options
   const home = hostHome(dir)
   await makeHome(home)
-  const own = ownCommands({ host: name, env: process.env, jail: () => ({ roots: policy.fileRoots(), except: musterHome }), hub })
+  const workspaces = join(home.dir, 'workspaces')
+  const jail = () => {
+    const named = policy.fileRoots()
+    return { roots: named.length > 0 ? named : [workspaces], except: musterHome, own: workspaces }
+  }
+  const own = ownCommands({ host: name, env: process.env, jail, hub })
   const catalog = openCatalog(own, { dir: commandsDir, host: name })
   const policy = openPolicy(given, catalog.natureOf)
   await using opened = new AsyncDisposableStack()
@@ -129,8 +134,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
     commands,
     approvals: approvals.operations,
     files: fileOperations({
-      roots: fileRoots,
-      makes: workspaces,
+      jail,
       allow: (command, path, principal) => policy.requireAllowed({ command, params: { path }, principal }),
     }),
     shutDown,

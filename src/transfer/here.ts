@@ -9,5 +9,5 @@ import { fileOperations } from './disk/operations.ts'
 const thisAccount: Principal = { kind: 'self', id: 'here', role: 'operator', scopes: new Set(scopes) }
 
 export function filesHere(): Caller {
-  return direct(implementation(...fileOperations({ roots: () => ['/'], allow: () => undefined })), thisAccount)
+  return direct(implementation(...fileOperations({ jail: () => ({ roots: ['/'] }), allow: () => undefined })), thisAccount)
 }

@@ -22,7 +22,8 @@ export interface TestSide extends AsyncDisposable, Side {
 
 export async function testSide(name: string, of: Partial<DiskOf> = {}): Promise<TestSide> {
   const root = await mkdtemp(join(tmpdir(), `muster-${name}-`))
-  const open = () => direct(implementation(...fileOperations({ roots: () => [root], allow: () => undefined, ...of })), tester)
+  const open = () =>
+    direct(implementation(...fileOperations({ jail: () => ({ roots: [root] }), allow: () => undefined, ...of })), tester)
   const side = () => ({ caller: open(), name, id: name })
   return { ...side(), root, again: side, [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }) }
 }

@@ -85,7 +85,7 @@ test('a million paths, and a thread that swaps links: nothing outside is read or
     const asked = path()
     if (!FilePath.safeParse(asked).success) return void tally.refused++
     try {
-      await using dir = await openInside([root], asked, 'entry', by)
+      await using dir = await openInside({ roots: [root] }, asked, 'entry', by)
       if (by === 'proc' && random() < 0.3) return await write(dir.entry(`made-${tally.tried}`))
       const opened = await openToRead(dir, asked)
       await using file = opened.file

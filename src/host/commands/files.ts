@@ -7,10 +7,9 @@ import { z } from 'zod'
 import { failure, MusterError } from '../../contract/errors.ts'
 import { describeFileProblem } from '../../contract/file-problem.ts'
 import { Time } from '../../contract/names.ts'
-import { type Inside, openInside, unreadable } from '../../transfer/disk/jail.ts'
+import { type Inside, type Jail, openInside, unreadable } from '../../transfer/disk/jail.ts'
 import { builtIn, plainText, wrongParams } from './builtin.ts'
 import type { HostCommand } from './command.ts'
-import { type Inside, type Jail, openInside, unreadable } from '../../transfer/disk/jail.ts'
 import { textOrBase64 } from './kept-output.ts'
 
 /** With Base64 and all that goes around it, it fits into one message. */

@@ -1,10 +1,10 @@
 // The commands that a host has without anybody's declaring them: on every machine, and where the machine or its hub lets them be.
 
+import type { Jail } from '../../transfer/disk/jail.ts'
 import type { HostCommand } from './command.ts'
 import { execCommands } from './exec.ts'
 import { fileCommands } from './files.ts'
 import { type AskHub, fleetCommands } from './fleet.ts'
-import type { Jail } from './jail.ts'
 import { screenshotCommands } from './screenshot.ts'
 import { systemCommands } from './system.ts'
 

@@ -23,6 +23,15 @@ export interface Inside extends AsyncDisposable {
   sync(): Promise<void>
 }
 
+export interface Jail {
+  /** The directories that are open now; relative paths begin in the first. */
+  readonly roots: readonly string[]
+  /** One that none of them opens ($MUSTER_HOME): who could write there would say what the policy is. */
+  readonly except?: string
+  /** The one directory in it that is open all the same, where it is a root. */
+  readonly own?: string
+}
+
 /** `none`: as on a system without /proc, for tests. */
 export type Held = 'proc' | 'none'
 
@@ -40,7 +49,8 @@ export function absolutePath(roots: readonly string[], path: string): string | u
 }
 
 /** `as`: whether the path itself is the directory, or something in it. Throws `file.outside`, `file.unreadable`. */
-export async function openInside(roots: readonly string[], path: string, as: 'directory' | 'entry', by?: Held): Promise<Inside> {
+export async function openInside(jail: Jail, path: string, as: 'directory' | 'entry', by?: Held): Promise<Inside> {
+  const { roots } = jail
   const clean = absolutePath(roots, path)
   const root = clean === undefined ? undefined : await rootOf(roots, clean)
   if (clean === undefined || root === undefined) throw outside(roots, path)
@@ -48,6 +58,7 @@ export async function openInside(roots: readonly string[], path: string, as: 'di
   if (isRoot && as === 'entry') throw failure('file.unreadable', { file: path, problem: 'it is a directory' })
   const real = join(root.real, clean.slice(root.given.length))
   const [dir, name] = as === 'directory' ? [real, ''] : [dirname(real), basename(real)]
+  if (root.given !== jail.own && (await isIn(jail.except, dir))) throw outside(roots, path)
   return (by ?? (await known)) === 'proc' ? openHeld(path, dir, name) : openWatched(path, root.real, dir, name)
 }
 
@@ -60,6 +71,11 @@ async function rootOf(roots: readonly string[], path: string): Promise<{ given: 
     if (real !== undefined) return { given, real }
   }
   return undefined
+}
+
+async function isIn(except: string | undefined, dir: string): Promise<boolean> {
+  const kept = except === undefined ? undefined : await realpath(except).catch(() => undefined)
+  return kept !== undefined && `${dir}/`.startsWith(`${kept}/`)
 }
 
 const directoryOnly = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW

@@ -17,7 +17,7 @@ import {
 } from '../../contract/file.ts'
 import { type Bound, implement, type Principal } from '../../contract/implementation.ts'
 import { makeCounts } from './count.ts'
-import { absolutePath, outside } from './jail.ts'
+import { absolutePath, type Jail, outside } from './jail.ts'
 import { digestVersion, gather, look, readVersion } from './reading.ts'
 import { scatter } from './scatter.ts'
 import { makeStaging } from './staged.ts'
@@ -28,73 +28,72 @@ export const fileCommand = { read: 'file.read', write: 'file.write' } as const
 export type FileCommand = (typeof fileCommand)[keyof typeof fileCommand]
 
 export interface DiskOf {
-  /** The directories in which files may be read and written, as they are now; the first is where relative paths begin. */
-  readonly roots: () => readonly string[]
+  /** Where files may be read and written, as it is now. Its own directory is made when it is first needed. */
+  readonly jail: () => Jail
   /** Throws what forbids this path to who asks. */
   readonly allow: (command: FileCommand, path: string, principal: Principal) => void
-  /** A root that is made when it is first needed. */
-  readonly makes?: string
 }
 
-export function fileOperations({ roots: rootsNow, allow, makes }: DiskOf): Bound[] {
+export function fileOperations({ jail: jailNow, allow }: DiskOf): Bound[] {
   const counts = makeCounts()
   const staging = makeStaging()
 
-  /** The roots, and the path as an absolute one that this principal may have. Throws `file.outside` and what `allow` throws. */
+  /** The jail, and the path as an absolute one that this principal may have. Throws `file.outside` and what `allow` throws. */
   async function at(command: FileCommand, path: string, principal: Principal) {
-    const roots = rootsNow()
+    const jail = jailNow()
+    const { roots, own } = jail
     const absolute = absolutePath(roots, path)
     // Before it is refused as outside, so that who may have nothing learns nothing of the roots.
     allow(command, absolute ?? path, principal)
     if (absolute === undefined) throw outside(roots, path)
-    if (makes !== undefined && roots.includes(makes)) await mkdir(makes, { recursive: true, mode: 0o700 })
-    return { roots, path: absolute }
+    if (own !== undefined && roots.includes(own)) await mkdir(own, { recursive: true, mode: 0o700 })
+    return { jail, path: absolute }
   }
 
   const each = (command: FileCommand, principal: Principal) => (path: string) => allow(command, path, principal)
 
   return [
     implement(lookAtFile, async (input, { principal }) => {
-      const { roots, path } = await at(fileCommand[input.for], input.path, principal)
-      return { path, found: await look(roots, path) }
+      const { jail, path } = await at(fileCommand[input.for], input.path, principal)
+      return { path, found: await look(jail, path) }
     }),
     implement(walkFiles, async function* (input, { principal, signal }) {
-      const { roots, path } = await at(fileCommand[input.for], input.path, principal)
+      const { jail, path } = await at(fileCommand[input.for], input.path, principal)
       const forbidden = problemWith(each(fileCommand[input.for], principal))
-      yield* walk(roots, { path, glob: input.glob, after: input.after, forbidden }, signal)
+      yield* walk(jail, { path, glob: input.glob, after: input.after, forbidden }, signal)
     }),
     implement(getFile, async function* ({ version, offset, limit, counted, ...input }, { principal, signal }) {
-      const { roots, path } = await at('file.read', input.path, principal)
-      yield* readVersion(roots, { path, version, offset, limit, counted }, counts, signal)
+      const { jail, path } = await at('file.read', input.path, principal)
+      yield* readVersion(jail, { path, version, offset, limit, counted }, counts, signal)
     }),
     implement(digestFile, async (input, { principal, signal }) => {
-      const { roots, path } = await at('file.read', input.path, principal)
-      return await digestVersion(roots, { path, version: input.version }, counts, signal)
+      const { jail, path } = await at('file.read', input.path, principal)
+      return await digestVersion(jail, { path, version: input.version }, counts, signal)
     }),
     implement(gatherFiles, async function* (input, { principal, signal }) {
-      const { roots, path } = await at('file.read', input.path, principal)
-      yield* gather(roots, { path, names: input.names, allow: each('file.read', principal) }, signal)
+      const { jail, path } = await at('file.read', input.path, principal)
+      yield* gather(jail, { path, names: input.names, allow: each('file.read', principal) }, signal)
     }),
     implement(stagedFile, async ({ transfer, ...input }, { principal }) => {
-      const { roots, path } = await at('file.write', input.path, principal)
-      return await staging.staged(roots, path, transfer)
+      const { jail, path } = await at('file.write', input.path, principal)
+      return await staging.staged(jail, path, transfer)
     }),
     implement(putFile, async ({ transfer, offset, ...input }, { principal, signal }, body) => {
-      const { roots, path } = await at('file.write', input.path, principal)
-      return await staging.put(roots, { path, transfer, offset }, body, signal)
+      const { jail, path } = await at('file.write', input.path, principal)
+      return await staging.put(jail, { path, transfer, offset }, body, signal)
     }),
     implement(keepFile, async (input, { principal, signal }) => {
-      const { roots, path } = await at('file.write', input.path, principal)
-      return await staging.keep(roots, { ...input, path }, signal)
+      const { jail, path } = await at('file.write', input.path, principal)
+      return await staging.keep(jail, { ...input, path }, signal)
     }),
     implement(dropFile, async ({ transfer, ...input }, { principal }) => {
-      const { roots, path } = await at('file.write', input.path, principal)
-      return await staging.drop(roots, path, transfer)
+      const { jail, path } = await at('file.write', input.path, principal)
+      return await staging.drop(jail, path, transfer)
     }),
     implement(scatterFiles, async (input, { principal, signal }, body) => {
-      const { roots, path } = await at('file.write', input.path, principal)
+      const { jail, path } = await at('file.write', input.path, principal)
       const allowed = each('file.write', principal)
-      return { results: await scatter(roots, { path, replace: input.replace, allow: allowed }, body, signal) }
+      return { results: await scatter(jail, { path, replace: input.replace, allow: allowed }, body, signal) }
     }),
   ]
 }

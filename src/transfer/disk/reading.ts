@@ -8,14 +8,14 @@ import { describeFileProblem } from '../../contract/file-problem.ts'
 import { encodeRecord } from '../records.ts'
 import type { Counts } from './count.ts'
 import { describe } from './entry.ts'
-import { type Inside, openInside, unreadable } from './jail.ts'
+import { type Inside, type Jail, openInside, unreadable } from './jail.ts'
 import { type OpenFile, openToRead } from './open-file.ts'
 import { readOn } from './read-on.ts'
 
 /** Null where there is nothing. The directory that it would be in has to be there. */
-export async function look(roots: readonly string[], path: string): Promise<FoundFile | null> {
-  const isRoot = roots.some((root) => root.replace(/(.)\/+$/, '$1') === path)
-  await using dir = await openInside(roots, path, isRoot ? 'directory' : 'entry')
+export async function look(jail: Jail, path: string): Promise<FoundFile | null> {
+  const isRoot = jail.roots.some((root) => root.replace(/(.)\/+$/, '$1') === path)
+  await using dir = await openInside(jail, path, isRoot ? 'directory' : 'entry')
   try {
     const found = await lstat(isRoot ? dir.entry('.') : dir.entry(dir.name), { bigint: true })
     await dir.confirm()
@@ -36,12 +36,12 @@ export interface Reading {
 
 /** Throws `file.changed` when it is another version, also if it becomes one meanwhile. */
 export async function* readVersion(
-  roots: readonly string[],
+  jail: Jail,
   { path, version, offset, limit, counted }: Reading,
   counts: Counts,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
-  await using dir = await openInside(roots, path, 'entry')
+  await using dir = await openInside(jail, path, 'entry')
   const opened = await openToRead(dir, path)
   await using file = opened.file
   requireVersion(path, version, opened.found)
@@ -58,12 +58,12 @@ export async function* readVersion(
 }
 
 export async function digestVersion(
-  roots: readonly string[],
+  jail: Jail,
   { path, version }: { readonly path: string; readonly version: string },
   counts: Counts,
   signal: AbortSignal,
 ): Promise<{ bytes: number; sha256: string }> {
-  await using dir = await openInside(roots, path, 'entry')
+  await using dir = await openInside(jail, path, 'entry')
   const opened = await openToRead(dir, path)
   await using file = opened.file
   requireVersion(path, version, opened.found)
@@ -97,12 +97,8 @@ export interface Gathering {
 }
 
 /** The records of the files, in their order; one that cannot be read is a record of why. */
-export async function* gather(
-  roots: readonly string[],
-  { path, names, allow }: Gathering,
-  signal: AbortSignal,
-): AsyncGenerator<Buffer> {
-  const dirs = heldDirectories(roots)
+export async function* gather(jail: Jail, { path, names, allow }: Gathering, signal: AbortSignal): AsyncGenerator<Buffer> {
+  const dirs = heldDirectories(jail)
   try {
     for (let at = 0; at < names.length; at += readingAtOnce) {
       signal.throwIfAborted()
@@ -148,7 +144,7 @@ export interface HeldDirectories extends AsyncDisposable {
 }
 
 /** Directories that many files of one request are in: each is opened once. */
-export function heldDirectories(roots: readonly string[]): HeldDirectories {
+export function heldDirectories(jail: Jail): HeldDirectories {
   const opened = new Map<string, Promise<Inside>>()
   const all = async () =>
     (await Promise.allSettled(opened.values())).flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
@@ -156,7 +152,7 @@ export function heldDirectories(roots: readonly string[]): HeldDirectories {
     async open(path) {
       const cut = path.lastIndexOf('/')
       const dir = path.slice(0, cut) || '/'
-      const held = opened.get(dir) ?? openInside(roots, dir, 'directory')
+      const held = opened.get(dir) ?? openInside(jail, dir, 'directory')
       opened.set(dir, held)
       try {
         return { ...(await held), name: path.slice(cut + 1) }

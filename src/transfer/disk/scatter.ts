@@ -9,7 +9,7 @@ import type { FileRecord, ScatterOutcome, scatterFiles } from '../../contract/fi
 import type { ParsedOf } from '../../contract/operation.ts'
 import { decodeRecords } from '../records.ts'
 import { kindOf, secondsOf } from './entry.ts'
-import { type Inside, openInside, unwritable } from './jail.ts'
+import { type Inside, type Jail, openInside, unwritable } from './jail.ts'
 import { below, type HeldDirectories, heldDirectories } from './reading.ts'
 
 /** So many are written and flushed at once: most of it is waiting for the disk. */
@@ -28,12 +28,12 @@ type DirectoryOf = Extract<FileRecord, { kind: 'directory' }>
 
 /** Throws `file.record`. */
 export async function scatter(
-  roots: readonly string[],
+  jail: Jail,
   { path, replace, allow }: Scattering,
   body: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
 ): Promise<ScatterOutcome[]> {
-  await using dirs = heldDirectories(roots)
+  await using dirs = heldDirectories(jail)
   const results: ScatterOutcome[] = []
   const under = new Set<Promise<void>>()
   const settled = async (name: string, work: Promise<string | undefined>) => {
@@ -58,7 +58,7 @@ export async function scatter(
       await Promise.all(under)
       await settled(
         record.name,
-        permitted().then(() => makeDirectory(roots, dirs, at, record)),
+        permitted().then(() => makeDirectory(jail, dirs, at, record)),
       )
       continue
     }
@@ -75,12 +75,12 @@ export async function scatter(
 }
 
 async function makeDirectory(
-  roots: readonly string[],
+  jail: Jail,
   dirs: HeldDirectories,
   path: string,
   { mode, modifiedAt }: DirectoryOf,
 ): Promise<undefined> {
-  if (!roots.includes(path)) {
+  if (!jail.roots.includes(path)) {
     const dir = await dirs.open(path)
     try {
       await mkdir(dir.entry(dir.name), 0o700)
@@ -89,7 +89,7 @@ async function makeDirectory(
     }
   }
   if (modifiedAt === undefined) return undefined
-  await using itself = await openInside(roots, path, 'directory')
+  await using itself = await openInside(jail, path, 'directory')
   await using handle = await open(itself.entry('.'), constants.O_RDONLY | constants.O_DIRECTORY)
   const seconds = secondsOf(modifiedAt)
   await handle.chmod(mode)

@@ -11,7 +11,7 @@ import type { keepFile } from '../../contract/file.ts'
 import type { OutputOf, ParsedOf } from '../../contract/operation.ts'
 import { appender } from './append.ts'
 import { describe, kindOf, secondsOf } from './entry.ts'
-import { type Inside, openInside, unwritable } from './jail.ts'
+import { type Inside, type Jail, openInside, unwritable } from './jail.ts'
 import { openToRead } from './open-file.ts'
 import { readOn } from './read-on.ts'
 import { isSystemError } from './reading.ts'
@@ -31,10 +31,10 @@ interface Writing {
 }
 
 export interface Staging {
-  staged(roots: readonly string[], path: string, transfer: string): Promise<{ bytes: number }>
-  put(roots: readonly string[], to: Put, body: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<{ bytes: number }>
-  keep(roots: readonly string[], input: ParsedOf<typeof keepFile>, signal: AbortSignal): Promise<OutputOf<typeof keepFile>>
-  drop(roots: readonly string[], path: string, transfer: string): Promise<{ dropped: boolean }>
+  staged(jail: Jail, path: string, transfer: string): Promise<{ bytes: number }>
+  put(jail: Jail, to: Put, body: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<{ bytes: number }>
+  keep(jail: Jail, input: ParsedOf<typeof keepFile>, signal: AbortSignal): Promise<OutputOf<typeof keepFile>>
+  drop(jail: Jail, path: string, transfer: string): Promise<{ dropped: boolean }>
 }
 
 interface Put {
@@ -86,8 +86,8 @@ export function makeStaging(): Staging {
   }
 
   return {
-    async staged(roots, path, transfer) {
-      await using dir = await openInside(roots, path, 'entry')
+    async staged(jail, path, transfer) {
+      await using dir = await openInside(jail, path, 'entry')
       try {
         for (const stale of await otherParts(dir, transfer)) await rm(dir.entry(stale), { force: true })
         const found = await lookAt(dir, partName(transfer))
@@ -99,10 +99,10 @@ export function makeStaging(): Staging {
       }
     },
 
-    async put(roots, { path, transfer, offset }, body, outer) {
+    async put(jail, { path, transfer, offset }, body, outer) {
       const key = keyOf(path, transfer)
       return await alone(key, path, outer, async (signal) => {
-        await using dir = await openInside(roots, path, 'entry')
+        await using dir = await openInside(jail, path, 'entry')
         try {
           const opened = await openPart(dir, path, transfer)
           await using part = opened.file
@@ -123,11 +123,11 @@ export function makeStaging(): Staging {
       })
     },
 
-    async keep(roots, input, outer) {
+    async keep(jail, input, outer) {
       const { path, transfer, bytes, sha256 } = input
       const key = keyOf(path, transfer)
       return await alone(key, path, outer, async (signal) => {
-        await using dir = await openInside(roots, path, 'entry')
+        await using dir = await openInside(jail, path, 'entry')
         const name = dir.entry(partName(transfer))
         try {
           if (!(await lookAt(dir, partName(transfer)))) return await keptBefore(dir, input, signal)
@@ -149,10 +149,10 @@ export function makeStaging(): Staging {
       })
     },
 
-    async drop(roots, path, transfer) {
+    async drop(jail, path, transfer) {
       const key = keyOf(path, transfer)
       return await alone(key, path, new AbortController().signal, async () => {
-        await using dir = await openInside(roots, path, 'entry')
+        await using dir = await openInside(jail, path, 'entry')
         known.delete(key)
         try {
           const found = await lookAt(dir, partName(transfer))

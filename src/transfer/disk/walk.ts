@@ -8,7 +8,7 @@ import { matchesGlob } from 'node:path'
 import { failure, hasCode } from '../../contract/errors.ts'
 import type { WalkedFile } from '../../contract/file.ts'
 import { describe } from './entry.ts'
-import { type Inside, openInside, unreadable } from './jail.ts'
+import { type Inside, type Jail, openInside, unreadable } from './jail.ts'
 import { below, problemOf } from './reading.ts'
 
 /** Whatever is larger is told as far as this, with an error: nobody waits for more in one answer. */
@@ -26,27 +26,23 @@ export interface Walking {
 type Found = Omit<WalkedFile, 'n'>
 
 /** Throws `file.outside`, `file.unreadable` of the path itself; what is below and cannot be read is told with its problem. */
-export async function* walk(roots: readonly string[], of: Walking, signal: AbortSignal): AsyncGenerator<WalkedFile> {
+export async function* walk(jail: Jail, of: Walking, signal: AbortSignal): AsyncGenerator<WalkedFile> {
   let n = 0
-  for await (const found of entries(roots, of, signal)) {
+  for await (const found of entries(jail, of, signal)) {
     if (++n > mostEntries)
       throw failure('file.unreadable', { file: of.path, problem: `more than ${mostEntries} files are below it` })
     if (n > of.after) yield { n, ...found }
   }
 }
 
-async function* entries(
-  roots: readonly string[],
-  { path, glob, forbidden }: Walking,
-  signal: AbortSignal,
-): AsyncGenerator<Found> {
+async function* entries(jail: Jail, { path, glob, forbidden }: Walking, signal: AbortSignal): AsyncGenerator<Found> {
   const depth = glob === undefined || glob.includes('**') ? Infinity : glob.split('/').length
   const isMeant = (name: string) => glob === undefined || matchesGlob(name, glob)
   /** Of a directory that matches a glob as it stands, what is in it is not asked for. */
   const isEnough = (name: string) => glob !== undefined && !glob.includes('**') && isMeant(name)
 
   async function* walkIn(dir: string): AsyncGenerator<Found> {
-    for await (const one of listed(roots, below(path, dir), dir)) {
+    for await (const one of listed(jail, below(path, dir), dir)) {
       signal.throwIfAborted()
       const why = forbidden(below(path, one.name))
       const found = why === undefined ? one : { ...one, problem: why }
@@ -56,8 +52,8 @@ async function* entries(
       try {
         yield* walkIn(found.name)
       } catch (error) {
-        // It has gone, or its path leads elsewhere by now.
-        if (!hasCode(error, 'file.unreadable')) throw error
+        // It has gone, its path leads elsewhere by now, or it is none that any root opens.
+        if (!hasCode(error, 'file.unreadable') && !hasCode(error, 'file.outside')) throw error
         yield { ...found, problem: problemOf(error) }
       }
     }
@@ -66,8 +62,8 @@ async function* entries(
 }
 
 /** One directory, in order. */
-async function* listed(roots: readonly string[], path: string, dir: string): AsyncGenerator<Found> {
-  await using inside = await openInside(roots, path, 'directory')
+async function* listed(jail: Jail, path: string, dir: string): AsyncGenerator<Found> {
+  await using inside = await openInside(jail, path, 'directory')
   const names = await namesIn(inside, path)
   for (let at = 0; at < names.length; at += lookedAtOnce) {
     const found = await Promise.all(names.slice(at, at + lookedAtOnce).map((name) => lookAt(inside, name, dir)))
