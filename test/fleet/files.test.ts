@@ -50,7 +50,7 @@ it('a host gives and takes what it exposes, where it exposes it, and its hub tru
   )
 
   const record = join(home.path, 'hosts', `${node.host}.toml`)
-  await writeFile(record, `${await readFile(record, 'utf8')}\n[trust]\nallow = ["runs", "file.read"]\n`)
+  await writeFile(record, (await readFile(record, 'utf8')).replace('allow = [ "*" ]', 'allow = ["runs", "file.read"]'))
   // The edit counts once the hub has seen it.
   const untrusted = await until('the hub refuses', async () => {
     const ended = await cp('--force', 'file', 'box:')
