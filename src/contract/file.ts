@@ -84,6 +84,7 @@ export const lookAtFile = operation({
   errors: reading,
   scope: 'operate',
   deferrable: true,
+  repeatable: true,
   http: 'GET /file',
 })
 
@@ -112,6 +113,7 @@ export const walkFiles = operation({
   errors: reading,
   scope: 'operate',
   deferrable: true,
+  repeatable: true,
   http: 'GET /file/walk',
   numberedBy: 'n',
 })
@@ -131,6 +133,7 @@ export const getFile = operation({
   errors: [...reading, 'file.changed'],
   scope: 'operate',
   deferrable: true,
+  repeatable: true,
   http: 'GET /file/bytes',
   bulk: true,
   audited: true,
@@ -145,6 +148,7 @@ export const digestFile = operation({
   errors: [...reading, 'file.changed'],
   scope: 'operate',
   deferrable: true,
+  repeatable: true,
   http: 'GET /file/digest',
 })
 
@@ -163,6 +167,7 @@ export const gatherFiles = operation({
   errors: reading,
   scope: 'operate',
   deferrable: true,
+  repeatable: true,
   http: 'GET /file/several',
   bulk: true,
   audited: true,
@@ -184,6 +189,7 @@ export const stagedFile = operation({
   errors: writing,
   scope: 'operate',
   deferrable: true,
+  repeatable: true,
   http: 'POST /file/staged',
   audited: false,
 })
@@ -197,6 +203,7 @@ export const putFile = operation({
   errors: [...writing, 'file.gap'],
   scope: 'operate',
   deferrable: true,
+  repeatable: true,
   http: 'POST /file/staged/bytes',
   bulk: true,
   audited: false,
@@ -228,6 +235,7 @@ export const keepFile = operation({
   errors: [...writing, 'file.gap', 'file.damaged', 'file.changed', 'file.exists'],
   scope: 'operate',
   deferrable: true,
+  repeatable: true,
   http: 'POST /file/keep',
 })
 
@@ -240,6 +248,7 @@ export const dropFile = operation({
   errors: writing,
   scope: 'operate',
   deferrable: true,
+  repeatable: true,
   http: 'POST /file/drop',
 })
 
@@ -281,6 +290,7 @@ export const scatterFiles = operation({
   errors: [...writing, 'file.record'],
   scope: 'operate',
   deferrable: true,
+  repeatable: true,
   http: 'POST /file/several',
   bulk: true,
 })

@@ -40,6 +40,8 @@ export interface Operation<
   readonly numberedBy?: string
   /** For `bytes` and `upload`: whole files. On the wire its stream may run ahead of its reader further than others do. */
   readonly bulk?: true
+  /** Asked a second time, it does no more than it did the first time: whoever does not know whether it was carried out asks again. */
+  readonly repeatable?: true
   /** Whether being asked leaves an entry in the audit log. Without it: what may change something does. */
   readonly audited?: boolean
 }

@@ -23,13 +23,17 @@ export interface Asking {
   /** Something that may be done later, of one run. */
   call(operation: Operation, run: string, input: unknown, options?: CallOptions): Promise<unknown>
   /** Something of no run, for as long as somebody waits for it; `worker` is the only one that may do it. */
-  callOfNoRun(
-    operation: Operation,
-    asked: { input: unknown; worker: string | undefined },
-    options?: CallOptions,
-  ): Promise<unknown>
+  callOfNoRun(operation: Operation, asked: NoRun, options?: CallOptions): Promise<unknown>
+  /** The same, with a body, and answered as the worker says it. */
+  ask(operation: Operation, asked: NoRun, options?: CallOptions): Promise<unknown>
   /** Standard input, which is written from an offset on, so that its pieces can come one by one. */
   writeStdin(input: StdinInput, body: AsyncIterable<Uint8Array>, options?: CallOptions): Promise<unknown>
+}
+
+interface NoRun {
+  readonly input: unknown
+  readonly worker: string | undefined
+  readonly body?: Uint8Array | undefined
 }
 
 interface StdinInput {
@@ -65,17 +69,13 @@ export function openAsking({ name, open, answers, closing, log }: AskingOf): Ask
     return operation.name === cancelRun.name ? await cancel(opened, run, signal, ask) : await ask()
   }
 
-  async function callOfNoRun(
-    operation: Operation,
-    { input, worker }: Parameters<Asking['callOfNoRun']>[1],
-    options?: CallOptions,
-  ): Promise<unknown> {
+  async function ask(operation: Operation, { input, worker, body }: NoRun, options?: CallOptions): Promise<unknown> {
     using deadline = deadlineOf(operation, options)
     const signal = untilClosing(deadline.signal)
     const opened = await untilAborted(open(), signal)
-    const id = await opened.requests.putAsk({ operation: operation.name, input, worker, forMs: options?.timeoutMs })
+    const id = await opened.requests.putAsk({ operation: operation.name, input, worker, forMs: options?.timeoutMs }, body)
     try {
-      return operation.output.parse(await answers.wait(askKey(id), signal))
+      return await answers.wait(askKey(id), signal)
     } finally {
       if (signal.aborted)
         leave(opened, operation, id).catch((error) => {
@@ -147,7 +147,8 @@ export function openAsking({ name, open, answers, closing, log }: AskingOf): Ask
 
   return {
     call,
-    callOfNoRun,
+    callOfNoRun: async (operation, asked, options) => operation.output.parse(await ask(operation, asked, options)),
+    ask,
     async writeStdin({ run, offset = 0, end = true }, body, options) {
       using deadline = deadlineOf(writeStdin, options)
       const signal = untilClosing(deadline.signal)

@@ -11,7 +11,7 @@ import { asMusterError, failure, type MusterError } from '../../contract/errors.
 import { followJournal } from '../../contract/event.ts'
 import { followNodeEvents } from '../../contract/fleet-event.ts'
 import { getHostInfo, type HostInfo } from '../../contract/host.ts'
-import type { Operation } from '../../contract/operation.ts'
+import type { BytesOperation, ItemsOperation, Operation, UploadOperation } from '../../contract/operation.ts'
 import { feedOutput } from '../../contract/output.ts'
 import { isTerminal, writeStdin } from '../../contract/run.ts'
 import { linkStateCell, offline } from '../link-state.ts'
@@ -24,12 +24,15 @@ import type { BucketConfig } from './config.ts'
 import { openHearing } from './hearing.ts'
 import type { Inbox } from './inbox.ts'
 import { type Opened, openerOf } from './opened.ts'
+import { type AskPiece, bytesInPieces, itemsInPieces, uploadInPieces } from './pieced.ts'
 import { makePresence } from './presence.ts'
 
 const defaultIntervalMs = 15_000
 const soonMs = 1_000
 const sweepEveryMs = 3600_000
 const keepOverMs = 600_000
+/** A worker that looks seldom, and a store that is slow. */
+const pieceWithinMs = 600_000
 
 export function connectBucket(config: BucketConfig, context: ConnectorContext): Connector {
   const { log, lastSeenAt } = context
@@ -64,7 +67,7 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
     if (input.run !== undefined) return asking.call(operation, input.run, input, options)
     // What nobody hears would be carried out when nobody waits any more.
     if (cell.state.status !== 'online') throw failure('host.offline', { host: context.name, reason: presence.reason })
-    const worker = await whoAsked(operation, input.approval)
+    const worker = operation.repeatable ? presence.first(performance.now()) : await whoAsked(operation, input.approval)
     if (worker !== undefined && !presence.isHere(worker, performance.now()))
       throw failure('host.offline', { host: context.name, reason: 'the worker that asks has not been heard of since' })
     return asking.callOfNoRun(operation, { input, worker }, options)
@@ -82,7 +85,8 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
     body: AsyncIterable<Uint8Array>,
     options?: CallOptions,
   ): Promise<unknown> {
-    return operation.name === writeStdin.name ? asking.writeStdin(input, body, options) : refuse(operation)
+    if (operation.name === writeStdin.name) return await asking.writeStdin(input, body, options)
+    return await uploadInPieces(operation as UploadOperation, { ...input }, body, deferring(operation, options))
   }
 
   async function hostInfo(): Promise<HostInfo> {
@@ -102,14 +106,28 @@ export function connectBucket(config: BucketConfig, context: ConnectorContext): 
     if (operation.name === followNodeEvents.name) yield* inbox.nodeEvents(...from)
     else if (operation.name === followJournal.name) yield* inbox.journal(...from)
     else if (operation.name === followApprovals.name) yield* inbox.approvals(...from)
-    else refuse(operation)
+    else yield* itemsInPieces(operation as ItemsOperation, input, deferring(operation, options))
   }
 
   async function* answerBytes(operation: Operation, input: { run: string; after?: number }, options?: CallOptions) {
+    if (operation.deferrable) return yield* bytesInPieces(operation as BytesOperation, input, deferring(operation, options))
     const { inbox } = await open()
     if (operation.name === readArtifact.name) return yield* inbox.artifact(readArtifact.input.parse(input))
     if (operation.name !== feedOutput.name) refuse(operation)
     yield* inbox.feed({ ...input, after: input.after ?? 0 }, untilClosing(options?.signal))
+  }
+
+  /**
+   * How one piece of a stream is asked. Of several workers always the same is asked, for as long as it is here: what has come of a file is on
+   * its machine.
+   */
+  function deferring(operation: Operation, options: CallOptions = {}): AskPiece {
+    if (!operation.deferrable) refuse(operation)
+    return async (asked, input, body) => {
+      const worker = presence.first(performance.now())
+      if (worker === undefined) throw failure('host.offline', { host: context.name, reason: presence.reason })
+      return await asking.ask(asked, { input, worker, body }, { timeoutMs: pieceWithinMs, ...options })
+    }
   }
 
   const untilClosing = (signal: AbortSignal | undefined) => (signal ? AbortSignal.any([signal, closing.signal]) : closing.signal)

@@ -18,6 +18,8 @@ import type { WorkerHome } from './worker-home.ts'
 /** Output in one segment, about. */
 const mostBytes = 4 * 1024 * 1024
 const mostEvents = 2_000
+/** Of answers, beside them: pieces of files are some. */
+const mostAnswerBytes = 6 * 1024 * 1024
 const putAgainMs = 1_000
 const putAgainAtMostMs = 30_000
 
@@ -74,7 +76,7 @@ export function openNews({ objects, home, host, worker, gatherMs, log }: NewsOf)
   let events: { at: number; event: SegmentMessage['events'][number] }[] = []
   let outputs: { at: number; output: Output; bytes: Uint8Array }[] = []
   let artifacts: { at: number; artifact: ArtifactPiece; bytes: Uint8Array }[] = []
-  let answers: { at: number; answer: Answer }[] = []
+  const answers: { at: number; answer: Answer }[] = []
   const nodeEvents: { at: number; event: NodeEvent }[] = []
   let nodeTold = former?.nodeTold ?? 0
   const approvals: { at: number; change: ApprovalChange }[] = []
@@ -92,6 +94,16 @@ export function openNews({ objects, home, host, worker, gatherMs, log }: NewsOf)
     while (events.length > 2 * mostEvents || waitingBytes() > 2 * mostBytes) await wasPut.promise
   }
 
+  /** In their order, and no more than leave room for the rest of a segment; one at least. */
+  function takeAnswers(): typeof answers {
+    let size = 0
+    const most = answers.findIndex(({ answer }, n) => {
+      size += JSON.stringify(answer).length
+      return n > 0 && size > mostAnswerBytes
+    })
+    return answers.splice(0, most === -1 ? answers.length : most)
+  }
+
   /** The next segment's bytes; what goes into it no longer waits. */
   function gather(): Buffer {
     underway = oldest()
@@ -100,11 +112,10 @@ export function openNews({ objects, home, host, worker, gatherMs, log }: NewsOf)
       events: events.splice(0, mostEvents),
       nodeEvents: nodeEvents.splice(0, mostNodeEvents),
       approvals: approvals.splice(0, mostApprovals),
-      answers,
+      answers: takeAnswers(),
       outputs: [] as typeof outputs,
       artifacts: [] as typeof artifacts,
     }
-    answers = []
     // In the order in which they came: what says that there is no more must not overtake what there is.
     for (let size = 0; size < mostBytes; ) {
       const [output, artifact] = [outputs[0], artifacts[0]]

@@ -14,6 +14,8 @@ export interface Presence {
   extend(worker: string): void
   isAnyHere(atMs: number): boolean
   isHere(worker: string, atMs: number): boolean
+  /** One of those that are here, the same again for as long as it is. */
+  first(atMs: number): string | undefined
   /** What the newest beat said, and when it was heard. */
   readonly latest: { readonly info: HostInfo; readonly heardAtMs: number } | undefined
   /** The bucket itself could not be looked at, which is why then. */
@@ -40,6 +42,7 @@ export function makePresence(intervalMs: number): Presence {
       if (forMs > 0) alive.set(worker, { forMs, untilMs: performance.now() + forMs })
     },
     isHere: (worker, atMs) => atMs < (alive.get(worker)?.untilMs ?? 0),
+    first: (atMs) => [...alive].flatMap(([worker, { untilMs }]) => (atMs < untilMs ? [worker] : [])).sort()[0],
     isAnyHere: (atMs) => [...alive.values()].some(({ untilMs }) => atMs < untilMs),
     get latest() {
       return latest

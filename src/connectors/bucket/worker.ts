@@ -8,7 +8,7 @@ import type { Caller } from '../../contract/caller.ts'
 import { asMusterError, failure, hasCode } from '../../contract/errors.ts'
 import { followNodeEvents } from '../../contract/fleet-event.ts'
 import { getHostInfo } from '../../contract/host.ts'
-import type { CallOperation } from '../../contract/operation.ts'
+import type { Operation } from '../../contract/operation.ts'
 import { hostOperations } from '../../contract/operations.ts'
 import { pause } from '../../contract/pause.ts'
 import { cancelRun, getRun, startRun, writeStdin } from '../../contract/run.ts'
@@ -21,6 +21,7 @@ import { askKey, beatKey, doneKey, jobKey, parseKey, queuePrefix } from './keys.
 import { AskMessage, type BeatMessage, clockSlackMs, DoneMessage, JobMessage, largestObjectBytes, validMs } from './messages.ts'
 import type { News } from './news.ts'
 import type { Listed, Objects } from './objects.ts'
+import { carryOutPiece } from './pieced.ts'
 import { untilAborted } from './until-aborted.ts'
 import type { WorkerHome } from './worker-home.ts'
 
@@ -298,7 +299,7 @@ export async function work(of: WorkerOf): Promise<void> {
     { message: ask, body }: { message: AskMessage; body: Uint8Array },
   ): Promise<boolean> {
     const { run, operation: name, input } = ask
-    if (run === id) return await hearOfNoRun(id, tag, ask)
+    if (run === id) return await hearOfNoRun(id, tag, ask, body)
     const held = home.held.get(run)
     if (held?.asked.includes(id)) return true
     if (!(await knows(run))) return await hearOfUnknown(id, run)
@@ -318,8 +319,7 @@ export async function work(of: WorkerOf): Promise<void> {
   }
 
   /** One worker carries it out, once: which is whose claim on it was made first. */
-  async function hearOfNoRun(id: string, tag: string, ask: AskMessage): Promise<boolean> {
-    const { operation: name, input } = ask
+  async function hearOfNoRun(id: string, tag: string, ask: AskMessage, body: Uint8Array): Promise<boolean> {
     if ((ask.worker ?? worker.id) !== worker.id) return true
     const held = home.begun.has(id) ? undefined : await claims.take(id, { fence: 1, former: undefined })
     if (!held && (await currentClaim(objects, trust, id)).claim?.worker !== worker.id) return true
@@ -332,7 +332,7 @@ export async function work(of: WorkerOf): Promise<void> {
     underWay.set(id, { tag, ending })
     try {
       await noteBegun(id, ask)
-      news.answer({ to: askKey(id), value: await carryOutOnce(name, input, held !== undefined, ending.signal) })
+      news.answer({ to: askKey(id), value: await carryOutOnce(ask, body, held !== undefined, ending.signal) })
     } catch (error) {
       if (signal.aborted) return false
       // Its hub has left it, and will not hear the answer.
@@ -366,25 +366,30 @@ export async function work(of: WorkerOf): Promise<void> {
   }
 
   /** What this worker began before it was killed may have been carried out; only what changes nothing is done again. */
-  async function carryOutOnce(name: string, input: unknown, isFirst: boolean, until: AbortSignal): Promise<unknown> {
+  async function carryOutOnce(
+    { operation: name, input }: AskMessage,
+    body: Uint8Array,
+    isFirst: boolean,
+    until: AbortSignal,
+  ): Promise<unknown> {
     const operation = deferrable(name)
-    if (!isFirst && operation.scope !== 'read') {
+    if (!isFirst && operation.scope !== 'read' && !operation.repeatable) {
       const { command } = input as { command?: unknown }
       const reason = 'the node was started anew meanwhile'
       throw failure('invoke.no_answer', { host: 'the host', command: typeof command === 'string' ? command : name, reason })
     }
-    return await host.call(operation, input as never, { signal: AbortSignal.any([signal, until]) })
+    return await carryOutPiece(host, operation, { input, body, signal: AbortSignal.any([signal, until]) })
   }
 
   async function carryOut(name: string, input: unknown, body: Uint8Array): Promise<unknown> {
     if (name === writeStdin.name) return await host.upload(writeStdin, input as never, Readable.from([body]), { signal })
-    return await host.call(deferrable(name), input as never, { signal })
+    return await carryOutPiece(host, deferrable(name), { input, body, signal })
   }
 
-  function deferrable(name: string): CallOperation {
-    const operation = hostOperations.find((one) => one.name === name && one.deferrable && one.kind === 'call')
+  function deferrable(name: string): Operation {
+    const operation = hostOperations.find((one) => one.name === name && one.deferrable)
     if (!operation) throw failure('operation.unknown', { operation: name })
-    return operation as CallOperation
+    return operation
   }
 
   /** Another worker's, not yet anybody's, or nobody's at all. */
