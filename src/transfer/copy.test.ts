@@ -204,7 +204,7 @@ test('cut at random offsets it always completes, with the right digest, and send
   expect((await readFile(join(to.root, 'copy'))).equals(bytes), `seed ${seed}`).toBe(true)
   expect(outcome.copied).toMatchObject([{ sha256: digest(bytes) }])
   // A piece of the source's at most is read for nothing.
-  expect(outcome.sentBytes - bytes.length).toBeLessThan(cuts * 256 * 1024)
+  expect(outcome.sentBytes - bytes.length).toBeLessThan(cuts * 1024 * 1024)
 }, 120_000)
 
 test('another process at either side goes on where the one before broke off, and finds what was damaged meanwhile', async () => {

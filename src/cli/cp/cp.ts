@@ -5,6 +5,7 @@ import { type CopyOutcome, copyFiles } from '../../transfer/copy.ts'
 import { connect } from '../hub-connection.ts'
 import { untilInterrupted } from '../leaving.ts'
 import type { Action, Outcome } from '../perform.ts'
+import { letHeapGrow } from '../streaming-heap.ts'
 import { copyBar } from './bar.ts'
 import { readPlaces } from './places.ts'
 import { said, tellProblems } from './result.ts'
@@ -22,6 +23,7 @@ export const cp: Action<CpOptions, [string[]]> = async (terminal, options, paths
       problem: 'A source and a target are wanted.',
       hint: 'Write `muster cp FILE HOST:PATH` or `muster cp HOST:PATH FILE`.',
     })
+  letHeapGrow()
   using client = connect(terminal)
   const places = await readPlaces(terminal.cwd, client, paths)
   const { recursive = false, force = false, clobber, dryRun = false } = options

@@ -2,7 +2,7 @@
 
 import type { FileHandle } from 'node:fs/promises'
 
-const pieceBytes = 256 * 1024
+const pieceBytes = 1024 * 1024
 
 /** Ends early where the file does. */
 export async function* readOn(
