@@ -23,3 +23,16 @@ export async function readScp(ssh: Ssh, file: string, expectedBytes: number): Pr
     await rm(copy, { force: true })
   }
 }
+
+/** Seconds for a copy to the server, whose files lie on this machine too. What was there is gone before. */
+export async function sendByScp(
+  ssh: Pick<Ssh, 'options' | 'host'>,
+  flags: readonly string[],
+  from: string,
+  to: string,
+): Promise<number> {
+  await rm(to, { recursive: true, force: true })
+  const startedAt = performance.now()
+  await run('scp', [...flags, ...ssh.options, from, `${ssh.host}:${to}`])
+  return (performance.now() - startedAt) / 1000
+}

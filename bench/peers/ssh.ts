@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { freePort } from '../../test/resources/free-port.ts'
 import { until } from '../../test/resources/muster.ts'
+import { type Line, openProxy } from '../../test/resources/proxy.ts'
 import { findProgram } from './installed.ts'
 
 const run = promisify(execFile)
@@ -22,6 +23,8 @@ export interface Ssh extends AsyncDisposable {
   run(command: string): Promise<string>
   /** The same over a connection of its own. */
   runAnew(command: string): Promise<string>
+  /** The same server over a longer line, with a connection of its own that is open. */
+  through(line: Line): Promise<AsyncDisposable & Pick<Ssh, 'options' | 'host'>>
   /** Runs a command line there; its standard output as it comes. */
   read(command: string): AsyncIterable<Uint8Array>
 }
@@ -59,6 +62,19 @@ export async function startSsh(): Promise<Ssh | undefined> {
     options,
     host,
     read: (command) => spawn(ssh, [...options, host, command], { stdio: ['ignore', 'pipe', 'inherit'] }).stdout,
+    async through(line) {
+      const proxy = await openProxy(`http://127.0.0.1:${port}`, line)
+      const far = ['-o', `Port=${new URL(proxy.url).port}`, '-o', `ControlPath=${dir}/far`, ...options]
+      await run(ssh, [...far, '-o', 'ControlMaster=auto', '-o', 'ControlPersist=yes', host, 'true'])
+      return {
+        options: far,
+        host,
+        async [Symbol.asyncDispose]() {
+          await run(ssh, [...far, '-O', 'exit', host])
+          await proxy[Symbol.asyncDispose]()
+        },
+      }
+    },
     // Of an option that is given twice ssh takes the first.
     runAnew: async (command) => (await run(ssh, ['-o', 'ControlPath=none', ...options, host, command])).stdout,
     run: async (command) => (await run(ssh, [...options, host, command])).stdout,
