@@ -33,6 +33,7 @@ export function copyBar(terminal: Pick<Terminal, 'err' | 'errScreen'>): CopyBar 
 
   return {
     show(progress) {
+      if (cleared) return
       const now = performance.now()
       if (last === undefined) screen?.start()
       last = progress
@@ -46,7 +47,8 @@ export function copyBar(terminal: Pick<Terminal, 'err' | 'errScreen'>): CopyBar 
     },
     clear() {
       screen?.[Symbol.dispose]()
-      if (screen && last && !cleared) void terminal.err('\x1b[1A\x1b[J').catch(() => undefined)
+      // What was typed meanwhile stands on the line below.
+      if (screen && last && !cleared) void terminal.err('\r\x1b[1A\x1b[J').catch(() => undefined)
       cleared = true
     },
     progress: () => (last && last.bytesInAll > 0 ? ` at ${percentOf(last)}%` : ''),
