@@ -35,7 +35,7 @@ export const layers: Readonly<Record<string, Layer>> = {
     meaning: 'the centre: registry, fleet, queue, mirror, tokens',
     mayImport: ['contract', 'wire', 'connectors', 'workflow', 'store', 'policy'],
   },
-  mcp: { meaning: "a model's tools over a hub's operations", mayImport: ['contract'] },
+  mcp: { meaning: "a model's tools over a hub's operations", mayImport: ['contract', 'transfer'] },
   api: {
     // wire: the door turns a node's HTTP upgrade into a channel, which only wire can make.
     meaning: "HTTP, SSE, `/mcp` and the tunnel's door, derived from the contract",

@@ -26,6 +26,14 @@ const NodeInvoke = z.strictObject({
   stream: z.enum(['stdout', 'stderr']).optional(),
   cancel: z.boolean().optional(),
 })
+const NodeFile = z.strictObject({
+  node: z.string().max(128),
+  direction: z.enum(['push', 'pull']).describe('push: local to node'),
+  local_path: z.string().min(1).max(4096),
+  remote_path: z.string().min(1).max(4096),
+  overwrite: z.boolean().optional(),
+})
+export type NodeFileInput = z.output<typeof NodeFile>
 export type NodeInvokeInput = z.output<typeof NodeInvoke>
 export type EnvironmentsListInput = z.output<typeof EnvironmentsList>
 
@@ -57,6 +65,15 @@ export const nodeInvoke = define({
   description:
     'Runs a command of a machine. What takes longer answers with a handle: call again with it to wait, read the rest, or cancel. Without keep it ends when you leave.',
   input: NodeInvoke,
+  readOnly: false,
+})
+
+export const nodeFile = define({
+  name: 'node_file',
+  title: 'Copy files to or from a machine',
+  description:
+    'Copies a file or directory between here and a machine, of any size, without its bytes passing before you; SHA-256 is checked at both ends. The same call goes on with a copy that broke off.',
+  input: NodeFile,
   readOnly: false,
 })
 

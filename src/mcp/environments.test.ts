@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import type { CommandEntry } from '../contract/command.ts'
 import type { HostRow } from '../contract/host.ts'
 import { pageCost } from './cost.ts'
-import { environmentsList, nodeInvoke, shownTool } from './definitions.ts'
+import { environmentsList, nodeFile, nodeInvoke, shownTool } from './definitions.ts'
 import { commandsOnHosts, commandsText, type Environment, environmentsPage, environmentText } from './environments.ts'
 
 const tokens = (text: string) => encode(text).length
@@ -105,7 +105,7 @@ function fleetOf(hosts: number, own: number, nameOf = hostNumbered): Environment
 const nowMs = Date.parse('2026-11-21T12:00:00.000Z')
 
 test('the definitions of the tools cost no more than 700 tokens together', () => {
-  const shown = [environmentsList, nodeInvoke].map(shownTool)
+  const shown = [environmentsList, nodeInvoke, nodeFile].map(shownTool)
   const count = tokens(JSON.stringify(shown))
   console.log(`definitions of the tools: ${count} tokens`)
   expect(count).toBeLessThanOrEqual(700)

@@ -4,6 +4,8 @@
 import { createMcpHandler, InMemoryServerEventBus, type ServerEvent, type ServerEventBus } from '@modelcontextprotocol/server'
 import { z } from 'zod'
 import { failure, type MusterError } from '../contract/errors.ts'
+import { localHost } from '../contract/names.ts'
+import type { Side } from '../transfer/side.ts'
 import { openCatalogs } from './catalogs.ts'
 import type { Asker, ToolFleet } from './fleet.ts'
 import { newSession, requestsInFlight, sessionHeader } from './in-flight.ts'
@@ -47,7 +49,12 @@ export function openHttpTools({ version, watcher, onError }: HttpToolsOf): HttpT
       if (!as) throw failure('auth.required')
       const { fleet, asker, introduces } = as
       const instructions = introduces ? await instructionsFor({ fleet, owner: asker.id, catalogs }) : undefined
-      return toolServer({ box: { fleet, asker, catalogs, invocations }, version, instructions, tells: era === 'modern' })
+      return toolServer({
+        box: { fleet, asker, catalogs, invocations, here: () => hubsDisk(fleet) },
+        version,
+        instructions,
+        tells: era === 'modern',
+      })
     },
     { bus, maxSubscriptions: mostSubscriptions, onerror: onError },
   )
@@ -71,6 +78,11 @@ export function openHttpTools({ version, watcher, onError }: HttpToolsOf): HttpT
       invocations.close(reason)
     },
   }
+}
+
+/** What is local to who comes over the network is the hub's own machine, by what it permits as a host. */
+async function hubsDisk(fleet: ToolFleet): Promise<Side> {
+  return { caller: await fleet.host(localHost), name: localHost, id: localHost }
 }
 
 const RequestId = z.union([z.string().max(200), z.number()])

@@ -27,7 +27,7 @@ export async function nodeInvoke(session: Session, input: NodeInvokeInput, call:
   if (isRunHandle(handle)) return await goOnWithRun(session.fleet, handle, input, call)
   const invocation = session.invocations.find(session.asker.id, handle)
   if (input.cancel) session.invocations.cancel(invocation)
-  return await waitFor(session, invocation, input, call)
+  return await untilEnded(session, invocation, input, call)
 }
 
 async function begin(session: Session, input: NodeInvokeInput, call: ToolCall): Promise<ToolAnswer> {
@@ -44,7 +44,7 @@ async function begin(session: Session, input: NodeInvokeInput, call: ToolCall): 
     )
     return answer.result
   })
-  return await waitFor(session, invocation, input, call)
+  return await untilEnded(session, invocation, input, call)
 }
 
 /** Where a host exposes it, people may approve by it: no model does, not even what another waits for. */
@@ -57,7 +57,13 @@ function whatToRun({ node_id: node, command, params = {} }: NodeInvokeInput): To
   return { node, command, params }
 }
 
-async function waitFor(session: Session, invocation: Invocation, input: NodeInvokeInput, call: ToolCall): Promise<ToolAnswer> {
+/** The result, or how it stands when the time is over. Throws how it failed. */
+export async function untilEnded(
+  session: Session,
+  invocation: Invocation,
+  input: NodeInvokeInput,
+  call: ToolCall,
+): Promise<ToolAnswer> {
   await session.invocations.wait(invocation, {
     ms: (input.wait_s ?? usualWaitS) * 1000,
     signal: call.signal,

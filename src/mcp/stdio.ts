@@ -1,9 +1,11 @@
 // The tools over standard input and output: one client, which started this process, and whose end is the end of what it has not kept.
 
+import { hostname } from 'node:os'
 import type { Server } from '@modelcontextprotocol/server'
 import { StdioServerTransport, serveStdio as serveProtocol } from '@modelcontextprotocol/server/stdio'
 import { failure } from '../contract/errors.ts'
 import { scopes } from '../contract/operation.ts'
+import { filesHere } from '../transfer/here.ts'
 import { openCatalogs } from './catalogs.ts'
 import type { Asker, ToolFleet } from './fleet.ts'
 import { instructionsFor } from './instructions.ts'
@@ -14,6 +16,8 @@ import { watchFleet } from './watch.ts'
 export interface StdioOf {
   readonly fleet: ToolFleet
   readonly version: string
+  /** Directories of this machine in which files are read and written; the first is where relative paths begin. */
+  readonly roots: readonly string[]
   /** Ends it from this side. */
   readonly signal: AbortSignal
 }
@@ -22,19 +26,20 @@ export interface StdioOf {
 const unknownAsker: Asker = { id: 'stdio', scopes: new Set(scopes) }
 
 /** Resolves when the client has gone, and what it had begun and not kept is being ended. */
-export async function serveStdio({ fleet, version, signal }: StdioOf): Promise<void> {
+export async function serveStdio({ fleet, version, roots, signal }: StdioOf): Promise<void> {
   const catalogs = openCatalogs()
   const invocations = openInvocations()
   const leaving = new AbortController()
   const over = Promise.withResolvers<void>()
   const subscribed = new Set<string>()
+  const here = async () => ({ caller: filesHere(roots), name: '', id: hostname() })
   let pinned: { readonly server: Server; readonly isLegacy: boolean } | undefined
 
   const transport = new StdioServerTransport()
   const handle = serveProtocol(
     async ({ era }) => {
       const asker = await fleet.asker().catch(() => unknownAsker)
-      const box = { fleet, asker, catalogs, invocations }
+      const box = { fleet, asker, catalogs, invocations, here }
       const instructions = await instructionsFor({ fleet, owner: asker.id, catalogs })
       const isLegacy = era === 'legacy'
       const server = toolServer({ box, version, instructions, tells: true, ...(isLegacy && { subscribed }) })

@@ -43,7 +43,9 @@ const nextCalls: Readonly<Record<string, Next>> = {
   'hub.read_only': person,
   'hub.not_running': person,
   'host.untrusted': person,
-  'file.outside': person,
+  'file.outside': () =>
+    'Use a path in a directory that it exposes. On the side where `muster mcp` runs those are its --root DIR.',
+  'file.exists': () => 'Give overwrite: true to replace it, if that is wanted.',
 }
 
 /** Said for people: how they mend it. */

@@ -3,12 +3,19 @@
 
 import { asMusterError, failure } from '../contract/errors.ts'
 import { describeIssue } from '../contract/implementation.ts'
+import type { Side } from '../transfer/side.ts'
 import type { ToolAnswer, ToolCall } from './answer.ts'
 import type { Catalogs } from './catalogs.ts'
-import { environmentsList, nodeInvoke as invokeDefinition, type ToolDefinition } from './definitions.ts'
+import {
+  environmentsList,
+  nodeFile as fileDefinition,
+  nodeInvoke as invokeDefinition,
+  type ToolDefinition,
+} from './definitions.ts'
 import { environmentsListed } from './environments-list.ts'
 import type { Asker, ToolFleet } from './fleet.ts'
 import type { Invocations } from './invocations.ts'
+import { nodeFile } from './node-file.ts'
 import { nodeInvoke } from './node-invoke.ts'
 import { toldError } from './told-errors.ts'
 
@@ -18,6 +25,8 @@ export interface Toolbox {
   readonly asker: Asker
   readonly catalogs: Catalogs
   readonly invocations: Invocations
+  /** The disk that is local to the model. */
+  readonly here: () => Promise<Side>
 }
 
 interface Tool {
@@ -34,6 +43,7 @@ const tools: readonly Tool[] = [
     definition: invokeDefinition,
     call: ({ fleet, asker, invocations }, input, call) => nodeInvoke({ fleet, asker, invocations }, input, call),
   },
+  { definition: fileDefinition, call: nodeFile },
 ]
 
 /** Always in the same order. Who may not operate sees what only looks, and who may not read sees nothing. */
@@ -49,7 +59,7 @@ export async function callTool(box: Toolbox, name: string, given: unknown, call:
     return await tool.call(box, parsed(tool.definition, given) as never, call)
   } catch (thrown) {
     if (call.signal.aborted) throw thrown
-    const { node_id: node, command } = (given ?? {}) as Record<string, unknown>
+    const { node_id, node = node_id, command } = (given ?? {}) as Record<string, unknown>
     const about = { ...(typeof node === 'string' && { node }), ...(typeof command === 'string' && { command }) }
     return { content: [{ type: 'text', text: toldError(asMusterError(thrown), about) }], isError: true }
   }

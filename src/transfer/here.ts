@@ -1,4 +1,4 @@
-// The disk of this process's own account as one side of a copy: all of it, as `cp` has it.
+// The disk of this process's own account as one side of a copy: all of it, as `cp` has it, or what is in some directories.
 
 import type { Caller } from '../contract/caller.ts'
 import { direct } from '../contract/direct.ts'
@@ -8,6 +8,6 @@ import { fileOperations } from './disk/operations.ts'
 
 const thisAccount: Principal = { kind: 'self', id: 'here', role: 'operator', scopes: new Set(scopes) }
 
-export function filesHere(): Caller {
-  return direct(implementation(...fileOperations({ jail: () => ({ roots: ['/'] }), allow: () => undefined })), thisAccount)
+export function filesHere(roots: readonly string[] = ['/']): Caller {
+  return direct(implementation(...fileOperations({ jail: () => ({ roots }), allow: () => undefined })), thisAccount)
 }

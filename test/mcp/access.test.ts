@@ -22,7 +22,7 @@ const toolNames = (text: string) => [...text.matchAll(/"name":"(environments_lis
 const exec = { name: 'node_invoke', arguments: { node_id: 'box', command: 'exec', params: { argv: ['true'] } } }
 
 test.each([
-  ['operator', ['environments_list', 'node_invoke']],
+  ['operator', ['environments_list', 'node_invoke', 'node_file']],
   ['approver', ['environments_list']],
   ['viewer', ['environments_list']],
   ['node', []],
@@ -37,6 +37,8 @@ test.each(['approver', 'viewer', 'node'])('%s reaches no operation that begins a
   expect(text).toContain('auth.forbidden')
   const kept = { ...exec, arguments: { ...exec.arguments, keep: true } }
   expect((await ask(server, role, 'tools/call', kept)).text).toContain('auth.forbidden')
+  const copy = { node: 'box', direction: 'pull', local_path: 'here', remote_path: 'there' }
+  expect((await ask(server, role, 'tools/call', { name: 'node_file', arguments: copy })).text).toContain('"isError":true')
   expect(server.reached.filter((name) => !/^(fleet\.(hosts|events)|approval\.list|command\.list)$/.test(name))).toEqual([])
 })
 

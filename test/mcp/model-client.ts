@@ -25,7 +25,9 @@ export interface How {
 export interface Spoken {
   /** `new`: the revision of 2026-07-28, by the newer package. `old`: by the handshake, by the older one. */
   readonly line: 'new' | 'old'
-  readonly at: { readonly url: string; readonly token: string } | { readonly home: string; readonly env?: Record<string, string> }
+  readonly at:
+    | { readonly url: string; readonly token: string }
+    | { readonly home: string; readonly env?: Record<string, string>; readonly args?: readonly string[] }
 }
 
 const me = { name: 'test', version: '1' }
@@ -60,7 +62,7 @@ function transportTo({ line, at }: Spoken): unknown {
   if ('home' in at) {
     const program = {
       command: process.execPath,
-      args: [checkout, 'mcp'],
+      args: [checkout, 'mcp', ...(at.args ?? [])],
       env: { ...(process.env as Record<string, string>), ...at.env, MUSTER_HOME: at.home },
       stderr: 'ignore' as const,
     }

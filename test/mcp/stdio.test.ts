@@ -24,7 +24,7 @@ describe.each(['new', 'old'] as const)('a client of the %s line', (line) => {
     const file = join(files.path, 'pid')
     const model = await modelClient({ line, at: { home: hub.home } })
     expect(model.instructions).toContain('local online')
-    expect((await model.tools()).map(({ name }) => name)).toEqual(['environments_list', 'node_invoke'])
+    expect((await model.tools()).map(({ name }) => name)).toEqual(['environments_list', 'node_invoke', 'node_file'])
     expect(await model.call('node_invoke', { node_id: 'local', command: 'exec', params: { argv: ['echo', 'here'] } })).toContain(
       'here',
     )

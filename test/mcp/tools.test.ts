@@ -55,7 +55,7 @@ describe.each(lines)('a client of the %s line', (line) => {
   test('sees the tools, reads the fleet, runs a command and is told how it ended', async () => {
     await using model = await asModel(line)
     expect(model.revision).toBe(line === 'new' ? '2026-07-28' : '2025-11-25')
-    expect((await model.tools()).map(({ name }) => name)).toEqual(['environments_list', 'node_invoke'])
+    expect((await model.tools()).map(({ name }) => name)).toEqual(['environments_list', 'node_invoke', 'node_file'])
     expect(model.instructions).toContain('local online')
     expect(await model.call('environments_list')).toContain('exec(argv[],')
     const answer = await model.call('node_invoke', run(['sh', '-c', 'echo out; echo err >&2; exit 3']))

@@ -2,10 +2,18 @@
 
 import type { Command } from 'commander'
 import { declareCommand } from '../declare.ts'
+import { nonEmpty, repeated } from '../options.ts'
 import type { Perform } from '../perform.ts'
 
 export function mcpCommand(program: Command, perform: Perform): void {
   declareCommand(program, 'mcp', "serve a language model's tools over standard input and output, to be started by its client")
+    .addOption(
+      repeated(
+        '--root <dir>',
+        'where node_file may read and write here; may be repeated (default: the working directory)',
+        nonEmpty,
+      ),
+    )
     .option('--instructions', 'print what a model is told of the fleet, and serve nothing')
     .addHelpText(
       'after',
