@@ -27,7 +27,7 @@ interface Report {
   testResults: { name: string; status: string; assertionResults: { fullName: string; status: string }[] }[]
 }
 
-const chaosShare = process.env.MUSTER_CHAOS_SHARE ?? '0.2'
+const chaosShare = process.env.MUSTER_CHAOS_SHARE ?? '0.1'
 
 installPrograms('the tests', systemParts)
 const checks = runChecks()
