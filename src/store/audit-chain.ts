@@ -13,7 +13,7 @@ export interface ChainPlace {
 /** What the first entry follows. */
 export const chainStart: ChainPlace = { n: 0, hash: '0'.repeat(64) }
 
-export function auditHash(before: string, entry: Omit<AuditEntry, 'hash'>): string {
+function auditHash(before: string, entry: Omit<AuditEntry, 'hash'>): string {
   return hashAfter(before, canonicalJson(entry))
 }
 
