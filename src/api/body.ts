@@ -1,7 +1,8 @@
-// Which request bodies a route takes: a JSON object of at most 2 MiB, or bytes of any length, unread.
+// Which request bodies a route takes: a JSON object of at most 2 MiB, or bytes of any length, unread; as they are, or told sparsely.
 
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { failure } from '../contract/errors.ts'
+import { sparseType } from '../contract/sparse.ts'
 
 const types = { json: 'application/json', bytes: 'application/octet-stream' } as const
 
@@ -10,7 +11,7 @@ export function acceptBodies(scope: FastifyInstance, kind: keyof typeof types): 
   if (kind === 'json') {
     scope.addContentTypeParser(types.json, { parseAs: 'string' }, async (_request: FastifyRequest, text: string) => parse(text))
   } else {
-    scope.addContentTypeParser(types.bytes, async (_request: FastifyRequest, payload: unknown) => payload)
+    scope.addContentTypeParser([types.bytes, sparseType], async (_request: FastifyRequest, payload: unknown) => payload)
   }
   scope.addContentTypeParser('*', async ({ headers }: FastifyRequest): Promise<unknown> => {
     throw failure('http.media_type', { given: headers['content-type'] || 'of no declared type', wanted: types[kind] })

@@ -3,6 +3,7 @@
 import type { ServerResponse } from 'node:http'
 import { failure } from '../contract/errors.ts'
 import type { BytesOperation } from '../contract/operation.ts'
+import { sparseType, toSparse } from '../contract/sparse.ts'
 import type { Exchange } from './exchange.ts'
 import { readRange } from './input.ts'
 import { breakOff, openStream, write } from './stream.ts'
@@ -15,16 +16,17 @@ export async function answerBytes(exchange: Exchange): Promise<void> {
   const { values, isEmpty } = await openStream(caller.bytes(operation as BytesOperation, input, { signal }), refusalWaitMs)
   const range = 'offset' in operation.input.shape ? readRange(request.headers.range) : {}
   if (isEmpty && range.offset) throw failure('http.range', { offset: range.offset })
+  const isSparse = range.offset === undefined && request.headers.accept?.includes(sparseType)
   reply.hijack()
   const response: ServerResponse = reply.raw
   response.writeHead(range.offset === undefined || isEmpty ? 200 : 206, {
-    'Content-Type': 'application/octet-stream',
+    'Content-Type': isSparse ? sparseType : 'application/octet-stream',
     ...('offset' in operation.input.shape && { 'Accept-Ranges': 'bytes' }),
     ...(range.offset !== undefined && !isEmpty && { 'Content-Range': contentRange(range.offset, range.limit) }),
   })
   response.flushHeaders()
   try {
-    for await (const chunk of values) await write(response, chunk, signal)
+    for await (const chunk of isSparse ? toSparse(values) : values) await write(response, chunk, signal)
     response.end()
   } catch (error) {
     // Broken off, never ended: a reader must not take half for the whole.

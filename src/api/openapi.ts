@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { catalogue, type ErrorCode } from '../contract/errors.ts'
 import { apiBase, Problem, tunnelPath } from '../contract/http.ts'
 import type { Operation } from '../contract/operation.ts'
+import { sparseType } from '../contract/sparse.ts'
 import { softwareVersion } from '../wire/protocol.ts'
 import { jsonSchemaOf } from './json-schema.ts'
 import { problemType } from './problem.ts'
@@ -93,10 +94,14 @@ function headersOf({ kind, input }: Operation): Json[] {
   return []
 }
 
+const anyBytes = { schema: { type: 'string', format: 'binary' } }
+/** As they are, or with their zeros told (docs/api.md). */
+const binary = { 'application/octet-stream': anyBytes, [sparseType]: anyBytes }
+
 function requestBodyOf({ operation, place }: Route): Json {
   if (operation.kind === 'upload') {
     return {
-      requestBody: { required: true, content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } } },
+      requestBody: { required: true, content: binary },
     }
   }
   if (place.restIn !== 'body') return {}
@@ -112,7 +117,6 @@ function requestBodyOf({ operation, place }: Route): Json {
 }
 
 function successOf({ kind, output, input, numberedBy, reports }: Operation): Json {
-  const binary = { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } }
   if (kind === 'bytes') {
     return {
       200: { description: 'The bytes.', content: binary },

@@ -2,6 +2,7 @@
 
 import type { Deadline } from '../contract/deadline.ts'
 import type { BytesOperation } from '../contract/operation.ts'
+import { fromSparse, sparseType } from '../contract/sparse.ts'
 import { transportFailure } from './broken.ts'
 import { type Reading, requestOf } from './request.ts'
 import { resumed } from './resume.ts'
@@ -19,13 +20,15 @@ export function readBytes(
   async function* read(connected: () => void): AsyncGenerator<Uint8Array> {
     const rest = received === 0 ? input : restOf(input, received)
     if (rest === undefined) return
-    const response = await transport.send(requestOf(operation, rest, asked), signal)
+    const request = requestOf(operation, rest, asked)
+    const accept = operation.bulk ? { Accept: `${sparseType}, */*` } : {}
+    const response = await transport.send({ ...request, headers: { ...request.headers, ...accept } }, signal)
     connected()
     met()
     try {
-      for await (const chunk of response) {
-        received += (chunk as Buffer).length
-        yield chunk as Buffer
+      for await (const chunk of response.headers['content-type'] === sparseType ? fromSparse(response) : response) {
+        received += chunk.length
+        yield chunk
       }
     } catch (error) {
       signal.throwIfAborted()

@@ -4,6 +4,7 @@ import type { ClientRequest } from 'node:http'
 import type { Caller, CallOptions } from '../contract/caller.ts'
 import { deadlineOf } from '../contract/deadline.ts'
 import type { BytesOperation, CallOperation, ItemsOperation, UploadOperation } from '../contract/operation.ts'
+import { sparseType, toSparse } from '../contract/sparse.ts'
 import { readBytes } from './bytes.ts'
 import { parseOutput } from './output.ts'
 import { type Asked, requestOf } from './request.ts'
@@ -35,8 +36,9 @@ export function httpCaller(transport: Transport, asked: Asked, policy: ResumePol
   ): Promise<unknown> {
     using deadline = deadlineOf(operation, options)
     const request = requestOf(operation, input, asked)
-    const headers = { ...request.headers, 'Content-Type': 'application/octet-stream' }
-    const response = await transport.send({ ...request, headers }, deadline.signal, (sending) => pour(body, sending))
+    const headers = { ...request.headers, 'Content-Type': operation.bulk ? sparseType : 'application/octet-stream' }
+    const told = operation.bulk ? toSparse(body) : body
+    const response = await transport.send({ ...request, headers }, deadline.signal, (sending) => pour(told, sending))
     return parseOutput(operation, parseJson(await untilAborted(readText(response), deadline.signal)))
   }
 

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Frame } from './channel.ts'
 import { encodeHead, frameSplitter } from './channels/length-prefixed.ts'
-import { creditOf, decodeFrame, encodeCredit, encodeFrame, encodeItem, frameType, sentBy } from './frame.ts'
+import { creditOf, decodeFrame, encodeCredit, encodeFrame, encodeItem, encodeZeros, frameType, sentBy, zerosOf } from './frame.ts'
 import { createNumbering } from './numbering.ts'
 
 const types = fc.constantFrom(...Object.values(frameType))
@@ -34,7 +34,7 @@ test('any bytes are a frame or wire.protocol, and nothing else', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 20 }), (bytes) => {
       const [type, from] = bytes.subarray(4) as unknown as [number, number]
-      const valid = bytes.length >= 10 && type >= 1 && type <= 5 && from <= 1
+      const valid = bytes.length >= 10 && type >= 1 && type <= 6 && from <= 1
       if (valid) expect(decodeFrame(bytes).id).toBe(Buffer.from(bytes).readUInt32BE(6))
       else expect(() => decodeFrame(bytes)).toThrow(expect.objectContaining({ code: 'wire.protocol' }))
     }),
@@ -45,6 +45,15 @@ test('any bytes are a frame or wire.protocol, and nothing else', () => {
 test('a credit of another length than four bytes is refused', () => {
   const short = decodeFrame(encodeFrame(frameType.credit, sentBy.caller, 1, Buffer.alloc(3)))
   expect(() => creditOf(short)).toThrow(expect.objectContaining({ code: 'wire.protocol' }))
+})
+
+test('zeros come back as so many zeros, and a frame of more than a piece of them is refused', () => {
+  for (const count of [1, 4096, 65_536])
+    expect(zerosOf(decodeFrame(encodeZeros(sentBy.callee, 1, count)))).toEqual(Buffer.alloc(count))
+  for (const count of [0, 65_537, 0xffff_ffff])
+    expect(() => zerosOf(decodeFrame(encodeZeros(sentBy.callee, 1, count)))).toThrow(
+      expect.objectContaining({ code: 'wire.protocol' }),
+    )
 })
 
 const frames = fc.array(

@@ -5,7 +5,7 @@
 import { failure } from '../contract/errors.ts'
 import { binaryNumberBytes } from './numbering.ts'
 
-export const frameType = { data: 1, item: 2, end: 3, reset: 4, credit: 5 } as const
+export const frameType = { data: 1, item: 2, end: 3, reset: 4, credit: 5, zeros: 6 } as const
 export type FrameType = (typeof frameType)[keyof typeof frameType]
 
 /** Which side of the request sent it: both sides number their requests alike, so the id alone would not say. */
@@ -42,9 +42,18 @@ export function encodeItem(from: SentBy, id: number, json: string): Buffer {
 }
 
 export function encodeCredit(from: SentBy, id: number, granted: number): Buffer {
+  return encodeCount(frameType.credit, from, id, granted)
+}
+
+/** So many zero bytes of a byte stream, told instead of sent. */
+export function encodeZeros(from: SentBy, id: number, count: number): Buffer {
+  return encodeCount(frameType.zeros, from, id, count)
+}
+
+function encodeCount(type: FrameType, from: SentBy, id: number, count: number): Buffer {
   const bytes = Buffer.allocUnsafe(frameHeadBytes + 4)
-  writeHead(bytes, frameType.credit, from, id)
-  bytes.writeUInt32BE(granted, frameHeadBytes)
+  writeHead(bytes, type, from, id)
+  bytes.writeUInt32BE(count, frameHeadBytes)
   return bytes
 }
 
@@ -67,11 +76,23 @@ export function decodeFrame(bytes: Uint8Array): StreamFrame {
 }
 
 function isType(type: number): type is FrameType {
-  return type >= frameType.data && type <= frameType.credit
+  return type >= frameType.data && type <= frameType.zeros
 }
 
 /** How much a CREDIT frame grants. Throws `wire.protocol`. */
 export function creditOf({ payload }: StreamFrame): number {
   if (payload.length !== 4) throw failure('wire.protocol', { problem: 'a CREDIT frame without its u32' })
   return payload.readUInt32BE(0)
+}
+
+/** No run of zeros is longer in one frame: a reader gets it as one piece. */
+const mostZeros = 64 * 1024
+const manyZeros = Buffer.alloc(mostZeros)
+
+/** The bytes that a ZEROS frame stands for; all of them share one memory. Throws `wire.protocol`. */
+export function zerosOf({ payload }: StreamFrame): Buffer {
+  const count = payload.length === 4 ? payload.readUInt32BE(0) : 0
+  if (count === 0 || count > mostZeros)
+    throw failure('wire.protocol', { problem: `a ZEROS frame that is not of 1 to ${mostZeros} bytes` })
+  return manyZeros.subarray(0, count)
 }

@@ -37,7 +37,7 @@ export function makeHello({
     role,
     key,
     nonce: randomBytes(32).toString('base64url'),
-    limits: { maxFrame: limits.maxFrame, window: limits.window },
+    limits: { maxFrame: limits.maxFrame, window: limits.window, zeros: true },
   }
   return JSON.stringify(hello)
 }

@@ -4,11 +4,11 @@
 import { isUtf8 } from 'node:buffer'
 import { asMusterError, failure, type MusterError } from '../contract/errors.ts'
 import { costOf, receiveCredit } from './credit.ts'
-import { frameType, type StreamFrame } from './frame.ts'
+import { frameType, type StreamFrame, zerosOf } from './frame.ts'
 
 export interface Inflow<T> {
   readonly reader: AsyncIterator<T, undefined>
-  /** Takes a DATA or ITEM frame. Throws `wire.protocol` when it exceeds the window, is empty, or comes after the end. */
+  /** Takes a DATA, ZEROS or ITEM frame. Throws `wire.protocol` when it exceeds the window, is empty, or comes after the end. */
   push(frame: StreamFrame): void
   /** No more frames will come; what is queued is still read. */
   finish(): void
@@ -98,7 +98,7 @@ export function createInflow<T>({ window, grant, decode, onLeft }: InflowOptions
       if (frame.payload.length === 0) throw failure('wire.protocol', { problem: 'an empty piece of a stream' })
       const cost = costOf(frame.payload.length)
       credit.receive(cost, frame.type === frameType.item ? 'item' : 'data')
-      const piece = frame.type === frameType.item ? textOf(frame.payload) : owned(frame.payload)
+      const piece = pieceOf(frame)
       const asking = waiting.shift()
       if (asking) take({ piece, cost }).then(asking.resolve, asking.reject)
       else queue.push({ piece, cost })
@@ -110,6 +110,11 @@ export function createInflow<T>({ window, grant, decode, onLeft }: InflowOptions
       end(error)
     },
   }
+}
+
+function pieceOf(frame: StreamFrame): Buffer | string {
+  if (frame.type === frameType.item) return textOf(frame.payload)
+  return frame.type === frameType.zeros ? zerosOf(frame) : owned(frame.payload)
 }
 
 /** A small view would keep the whole buffer alive that it was read into. */

@@ -22,6 +22,8 @@ export interface Limits {
   readonly keepaliveMs: number
   /** After this long without a frame, or without a byte of ours taken, the connection is closed. */
   readonly deadMs: number
+  /** Runs of zeros may be told instead of sent: where both sides have said that they know such frames. */
+  readonly zeros: boolean
 }
 
 export const defaultLimits: Limits = {
@@ -31,6 +33,7 @@ export const defaultLimits: Limits = {
   maxUploads: 256,
   keepaliveMs: 15_000,
   deadMs: 45_000,
+  zeros: false,
 }
 
 /** How far the stream of a `bulk` operation may run ahead: what a long line holds while the first of it is acknowledged. */
@@ -38,9 +41,12 @@ const bulkWindow = 4 * mebi
 /** An upload of that kind counts as so many. */
 export const bulkUploads = 8
 
-/** The limits of one operation's streams: the same at both ends, which know it by name. */
+/**
+ * The limits of one operation's streams: the same at both ends, which know it by name. Zeros are told of files alone, which have holes; who
+ * reads output would have to take a thousand times of what came.
+ */
 export function limitsOf({ bulk }: { readonly bulk?: true }, limits: Limits): Limits {
-  return bulk ? { ...limits, window: Math.max(bulkWindow, limits.window) } : limits
+  return bulk ? { ...limits, window: Math.max(bulkWindow, limits.window) } : { ...limits, zeros: false }
 }
 
 /** What a hello says of limits. The lower bounds keep a peer from starving the other with frames of a few bytes. */
@@ -53,6 +59,8 @@ export const LimitsOffer = z.object({
     .int()
     .min(64 * kibi)
     .max(maxFrameCap),
+  /** A side of an earlier release says nothing of it. */
+  zeros: z.boolean().optional(),
 })
 export type LimitsOffer = z.output<typeof LimitsOffer>
 
@@ -61,5 +69,6 @@ export function agreeLimits(ours: Limits, theirs: LimitsOffer): Limits {
     ...ours,
     maxFrame: Math.min(ours.maxFrame, theirs.maxFrame),
     window: Math.min(ours.window, theirs.window),
+    zeros: theirs.zeros === true,
   }
 }

@@ -2,8 +2,18 @@
 // Used for a handler's items and bytes, and for a caller's upload; what the frames belong to is told by `id` and `from`.
 
 import { failure } from '../contract/errors.ts'
+import { isZeros } from '../contract/zeros.ts'
 import { costOf, frameCharge, sendCredit } from './credit.ts'
-import { creditOf, encodeFrame, encodeItem, frameHeadBytes, frameType, type SentBy, type StreamFrame } from './frame.ts'
+import {
+  creditOf,
+  encodeFrame,
+  encodeItem,
+  encodeZeros,
+  frameHeadBytes,
+  frameType,
+  type SentBy,
+  type StreamFrame,
+} from './frame.ts'
 import type { Limits } from './limits.ts'
 import type { Outbox } from './outbox.ts'
 
@@ -70,8 +80,10 @@ export function createOutflow({ kind, id, from, limits, outbox }: OutflowOptions
       const wanted = Math.min(costOf(Math.min(rest, maxPiece)), limits.window / 2)
       while (credit.left < wanted && !stopped) await nextGrant()
       const length = Math.min(rest, maxPiece, credit.left - frameCharge)
-      credit.spend(costOf(length))
-      await post(encodeFrame(frameType.data, from, id, value.subarray(at, at + length)))
+      const piece = value.subarray(at, at + length)
+      const frame = limits.zeros && isZeros(piece) ? encodeZeros(from, id, length) : encodeFrame(frameType.data, from, id, piece)
+      credit.spend(costOf(frame.length - frameHeadBytes))
+      await post(frame)
       at += length
     }
   }

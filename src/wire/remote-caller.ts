@@ -41,8 +41,11 @@ export function remoteCaller({ open, outbox, limits }: { open: OpenRequest; outb
   ): Inflow<T> {
     let opened: OpenCall | undefined
     let complete = false
+    const { window, zeros } = limitsOf(operation, limits)
+    const belongs = (given: StreamFrame['type']) =>
+      given === type || given === frameType.end || (given === frameType.zeros && zeros && operation.kind === 'bytes')
     const inflow = createInflow<T>({
-      window: limitsOf(operation, limits).window,
+      window,
       decode,
       grant: (bytes) => {
         if (opened && !complete) outbox.send(encodeCredit(sentBy.caller, opened.id, bytes))
@@ -56,7 +59,7 @@ export function remoteCaller({ open, outbox, limits }: { open: OpenRequest; outb
           return options?.signal?.aborted ? inflow.abort(answer.error) : inflow.fail(answer.error)
         },
         frame(frame) {
-          if (complete || (frame.type !== type && frame.type !== frameType.end)) return refuse(operation, frame)
+          if (complete || !belongs(frame.type)) return refuse(operation, frame)
           if (frame.type === frameType.end) complete = true
           else inflow.push(frame)
         },

@@ -35,6 +35,7 @@ interface ServedCall {
   readonly ending: AbortController
   timer?: NodeJS.Timeout
   body?: Inflow<Uint8Array>
+  takesZeros?: boolean
   outflow?: Outflow
   answered: boolean
 }
@@ -94,7 +95,9 @@ export function createServing({ offers, principal, limits, outbox }: ServingOpti
       case 'call':
         return bound.handle(input, context, noBody)
       case 'upload': {
-        call.body = bodyOf(call, limitsOf(bound.operation, limits))
+        const own = limitsOf(bound.operation, limits)
+        call.takesZeros = own.zeros
+        call.body = bodyOf(call, own)
         return bound.handle(input, context, { [Symbol.asyncIterator]: () => (call.body as Inflow<Uint8Array>).reader })
       }
       case 'items':
@@ -168,7 +171,7 @@ export function createServing({ offers, principal, limits, outbox }: ServingOpti
       if (!call || call.answered) return
       if (frame.type === frameType.credit && call.outflow) return call.outflow.grant(frame)
       if (call.body) {
-        if (frame.type === frameType.data) return call.body.push(frame)
+        if (frame.type === frameType.data || (frame.type === frameType.zeros && call.takesZeros)) return call.body.push(frame)
         if (frame.type === frameType.end) return call.body.finish()
         if (frame.type === frameType.reset) return call.body.fail(parseReset(frame))
       }

@@ -6,9 +6,12 @@ import { type IncomingMessage, request } from 'node:http'
 import { describe, expect, test, vi } from 'vitest'
 import { failure } from '../../src/contract/errors.ts'
 import { followEvents, type RunEvent } from '../../src/contract/event.ts'
+import { getFile, putFile } from '../../src/contract/file.ts'
 import { implement, type Principal } from '../../src/contract/implementation.ts'
 import { followLog, readOutput } from '../../src/contract/output.ts'
 import { writeStdin } from '../../src/contract/run.ts'
+import { fromSparse, sparseType } from '../../src/contract/sparse.ts'
+import { connectHub } from '../../src/sdk/client.ts'
 import { eventually } from '../resources/eventually.ts'
 import { type ApiServer, ask, serveApi } from './api-server.ts'
 
@@ -395,4 +398,45 @@ describe('uploads', () => {
     asked.destroy()
     await eventually(() => expect(ended).toHaveBeenCalledWith(expect.objectContaining({ code: 'call.cancelled' })))
   })
+})
+
+test('the zeros of a file are told and not sent, either way, to who asks for that; to others they are sent', async () => {
+  const parts = [Buffer.from('begin'), Buffer.alloc(8 * 1024 * 1024), randomBytes(70_000)]
+  const whole = Buffer.concat(parts)
+  let got: Buffer | undefined
+  const handlers = [
+    implement(getFile, async function* () {
+      yield* parts
+    }),
+    implement(putFile, async (_input, _context, body) => {
+      const pieces: Uint8Array[] = []
+      for await (const piece of body) pieces.push(piece)
+      got = Buffer.concat(pieces)
+      return { bytes: got.length }
+    }),
+  ]
+  await using server = await serveApi({ handlers })
+  const path = '/api/v1/hosts/box/file/bytes?path=file&version=1'
+  const operator = { Authorization: 'Bearer operator' }
+  const bytesOf = async (headers: Record<string, string>) => {
+    const response = await open(server, path, { ...operator, ...headers })
+    return { type: response.headers['content-type'], body: Buffer.concat(await response.toArray()) }
+  }
+  const told = await bytesOf({ Accept: sparseType })
+  expect(told.type).toBe(sparseType)
+  expect(told.body.length).toBeLessThan(200_000)
+  expect(Buffer.concat(await Array.fromAsync(fromSparse([told.body]))).equals(whole)).toBe(true)
+  expect((await bytesOf({})).body.equals(whole)).toBe(true)
+
+  const client = connectHub({ url: `http://127.0.0.1:${server.port}`, token: 'operator' })
+  const box = client.host('box')
+  const read = await Array.fromAsync(box.bytes(getFile, { path: 'file', version: '1' }))
+  expect(Buffer.concat(read).equals(whole)).toBe(true)
+  const target = { path: 'file', transfer: '0'.repeat(32), offset: 0 }
+  async function* source(): AsyncGenerator<Uint8Array> {
+    yield* parts
+  }
+  expect(await box.upload(putFile, target, source())).toEqual({ bytes: whole.length })
+  expect(got?.equals(whole)).toBe(true)
+  client.close()
 })

@@ -2,7 +2,7 @@
 // can be had again.
 
 import type { Frame } from '../../src/wire/channel.ts'
-import { encodeCredit, encodeFrame, encodeItem, frameType, sentBy } from '../../src/wire/frame.ts'
+import { encodeCredit, encodeFrame, encodeItem, encodeZeros, frameType, sentBy } from '../../src/wire/frame.ts'
 import type { Numbering } from '../../src/wire/numbering.ts'
 import { blob, drink, echo, hoard, mirror, number, numbers, wait } from './hostile.ts'
 
@@ -156,6 +156,7 @@ function streamFrame(random: Random): Buffer {
   if (luck < 0.7) return encodeFrame(frameType.end, from, id)
   if (luck < 0.75) return encodeFrame(frameType.reset, from, id, Buffer.from(JSON.stringify(error)))
   if (luck < 0.8) return encodeFrame(frameType.item, from, id, Buffer.from([0xc3, 0x28, 0xff]))
+  if (luck < 0.83) return encodeZeros(from, id, pick(random, [0, 1, 65_536, 4294967295]))
   return encodeCredit(from, id, pick(random, [0, 1, 128, 400, 65_536, 4294967295]))
 }
 

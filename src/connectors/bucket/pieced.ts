@@ -5,10 +5,13 @@ import { z } from 'zod'
 import type { Caller } from '../../contract/caller.ts'
 import { failure } from '../../contract/errors.ts'
 import type { BytesOperation, CallOperation, ItemsOperation, Operation, UploadOperation } from '../../contract/operation.ts'
+import { fromSparse, sparse } from '../../contract/sparse.ts'
 import { largestObjectBytes } from './messages.ts'
 
 /** Of a stream down, in one answer. In the Base64 of its segment it is a third larger. */
 const pieceBytes = 4 * 1024 * 1024
+/** Of one that cannot be asked for in pieces. */
+const mostBytes = 1.5 * pieceBytes
 /** Questions for pieces of one stream that lie in the bucket at once: most of the time is waiting for the worker's next look. */
 const piecesAhead = 3
 /** Of a stream up, in one question. */
@@ -24,8 +27,11 @@ export type AskPiece = (operation: Operation, input: Input, body?: Uint8Array) =
 
 /** Where the operation takes an offset and a limit, pieces of it; else all of it in one. */
 export async function* bytesInPieces(operation: BytesOperation, input: Input, ask: AskPiece): AsyncGenerator<Uint8Array> {
-  const bytes = async (piece: Input) => Buffer.from(BytesPiece.parse(await ask(operation, piece)).base64, 'base64')
-  if (!('offset' in operation.input.shape)) return yield await bytes(input)
+  const bytes = async (piece: Input, most: number) => {
+    const sent = Buffer.from(BytesPiece.parse(await ask(operation, piece)).base64, 'base64')
+    return operation.bulk ? await collected(fromSparse([sent]), most) : sent
+  }
+  if (!('offset' in operation.input.shape)) return yield await bytes(input, mostBytes)
   const begin = Number(input.offset ?? 0)
   const end = input.limit === undefined ? Infinity : begin + Number(input.limit)
   const under: { readonly bytes: Promise<Buffer>; readonly wanted: number }[] = []
@@ -33,7 +39,7 @@ export async function* bytesInPieces(operation: BytesOperation, input: Input, as
   for (;;) {
     while (under.length < piecesAhead && next < end) {
       const wanted = Math.min(pieceBytes, end - next)
-      const piece = bytes({ ...input, offset: next, limit: wanted })
+      const piece = bytes({ ...input, offset: next, limit: wanted }, wanted)
       // Heard of when it is its turn.
       piece.catch(() => undefined)
       under.push({ bytes: piece, wanted })
@@ -75,7 +81,8 @@ export async function uploadInPieces(
     const piece = Buffer.concat(parts)
     parts = []
     held = 0
-    const answer = await ask(operation, isWhole ? input : { ...input, offset }, piece)
+    const told = operation.bulk ? Buffer.concat([...sparse(piece)]) : piece
+    const answer = await ask(operation, isWhole ? input : { ...input, offset }, told)
     offset += piece.byteLength
     return answer
   }
@@ -99,16 +106,12 @@ export async function carryOutPiece(
     case 'call':
       return await host.call(operation as CallOperation, input as never, { signal })
     case 'upload':
-      return await host.upload(operation as UploadOperation, input as never, once(body), { signal })
+      return await host.upload(operation as UploadOperation, input as never, operation.bulk ? fromSparse([body]) : once(body), {
+        signal,
+      })
     case 'bytes': {
-      const parts: Uint8Array[] = []
-      let bytes = 0
-      for await (const part of host.bytes(operation as BytesOperation, input as never, { signal })) {
-        parts.push(part)
-        bytes += part.byteLength
-        if (bytes > 1.5 * pieceBytes) throw failure('wire.too_large', { bytes, limit: 1.5 * pieceBytes })
-      }
-      return { base64: Buffer.concat(parts).toString('base64') }
+      const bytes = await collected(host.bytes(operation as BytesOperation, input as never, { signal }), mostBytes)
+      return { base64: (operation.bulk ? Buffer.concat([...sparse(bytes)]) : bytes).toString('base64') }
     }
     case 'items': {
       const items: unknown[] = []
@@ -119,6 +122,18 @@ export async function carryOutPiece(
       return { items, more: false }
     }
   }
+}
+
+/** Throws `wire.too_large`. */
+async function collected(source: AsyncIterable<Uint8Array>, most: number): Promise<Buffer> {
+  const parts: Uint8Array[] = []
+  let bytes = 0
+  for await (const part of source) {
+    parts.push(part)
+    bytes += part.byteLength
+    if (bytes > most) throw failure('wire.too_large', { bytes, limit: most })
+  }
+  return Buffer.concat(parts)
 }
 
 async function* once(body: Uint8Array): AsyncGenerator<Uint8Array> {
