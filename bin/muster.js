@@ -20,6 +20,8 @@ if (found < needed) {
   )
   process.exitCode = 8
 } else {
+  // Before anything waits for a disk: Node lets four of its tasks do that at once, and many small files are nothing but waiting.
+  process.env.UV_THREADPOOL_SIZE = process.env.UV_THREADPOOL_SIZE || '16'
   require('./compile-cache.cjs')
   // The built package is a few large files: what went wrong is told by the sources' lines.
   if (process.env.MUSTER_DEBUG) process.setSourceMapsEnabled(true)

@@ -9,7 +9,7 @@ import { type FileHandle, link, lstat, open, readdir, rename, rm } from 'node:fs
 import { failure, MusterError } from '../../contract/errors.ts'
 import type { keepFile } from '../../contract/file.ts'
 import type { OutputOf, ParsedOf } from '../../contract/operation.ts'
-import { appender } from './append.ts'
+import { append } from './append.ts'
 import { describe, kindOf, secondsOf } from './entry.ts'
 import { type Inside, type Jail, openInside, unwritable } from './jail.ts'
 import { openToRead } from './open-file.ts'
@@ -110,7 +110,7 @@ export function makeStaging(): Staging {
           if (offset !== state.front) throw failure('file.gap', { file: path, at: state.front, offset })
           note(key, state)
           try {
-            await appender(part, state).take(body, signal)
+            await append(part, state, body, signal)
           } catch (error) {
             // What was counted and could not be written would be counted twice.
             if (isSystemError(error)) known.delete(key)
