@@ -46,6 +46,15 @@ test('a glob that leads out of the working directory is refused in words', () =>
   for (const glob of ['out/*.tar', '**/*.{log,txt}', './a', 'a{/b,/c}', '..a', '[*]']) expect(problem(glob), glob).toBeUndefined()
 })
 
+test('a glob whose braces stand for very many is refused', () => {
+  const problem = (glob: string) => ArtifactGlob.safeParse(glob).error?.issues[0]?.message
+  const many = (n: number) => Array.from({ length: n }, (_, i) => i).join()
+  for (const glob of ['{1..100000000}', 'a/{a..z}', '{a,{1..9}}']) expect(problem(glob), glob).toMatch(/^it has a range/)
+  for (const glob of [`{${many(99)}}{${many(99)}}`, `{${many(265)}}`]) expect(problem(glob), glob).toMatch(/more than 256/)
+  for (const glob of [`{${many(200)}}`, `*.{${many(15)}}/{${many(15)}}`, 'a..b', 'a,b'])
+    expect(problem(glob), glob).toBeUndefined()
+})
+
 test('what a host says of an artifact cannot name a file of the hub', () => {
   const told = { name: 'a', bytes: 1, sha256: 'a'.repeat(64), mtime: '2026-01-01T00:00:00.000Z', mode: 0o644 }
   expect(Artifact.safeParse(told).success).toBe(true)

@@ -31,7 +31,13 @@ export const ArtifactName = z
   .refine((name) => !name.split('/').some((part) => part === '' || part === '.' || part === '..'), 'it is no plain relative path')
   .meta({ description: "The file's path from the run's working directory, with `/`." })
 
-const most = { starsInPart: 3, anyDirectories: 3, braces: 4 }
+const most = { starsInPart: 3, anyDirectories: 3, braces: 4, meanings: 256 }
+
+/** At most so many globs does one stand for that has so many braces and commas, however they are spread. */
+function meaningsOf(glob: string): number {
+  const braces = Math.max(1, count(glob, '{'))
+  return (count(glob, ',') / braces + 1) ** braces
+}
 
 export const ArtifactGlob = z
   .string()
@@ -46,6 +52,8 @@ export const ArtifactGlob = z
   .refine((glob) => glob.split('/').every((part) => count(part, '*') <= most.starsInPart), 'a name in it has more than 3 "*"')
   .refine((glob) => count(glob, '**') <= most.anyDirectories, 'it has more than 3 "**"')
   .refine((glob) => count(glob, '{') <= most.braces, 'it has more than 4 "{"')
+  .refine((glob) => !/\{[^{}]*\.\.[^{}]*\}/.test(glob), 'it has a range such as {1..9}; name them: {1,2,3}')
+  .refine((glob) => meaningsOf(glob) <= most.meanings, 'its braces stand for more than 256 globs')
   .meta({
     description: "Files to keep, from the command's working directory on: `out/*.tar`, `**/*.log`. Links are not followed.",
   })

@@ -18,6 +18,8 @@ export const fileLimits = {
   /** Files of one such request. */
   severalFiles: 256,
   severalBytes: 4 * mebi,
+  /** What is written at once: such files, or directories. */
+  severalRecords: 1000,
 } as const
 
 /** A name may be anything that the system takes, and that can be said in Unicode. */

@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { failure, MusterError } from '../../contract/errors.ts'
 import { describeFileProblem } from '../../contract/file-problem.ts'
 import { Time } from '../../contract/names.ts'
-import { type Inside, type Jail, openInside, unreadable } from '../../transfer/disk/jail.ts'
+import { type Inside, type Jail, openInside, plainPath, unreadable } from '../../transfer/disk/jail.ts'
 import { builtIn, plainText, wrongParams } from './builtin.ts'
 import type { HostCommand } from './command.ts'
 import { textOrBase64 } from './kept-output.ts'
@@ -16,7 +16,8 @@ import { textOrBase64 } from './kept-output.ts'
 const mostBytes = 512 * 1024
 const mostEntries = 1_000
 
-const Path = plainText(4096).regex(/^\//, 'it is an absolute path')
+/** As it is asked of the policy: one path is one text. */
+const Path = plainText(4096).regex(/^\//, 'it is an absolute path').overwrite(plainPath)
 const Kind = z.enum(['file', 'directory', 'link', 'other'])
 
 const Entry = z.strictObject({

@@ -35,17 +35,16 @@ export interface Jail {
 /** `none`: as on a system without /proc, for tests. */
 export type Held = 'proc' | 'none'
 
+/** The one way to write it: what a condition of the policy is asked about has no doubled slash, and none at its end. */
+export function plainPath(path: string): string {
+  return path.replace(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '')
+}
+
 /** What a caller means: relative paths begin at the first root. Undefined for what has `..` in it, or no root to begin at. */
-export function absolutePath(roots: readonly string[], path: string): string | undefined {
-  const clean = path.length > 1 ? path.replace(/\/+$/, '') : path
-  const [first] = roots
-  const whole = clean.startsWith('/')
-    ? clean
-    : first === undefined
-      ? undefined
-      : join(first, '/').concat(clean).replace(/\/$/, '')
-  if (whole?.split('/').some((part) => part === '..' || part === '.')) return undefined
-  return whole === '' ? '/' : whole
+export function absolutePath([first]: readonly string[], path: string): string | undefined {
+  if (!path.startsWith('/') && first === undefined) return undefined
+  const whole = plainPath(path.startsWith('/') ? path : `${first}/${path}`)
+  return whole.split('/').some((part) => part === '..' || part === '.') ? undefined : whole
 }
 
 /** `as`: whether the path itself is the directory, or something in it. Throws `file.outside`, `file.unreadable`. */
@@ -62,11 +61,16 @@ export async function openInside(jail: Jail, path: string, as: 'directory' | 'en
   return (by ?? (await known)) === 'proc' ? openHeld(path, dir, name) : openWatched(path, root.real, dir, name)
 }
 
+/** As it is written, and whatever there is. */
+export function isBelow(root: string, path: string): boolean {
+  return path === root || path.startsWith(root === '/' ? root : `${root}/`)
+}
+
 /** A root may itself be reached by links: it is the operator's word. */
 async function rootOf(roots: readonly string[], path: string): Promise<{ given: string; real: string } | undefined> {
   for (const one of roots) {
-    const given = one.length > 1 ? one.replace(/\/+$/, '') : one
-    if (path !== given && !path.startsWith(given === '/' ? given : `${given}/`)) continue
+    const given = plainPath(one)
+    if (!isBelow(given, path)) continue
     const real = await realpath(given).catch(() => undefined)
     if (real !== undefined) return { given, real }
   }

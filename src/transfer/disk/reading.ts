@@ -8,13 +8,13 @@ import { describeFileProblem } from '../../contract/file-problem.ts'
 import { encodeRecord } from '../records.ts'
 import type { Counts } from './count.ts'
 import { describe } from './entry.ts'
-import { type Inside, type Jail, openInside, unreadable } from './jail.ts'
+import { type Inside, type Jail, openInside, plainPath, unreadable } from './jail.ts'
 import { type OpenFile, openToRead } from './open-file.ts'
 import { readOn } from './read-on.ts'
 
 /** Null where there is nothing. The directory that it would be in has to be there. */
 export async function look(jail: Jail, path: string): Promise<FoundFile | null> {
-  const isRoot = jail.roots.some((root) => root.replace(/(.)\/+$/, '$1') === path)
+  const isRoot = jail.roots.some((root) => plainPath(root) === path)
   await using dir = await openInside(jail, path, isRoot ? 'directory' : 'entry')
   try {
     const found = await lstat(isRoot ? dir.entry('.') : dir.entry(dir.name), { bigint: true })

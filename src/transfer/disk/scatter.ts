@@ -5,11 +5,12 @@ import { createHash, randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import { link, lstat, mkdir, open, rename, rm } from 'node:fs/promises'
 import { failure, MusterError } from '../../contract/errors.ts'
-import type { FileRecord, ScatterOutcome, scatterFiles } from '../../contract/file.ts'
+import { type FileRecord, fileLimits, type ScatterOutcome, type scatterFiles } from '../../contract/file.ts'
 import type { ParsedOf } from '../../contract/operation.ts'
-import { decodeRecords } from '../records.ts'
+import { decodeRecords, type ReadRecord } from '../records.ts'
 import { kindOf, secondsOf } from './entry.ts'
-import { type Inside, type Jail, openInside, unwritable } from './jail.ts'
+import { type Inside, type Jail, openInside, plainPath, unwritable } from './jail.ts'
+import { freshName, sweep } from './leftovers.ts'
 import { below, type HeldDirectories, heldDirectories } from './reading.ts'
 
 /** So many are written and flushed at once: most of it is waiting for the disk. */
@@ -45,22 +46,17 @@ export async function scatter(
       results.push({ name, code, problem: message })
     }
   }
-  for await (const { record, content } of decodeRecords(body)) {
-    signal.throwIfAborted()
-    if (record.kind === 'problem') {
-      results.push({ name: record.name, code: record.code, problem: record.problem })
-      continue
-    }
+  async function take({ record, content }: ReadRecord): Promise<void> {
+    if (record.kind === 'problem') return void results.push({ name: record.name, code: record.code, problem: record.problem })
     const at = below(path, record.name)
     const permitted = async () => allow(at)
     if (record.kind === 'directory') {
       // What is to be in it may follow; and its time is given after what was before.
       await Promise.all(under)
-      await settled(
+      return await settled(
         record.name,
         permitted().then(() => makeDirectory(jail, dirs, at, record)),
       )
-      continue
     }
     while (under.size >= writingAtOnce) await Promise.race(under)
     const one = settled(
@@ -69,7 +65,19 @@ export async function scatter(
     ).finally(() => under.delete(one))
     under.add(one)
   }
-  await Promise.all(under)
+
+  try {
+    let records = 0
+    for await (const read of decodeRecords(body)) {
+      signal.throwIfAborted()
+      if (++records > fileLimits.severalRecords)
+        throw failure('file.record', { problem: `more than ${fileLimits.severalRecords} records` })
+      await take(read)
+    }
+  } finally {
+    // Before their directories are closed, however it ends: another may be open under the same number at once.
+    await Promise.all(under)
+  }
   await Promise.all((await dirs.all()).map((dir) => dir.sync()))
   return results
 }
@@ -80,7 +88,7 @@ async function makeDirectory(
   path: string,
   { mode, modifiedAt }: DirectoryOf,
 ): Promise<undefined> {
-  if (!jail.roots.includes(path)) {
+  if (!jail.roots.some((root) => plainPath(root) === path)) {
     const dir = await dirs.open(path)
     try {
       await mkdir(dir.entry(dir.name), 0o700)
@@ -90,6 +98,7 @@ async function makeDirectory(
   }
   if (modifiedAt === undefined) return undefined
   await using itself = await openInside(jail, path, 'directory')
+  await sweep(itself)
   await using handle = await open(itself.entry('.'), constants.O_RDONLY | constants.O_DIRECTORY)
   const seconds = secondsOf(modifiedAt)
   await handle.chmod(mode)
@@ -108,7 +117,7 @@ async function writeFile(
   if (createHash('sha256').update(content).digest('hex') !== sha256) throw failure('file.damaged', { file: path })
   const dir = await dirs.open(path)
   const target = dir.entry(dir.name)
-  const fresh = dir.entry(`.muster-${randomBytes(8).toString('hex')}.new`)
+  const fresh = dir.entry(freshName(randomBytes(8).toString('hex')))
   const there = await lstat(target).catch(() => undefined)
   if (there && !there.isFile()) throw failure('file.unwritable', { file: path, problem: `a ${kindOf(there)} is there` })
   if (there && replace === 'nothing') throw failure('file.exists', { file: path, others: 0 })

@@ -5,13 +5,14 @@
 
 import { createHash, type Hash } from 'node:crypto'
 import { type BigIntStats, constants } from 'node:fs'
-import { type FileHandle, link, lstat, open, readdir, rename, rm } from 'node:fs/promises'
+import { type FileHandle, link, lstat, open, rename, rm } from 'node:fs/promises'
 import { failure, MusterError } from '../../contract/errors.ts'
 import type { keepFile } from '../../contract/file.ts'
 import type { OutputOf, ParsedOf } from '../../contract/operation.ts'
 import { append } from './append.ts'
 import { describe, kindOf, secondsOf } from './entry.ts'
 import { type Inside, type Jail, openInside, unwritable } from './jail.ts'
+import { partName, sweep } from './leftovers.ts'
 import { openToRead } from './open-file.ts'
 import { readOn } from './read-on.ts'
 import { isSystemError } from './reading.ts'
@@ -89,7 +90,7 @@ export function makeStaging(): Staging {
     async staged(jail, path, transfer) {
       await using dir = await openInside(jail, path, 'entry')
       try {
-        for (const stale of await otherParts(dir, transfer)) await rm(dir.entry(stale), { force: true })
+        await sweep(dir, transfer)
         const found = await lookAt(dir, partName(transfer))
         const front = known.get(keyOf(path, transfer))?.front
         const size = found?.isFile() ? Number(found.size) : 0
@@ -166,15 +167,7 @@ export function makeStaging(): Staging {
   }
 }
 
-/** The first half of an id is of a source and its target, the second of the source's version. */
-const partName = (transfer: string) => `.muster-${transfer.slice(0, 16)}-${transfer.slice(16)}.part`
 const keyOf = (path: string, transfer: string) => `${path}\0${transfer}`
-
-async function otherParts(dir: Inside, transfer: string): Promise<string[]> {
-  const names = await readdir(dir.entry('.'))
-  const own = partName(transfer)
-  return names.filter((name) => name.startsWith(own.slice(0, 25)) && name.endsWith('.part') && name !== own)
-}
 
 async function lookAt(dir: Inside, name: string): Promise<BigIntStats | undefined> {
   try {
@@ -222,7 +215,11 @@ async function place(dir: Inside, part: FileHandle, name: string, input: ParsedO
     await rename(name, dir.entry(dir.name))
   }
   await dir.sync()
-  return describe(await part.stat({ bigint: true })).version
+  const placed = await part.stat({ bigint: true })
+  const now = await lookAt(dir, dir.name)
+  // In a directory that others may write to, the name may have been another file's when it was given.
+  if (now?.ino !== placed.ino || now.dev !== placed.dev) throw failure('file.changed', { file: path })
+  return describe(placed).version
 }
 
 /** Nothing is staged: it was kept already, and the answer was lost on its way; else there is nothing to keep. */

@@ -9,6 +9,7 @@ import { failure, hasCode } from '../../contract/errors.ts'
 import type { WalkedFile } from '../../contract/file.ts'
 import { describe } from './entry.ts'
 import { type Inside, type Jail, openInside, unreadable } from './jail.ts'
+import { isLeftover } from './leftovers.ts'
 import { below, problemOf } from './reading.ts'
 
 /** Whatever is larger is told as far as this, with an error: nobody waits for more in one answer. */
@@ -75,7 +76,7 @@ async function namesIn(inside: Inside, path: string): Promise<(string | Buffer)[
   try {
     const names = await readdir(inside.entry('.'), { encoding: 'buffer' })
     await inside.confirm()
-    const read = names.map((name) => (isUtf8(name) ? name.toString('utf8') : name))
+    const read = names.map((name) => (isUtf8(name) ? name.toString('utf8') : name)).filter((name) => !isLeftover(String(name)))
     return read.sort((a, b) => (String(a) < String(b) ? -1 : 1))
   } catch (error) {
     throw unreadable(path, error)
