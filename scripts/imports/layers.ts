@@ -33,7 +33,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   hub: {
     // wire: a hub has a key and is handed channels.
     meaning: 'the centre: registry, fleet, queue, mirror, tokens',
-    mayImport: ['contract', 'wire', 'connectors', 'workflow', 'store', 'policy'],
+    mayImport: ['contract', 'wire', 'connectors', 'workflow', 'store', 'policy', 'transfer'],
   },
   mcp: { meaning: "a model's tools over a hub's operations", mayImport: ['contract', 'transfer'] },
   api: {

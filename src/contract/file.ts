@@ -39,6 +39,14 @@ const FileName = text
   .min(1)
   .refine((name) => !name.split('/').some((part) => part === '' || part === '.' || part === '..'), 'it is no plain relative path')
 
+const permit = {
+  permit: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, 'it is no permit')
+    .optional()
+    .meta({ description: 'Where the policy has a person asked: what `file.ask` has answered.' }),
+}
+
 const FileVersion = z
   .string()
   .max(128)
@@ -78,6 +86,7 @@ export const lookAtFile = operation({
     for: z.enum(['read', 'write']).default('read').meta({
       description: 'What is meant to be done there, and has to be allowed: a target is looked at before it is written.',
     }),
+    ...permit,
   }),
   output: z.object({
     path: z.string().meta({ description: 'The same path, absolute.' }),
@@ -110,6 +119,7 @@ export const walkFiles = operation({
     }),
     for: z.enum(['read', 'write']).default('read'),
     after: z.coerce.number().int().nonnegative().default(0),
+    ...permit,
   }),
   output: WalkedFile,
   errors: reading,
@@ -118,6 +128,48 @@ export const walkFiles = operation({
   repeatable: true,
   http: 'GET /file/walk',
   numberedBy: 'n',
+})
+
+export const askForFiles = operation({
+  kind: 'call',
+  name: 'file.ask',
+  summary:
+    'Where the policy has a person asked: asks, waits for the answer, and answers with a permit for a path and all below it, to be given with each request of the copy.',
+  input: z.strictObject({
+    path: FilePath,
+    for: z.enum(['read', 'write']),
+    reason: z.string().max(1_000).optional().meta({ description: 'Why, for the person who is asked.' }),
+    asker: z
+      .string()
+      .min(1)
+      .max(256)
+      .optional()
+      .meta({ description: 'Who asks, set by the hub that lets him in; whatever he says himself is not heard.' }),
+  }),
+  output: z.object({
+    path: z.string().meta({ description: 'The same path, absolute.' }),
+    permit: z
+      .string()
+      .nullable()
+      .meta({ description: 'Good until an hour has passed without its use; null where nobody has to be asked.' }),
+  }),
+  reports: z.unknown().meta({ description: '`{approval, expiresAt}` of the question that was put.' }),
+  errors: [
+    'policy.denied',
+    'policy.unreadable',
+    'host.untrusted',
+    'file.outside',
+    'approval.denied',
+    'approval.timeout',
+    'approval.unavailable',
+    'approval.too_large',
+    'approval.too_many',
+    'approval.too_often',
+  ],
+  scope: 'operate',
+  deferrable: true,
+  repeatable: true,
+  http: 'POST /file/ask',
 })
 
 export const getFile = operation({
@@ -130,6 +182,7 @@ export const getFile = operation({
     offset: z.coerce.number().int().nonnegative().default(0),
     limit: z.coerce.number().int().positive().optional().meta({ description: 'At most this many bytes.' }),
     counted: Flag.default(false).meta({ description: '`file.digest` will be asked: the SHA-256 is counted on the way.' }),
+    ...permit,
   }),
   output: z.unknown(),
   errors: [...reading, 'file.changed'],
@@ -145,7 +198,7 @@ export const digestFile = operation({
   kind: 'call',
   name: 'file.digest',
   summary: "A file's SHA-256, as this host has counted it: on the way while it was read, else by reading it now.",
-  input: z.strictObject({ path: FilePath, version: FileVersion }),
+  input: z.strictObject({ path: FilePath, version: FileVersion, ...permit }),
   output: z.object({ bytes: Bytes, sha256: Sha256 }),
   errors: [...reading, 'file.changed'],
   scope: 'operate',
@@ -164,6 +217,7 @@ export const gatherFiles = operation({
       (names) => names.length <= fileLimits.severalFiles,
       `more than ${fileLimits.severalFiles} files`,
     ),
+    ...permit,
   }),
   output: z.unknown(),
   errors: reading,
@@ -180,7 +234,7 @@ const TransferId = z
   .regex(/^[0-9a-f]{32}$/, 'a transfer id is 32 hexadecimal digits')
   .meta({ description: 'Of one source at one target. What a broken transfer left is gone on with by the same id.' })
 
-const staged = { path: FilePath, transfer: TransferId }
+const staged = { path: FilePath, transfer: TransferId, ...permit }
 
 export const stagedFile = operation({
   kind: 'call',
@@ -287,7 +341,7 @@ export const scatterFiles = operation({
   name: 'file.scatter',
   summary:
     'Writes several small files and directories below a directory, each file whole and flushed to disk. One that fails stops no other.',
-  input: z.strictObject({ path: FilePath, replace: Replacing }),
+  input: z.strictObject({ path: FilePath, replace: Replacing, ...permit }),
   output: z.object({ results: z.array(ScatterOutcome) }),
   errors: [...writing, 'file.record'],
   scope: 'operate',

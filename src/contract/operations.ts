@@ -18,6 +18,7 @@ import { installCertificate, requestCertificate, rotateAuthority, showAuthority 
 import { invokeCommand, invokeOnFleet, listCommands } from './command.ts'
 import { followEvents, followJournal } from './event.ts'
 import {
+  askForFiles,
   digestFile,
   dropFile,
   gatherFiles,
@@ -49,6 +50,7 @@ import { feedOutput, followLog, readOutput } from './output.ts'
 import { approvePairing, listPairings, rejectPairing } from './pairing.ts'
 import { testPolicy } from './policy.ts'
 import { applyProc, callProc, getProc, listProcs, stopProc } from './proc.ts'
+import { relayFiles } from './relay.ts'
 import { cancelRun, getRun, listRuns, pauseRun, resumeRun, startRun, writeStdin } from './run.ts'
 import { createToken, listTokens, revokeToken, showCaller } from './token.ts'
 
@@ -80,6 +82,7 @@ export const hostOperations: readonly Operation[] = [
   invokeCommand,
   lookAtFile,
   walkFiles,
+  askForFiles,
   getFile,
   digestFile,
   gatherFiles,
@@ -115,6 +118,7 @@ export const hubOperations: readonly Operation[] = [
   findRun,
   followFleetEvents,
   invokeOnFleet,
+  relayFiles,
   createToken,
   listTokens,
   revokeToken,

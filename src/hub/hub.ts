@@ -35,6 +35,7 @@ import { openPairing } from './pairing/pairing.ts'
 import { openUpgrades, tellUpgrade } from './pairing/upgrades.ts'
 import { openQueue } from './queue.ts'
 import { openRegistry } from './registry.ts'
+import { relayer } from './relay.ts'
 import { openSecrets } from './secrets.ts'
 import { type WorkflowParts, workflowExecutor } from './workflows.ts'
 
@@ -205,6 +206,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     tls,
     runs: fleetRuns({ store, fleet, door }),
     invokeOnFleet: fleetInvoker({ fleet, door: { offers: offersOf }, isAsked: approvals.isAsked }),
+    relayFiles: relayer({ fleet, offersOf }),
     info: () => ({
       id: identity.fingerprint,
       label,

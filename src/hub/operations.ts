@@ -21,6 +21,7 @@ import {
 } from '../contract/host.ts'
 import { type Handler, type Implementation, implement, implementation } from '../contract/implementation.ts'
 import type { OutputOf } from '../contract/operation.ts'
+import { relayFiles } from '../contract/relay.ts'
 import { isTerminal, type Run, type RunState, runStates, startRun } from '../contract/run.ts'
 import { createToken, listTokens, revokeToken, showCaller } from '../contract/token.ts'
 import { auditOperations } from '../store/audit-operations.ts'
@@ -57,6 +58,7 @@ export interface HubParts {
   readonly tls: HubTls | undefined
   readonly events: FleetEvents
   readonly invokeOnFleet: Handler<typeof invokeOnFleet>
+  readonly relayFiles: Handler<typeof relayFiles>
   readonly approvals: Pick<HubApprovals, 'operations'>
   readonly info: () => OutputOf<typeof getHubInfo>
 }
@@ -78,6 +80,7 @@ export function hubOffers(parts: HubParts): Implementation {
     approvals,
     events,
     invokeOnFleet: invoke,
+    relayFiles: relay,
     info,
   } = parts
   const row = async (host: FleetHost, asked: Probe | null = null): Promise<HostRow> =>
@@ -183,6 +186,7 @@ export function hubOffers(parts: HubParts): Implementation {
     implement(findRun, (input) => runs.find(input)),
     implement(followFleetEvents, (input, { principal, signal }) => events.follow(input, principal, signal)),
     implement(invokeOnFleet, invoke),
+    implement(relayFiles, relay),
 
     implement(createToken, (input, { principal }) => access.mint(input, principal)),
     implement(listTokens, async () => ({ tokens: await tokensOf(store) })),

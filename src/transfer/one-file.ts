@@ -2,10 +2,11 @@
 // SHA-256 as the bytes pass, and the target takes its name only when the two are the same.
 
 import { createHash } from 'node:crypto'
-import { hasCode } from '../contract/errors.ts'
-import { digestFile, dropFile, getFile, keepFile, putFile, stagedFile } from '../contract/file.ts'
+import { failure, hasCode } from '../contract/errors.ts'
+import { digestFile, dropFile, keepFile, stagedFile } from '../contract/file.ts'
 import { type Patience, patiently } from './patience.ts'
 import type { LargeFile } from './plan.ts'
+import { handOver } from './relay.ts'
 import { onSide, type Place } from './side.ts'
 
 export interface Sending {
@@ -62,29 +63,20 @@ async function sendRest(
   }
   onBytes(at, 0)
   if (at === bytes && bytes > 0) return
-  let broken: { readonly error: unknown } | undefined
-  async function* body(): AsyncGenerator<Uint8Array> {
-    if (bytes === 0) return
-    const source = from.side.caller.bytes(getFile, { path: from.path, version, offset: at, counted: true }, { signal })
-    try {
-      for await (const piece of source) {
-        at += piece.byteLength
-        onBytes(at, piece.byteLength)
-        yield piece
-      }
-    } catch (error) {
-      broken = { error }
-      throw error
-    }
-  }
-  const sending = to.side.caller.upload(putFile, { ...target, offset: at }, body(), { signal })
-  try {
-    await onSide(to.side, sending)
-  } catch (error) {
-    // Why the source gave no more is what is the matter; what its reader made of that is not.
-    if (broken) await onSide(from.side, Promise.reject(broken.error))
-    throw error
-  }
+  const rest = bytes - at
+  await handOver({
+    what: 'file',
+    from: from.side,
+    read: { path: from.path, version, offset: at, counted: true, ...(rest > 0 && { limit: rest }) },
+    to: to.side,
+    write: { ...target, offset: at },
+    signal,
+    onBytes(sent) {
+      at += sent
+      if (at > bytes) throw failure('file.changed', { file: from.path })
+      onBytes(at, sent)
+    },
+  })
 }
 
 /** The same for the same source in the same state at the same target, so that the same words go on with what they began. */

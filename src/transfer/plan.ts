@@ -75,6 +75,11 @@ export interface Source {
 /** So many of a batch's names fit into the address of a request. */
 const mostNameBytes = 6 * 1024
 
+/** What a side tells of itself is kept until the end, and it may tell for ever. */
+const mostHeldBytes = 1024 ** 3
+const entryBytes = 256
+const tooMany = 'it has too many files for one copy; copy its directories one by one'
+
 export async function makePlan(sources: readonly Source[], rules: Rules, signal: AbortSignal): Promise<Plan> {
   const plan: Plan = { directories: [], large: [], batches: [], problems: [], left: 0 }
   for (const source of sources) {
@@ -130,12 +135,22 @@ async function filesBelow(place: Place, meant: 'read' | 'write', signal: AbortSi
   return found
 }
 
-async function* walked({ side, path }: Place, meant: 'read' | 'write', signal: AbortSignal): AsyncGenerator<WalkedFile> {
-  const items = side.caller.items(walkFiles, { path, for: meant }, { signal })[Symbol.asyncIterator]()
+/** What is below a directory, or matches a glob there. */
+export async function* walked(
+  place: Place,
+  meant: 'read' | 'write',
+  signal: AbortSignal,
+  glob?: string,
+): AsyncGenerator<WalkedFile> {
+  const { side, path } = place
+  const items = side.caller.items(walkFiles, { path, glob, for: meant }, { signal })[Symbol.asyncIterator]()
+  let held = 0
   try {
     for (;;) {
       const next = await onSide(side, items.next())
       if (next.done) return
+      held += next.value.name.length + entryBytes
+      if (held > mostHeldBytes) throw failure('file.not_copied', { place: placeText(place), problem: tooMany })
       yield next.value
     }
   } finally {

@@ -1,11 +1,13 @@
 // Small files and directories: many in one request, read from one side and handed to the other as they come.
 
 import { type ErrorValue, failure, hasCode, MusterError } from '../contract/errors.ts'
-import { gatherFiles, scatterFiles } from '../contract/file.ts'
+import { fileLimits, type ScatterOutcome, scatterFiles } from '../contract/file.ts'
+import { below } from './disk/reading.ts'
 import { type Patience, patiently } from './patience.ts'
 import type { Batch, Directories } from './plan.ts'
 import { encodeRecord } from './records.ts'
-import { onSide, sideError } from './side.ts'
+import { handOver } from './relay.ts'
+import { onSide, placeText, sideError } from './side.ts'
 
 export interface SentBatch {
   readonly kept: readonly { readonly name: string; readonly sha256: string }[]
@@ -18,39 +20,37 @@ export async function sendBatch(
   { patience, replace, onBytes }: { patience: Patience; replace: 'nothing' | 'files'; onBytes: (bytes: number) => void },
 ): Promise<SentBatch> {
   const { signal } = patience
-  const { results } = await patiently(patience, async () => {
-    let broken: { readonly error: unknown } | undefined
-    async function* body(): AsyncGenerator<Uint8Array> {
-      try {
-        const names = files.map(({ name }) => name)
-        for await (const piece of from.side.caller.bytes(gatherFiles, { path: from.path, names }, { signal })) {
-          onBytes(piece.byteLength)
-          yield piece
-        }
-      } catch (error) {
-        broken = { error }
-        throw error
-      }
-    }
-    try {
-      const sending = to.side.caller.upload(scatterFiles, { path: to.path, replace }, body(), { signal })
-      return await onSide(to.side, sending)
-    } catch (error) {
-      if (broken) throw sideError(from.side, broken.error)
-      throw error
-    }
-  })
+  const names = files.map(({ name }) => name)
+  const { results } = await patiently(patience, () =>
+    handOver({
+      what: 'several',
+      from: from.side,
+      read: { path: from.path, names },
+      to: to.side,
+      write: { path: to.path, replace },
+      signal,
+      onBytes,
+    }),
+  )
+  return judged({ from, to, files }, results)
+}
+
+/** What the sides say of each file that was meant. Of one that is left out nothing is known, and for others nobody has asked. */
+function judged({ from, to, files }: Batch, results: readonly ScatterOutcome[]): SentBatch {
   const kept: SentBatch['kept'][number][] = []
   const failed: SentBatch['failed'][number][] = []
+  const open = new Set(files.map(({ name }) => name))
   for (const { name, sha256, code, problem } of results) {
+    if (!open.delete(name)) throw failure('wire.protocol', { problem: `${placeText(to)}: files came that were not asked for` })
     if (sha256 !== undefined) kept.push({ name, sha256 })
-    else if (code !== undefined) failed.push({ name, error: sideError(to.side, told(code, problem)) })
+    else failed.push({ name, error: sideError(to.side, told(code ?? 'file.unwritable', problem)) })
+  }
+  for (const name of open) {
+    const place = placeText({ ...from, path: below(from.path, name) })
+    failed.push({ name, error: failure('file.not_copied', { place, problem: 'nothing of it was sent' }) })
   }
   return { kept, failed }
 }
-
-/** Directories in one request, so that a tree of them is no longer than its names. */
-const directoriesAtOnce = 1_000
 
 /** `stage`: `make` those that are not there; at the `end` all of them get their modes and times, once everything is in them. */
 export async function sendDirectories(
@@ -60,8 +60,8 @@ export async function sendDirectories(
 ): Promise<SentBatch['failed']> {
   const meant = stage === 'make' ? all.filter(({ isThere }) => !isThere) : all
   const failed: SentBatch['failed'][number][] = []
-  for (let at = 0; at < meant.length; at += directoriesAtOnce) {
-    const some = meant.slice(at, at + directoriesAtOnce)
+  for (let at = 0; at < meant.length; at += fileLimits.severalRecords) {
+    const some = meant.slice(at, at + fileLimits.severalRecords)
     async function* body(): AsyncGenerator<Uint8Array> {
       for (const { name, mode, modifiedAt } of some)
         yield encodeRecord({ kind: 'directory', name, mode, ...(stage === 'end' && { modifiedAt }) })

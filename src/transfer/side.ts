@@ -9,6 +9,12 @@ export interface Side {
   readonly name: string
   /** What is the same for the same disk and no other, whatever it is called: of it the ids of transfers are made. */
   readonly id: string
+  /** Where it is a host: the hub behind which it is, which can send straight to another of its hosts. */
+  readonly behind?: {
+    readonly hub: Caller
+    /** The same input, with what its requests bear. */
+    readonly prepare?: <I>(operation: { readonly name: string }, input: I) => I
+  }
 }
 
 export interface Place {
@@ -30,7 +36,7 @@ export async function onSide<T>(side: Side, work: Promise<T>): Promise<T> {
   }
 }
 
-export function sideError(side: Side, thrown: unknown): MusterError {
+export function sideError(side: Pick<Side, 'name'>, thrown: unknown): MusterError {
   const error = asMusterError(thrown)
   if (side.name === '' || isAboutWay(error)) return error
   return new MusterError({ ...error.toValue(), message: `${side.name}: ${error.message}` }, { cause: error })

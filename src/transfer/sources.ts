@@ -2,10 +2,9 @@
 
 import { failure, hasCode } from '../contract/errors.ts'
 import type { FoundFile } from '../contract/file.ts'
-import { walkFiles } from '../contract/file.ts'
 import { below } from './disk/reading.ts'
-import { lookAt, type Source } from './plan.ts'
-import { onSide, type Place, placeText } from './side.ts'
+import { lookAt, type Source, walked } from './plan.ts'
+import { type Place, placeText } from './side.ts'
 import { isUnfinished } from './unfinished.ts'
 
 export interface NamedSource extends Place {
@@ -62,23 +61,20 @@ async function findOne(place: NamedSource, signal: AbortSignal): Promise<Found[]
   const { base, glob } = partsOf(path)
   const { path: from } = await lookAt({ side, path: base }, 'read', signal)
   const matched: Found[] = []
-  const walk = async () => {
-    for await (const { name, n: _, problem: __, ...entry } of side.caller.items(walkFiles, { path: base, glob }, { signal })) {
-      const found: FoundFile = { path: below(from, name), ...entry }
-      matched.push({ place: { side, path: found.path }, found, name: nameOf(found.path) })
-    }
+  for await (const { name, n: _, problem: __, ...entry } of walked({ side, path: base }, 'read', signal, glob)) {
+    const found: FoundFile = { path: below(from, name), ...entry }
+    matched.push({ place: { side, path: found.path }, found, name: nameOf(found.path) })
   }
-  await onSide(side, walk())
   if (matched.length === 0) throw failure('file.unreadable', { file: placeText(place), problem: 'nothing matches it' })
   return matched
 }
 
-function hasWildcard(path: string): boolean {
+export function hasWildcard(path: string): boolean {
   return /[*?[{]/.test(path)
 }
 
 /** A glob begins at the first part that has a wildcard. */
-function partsOf(path: string): { base: string; glob: string } {
+export function partsOf(path: string): { base: string; glob: string } {
   const parts = path.split('/')
   const first = parts.findIndex(hasWildcard)
   const base = parts.slice(0, first).join('/')

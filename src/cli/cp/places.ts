@@ -13,11 +13,15 @@ import { hostRef } from '../arguments.ts'
 
 type Places = Pick<CopyRequest, 'sources' | 'target' | 'intoDirectory'>
 
-export async function readPlaces(cwd: string, client: Pick<HubClient, 'host'>, words: readonly string[]): Promise<Places> {
+export async function readPlaces(
+  cwd: string,
+  client: Pick<HubClient, 'host' | 'hub'>,
+  words: readonly string[],
+): Promise<Places> {
   const here: Side = { caller: filesHere(), name: '', id: hostname() }
   const sides = new Map<string, Side>()
   const sideOf = (name: string): Side => {
-    const known = sides.get(name) ?? { caller: client.host(name), name, id: name }
+    const known = sides.get(name) ?? { caller: client.host(name), name, id: name, behind: { hub: client.hub } }
     sides.set(name, known)
     return known
   }
