@@ -323,7 +323,9 @@ export const catalogue = {
     (p) => `On that machine, correct ${p.file} (docs/policy.md); it counts once saved. \`muster node policy test runs\` says whether it can be read.`),
   'policy.asks': entry(403, exitCode.refused, false,
     (p: { command: string }) => `The host wants a person to be asked about "${p.command}", and that is begun without waiting for anybody.`,
-    (p) => `On that machine, allow it without asking (\`muster node expose ${p.command}\`), or expose a command that can wait, such as exec.`),
+    (p) => p.command.startsWith('file.')
+      ? 'Copy with `muster cp`, which has the person asked and waits for the answer; in the API `file.ask` does that.'
+      : `On that machine, allow it without asking (\`muster node expose ${p.command}\`), or expose a command that can wait, such as exec.`),
   'policy.not_edited': entry(409, exitCode.conflict, false,
     (p: { file: string; rule: string }) => `${p.file} is written in a way that cannot be edited by command; nothing was changed.`,
     (p) => `Open it in an editor and write there: ${p.rule} (docs/policy.md).`),

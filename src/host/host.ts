@@ -13,7 +13,6 @@ import { readingOperations } from '../store/readings.ts'
 import { makeRunBells } from '../store/run-bells.ts'
 import { openStore } from '../store/store.ts'
 import { logOfStore, watched } from '../store/watched.ts'
-import { fileOperations } from '../transfer/disk/operations.ts'
 import { socketPath } from '../wire/channels/socket-path.ts'
 import { softwareVersion } from '../wire/protocol.ts'
 import { openApprovals } from './approvals/approvals.ts'
@@ -21,6 +20,7 @@ import { openCatalog } from './commands/catalog.ts'
 import { openCommands } from './commands/invoke.ts'
 import { type AskHub, ownCommands } from './commands/own.ts'
 import type { Executors } from './executors.ts'
+import { hostFiles } from './files.ts'
 import { openFrontDoor } from './front-door.ts'
 import { hostHome, makeHome } from './home.ts'
 import { describeHost } from './info.ts'
@@ -133,10 +133,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
     procs,
     commands,
     approvals: approvals.operations,
-    files: fileOperations({
-      jail,
-      allow: (command, path, principal) => policy.requireAllowed({ command, params: { path }, principal }),
-    }),
+    files: hostFiles({ jail, policy, approvals }),
     shutDown,
     requireUp,
     readings: [...readingOperations({ store, host: localHost, bells, outputDir: home.runDir, watched: true }), events.reading],

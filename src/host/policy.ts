@@ -9,7 +9,6 @@ import type { Decision, Effect } from '../contract/policy.ts'
 import { decide, exposureOf } from '../policy/decide.ts'
 import { catalogLayer } from '../policy/layers.ts'
 import type { Layer, PlacedRule, Question } from '../policy/question.ts'
-import type { FileCommand } from '../transfer/disk/operations.ts'
 import { openPolicyFile, rulesOf } from './policy-file.ts'
 
 export interface HostPolicy {
@@ -44,7 +43,7 @@ export interface OpenPolicy {
   /** Whatever the parameters: an effect, or null where it depends on them. Throws `policy.unreadable`. */
   exposure(asked: Omit<Asked, 'params'>): { effect: Effect | null; never: boolean }
   /** For what is begun without waiting for anybody. Throws `policy.denied`, `policy.asks`, `policy.unreadable`. */
-  requireAllowed(asked: Asked & { command: Family | FileCommand }): void
+  requireAllowed(asked: Asked & { command: Family }): void
   /** The families that this one may use. */
   allowedFamilies(principal: Asked['principal']): Family[]
   /** The directories in which files may be read and written. Throws `policy.unreadable`. */

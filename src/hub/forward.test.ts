@@ -49,3 +49,19 @@ test("a host that is not trusted with runs gets none by its proc `service` eithe
   await operating.service('run.start')
   expect([untrusted.reached.length, operating.reached.length]).toEqual([1, 1])
 })
+
+test('who has people asked about a copy is who the hub has let in, whatever he says himself', async () => {
+  const { service, reached } = asking({ trust: ['*'], scopes: ['read', 'operate'] })
+  await service('file.ask', { path: '/srv', for: 'read', asker: 'somebody else' })
+  await service('proc.call', {
+    proc: 'service',
+    method: 'file.ask',
+    params: { path: '/srv', for: 'write', asker: 'somebody else' },
+  })
+  expect(reached).toMatchObject([
+    { path: '/srv', for: 'read', asker: 'test' },
+    { path: '/srv', for: 'write', asker: 'test' },
+  ])
+  const untrusted = asking({ trust: ['file.read'], scopes: ['read', 'operate'] })
+  await expect(untrusted.service('file.ask', { path: '/srv', for: 'write' })).rejects.toMatchObject({ code: 'host.untrusted' })
+})

@@ -8,6 +8,7 @@ import { invokeCommand } from '../contract/command.ts'
 import { direct } from '../contract/direct.ts'
 import { failure, hasCode } from '../contract/errors.ts'
 import { followEvents, followJournal } from '../contract/event.ts'
+import { askForFiles } from '../contract/file.ts'
 import type { Bound, CallContext, Implementation } from '../contract/implementation.ts'
 import { describeIssue, implementation, requireScope } from '../contract/implementation.ts'
 import type {
@@ -118,12 +119,15 @@ function forward(operation: Operation, to: Forwarding, copy: Implementation): Bo
         requireTrusted(to.host, asked.operation, asked.input)
         if (asked.operation === invokeCommand) {
           const invocation = parsedFor(invokeCommand, asked.input)
-          // Whatever somebody says that he is; what the hub asks by itself is in nobody's name.
-          const asker = context.principal.kind === 'self' ? invocation.asker : personOf(context.principal)
-          return invokeOn(to.host, to.commands, { ...invocation, asker }, context)
+          return invokeOn(to.host, to.commands, { ...invocation, asker: askerOf(context, invocation) }, context)
         }
         if (asked.operation === resolveApproval && context.principal.kind !== 'self')
           return to.answerOf(to.host.id, parsedFor(resolveApproval, asked.input), context)
+        if (asked.operation === askForFiles) {
+          const question = parsedFor(askForFiles, asked.input)
+          const how = { ...options(context), timeoutMs: callDeadlineMs }
+          return sourceOf(askForFiles).call(askForFiles, { ...question, asker: askerOf(context, question) }, how)
+        }
         const answer = await asLastKnown(to, operation, input, async () => {
           const caller = await source(input, context)
           return caller.call(operation as CallOperation, input as never, {
@@ -155,6 +159,11 @@ function forward(operation: Operation, to: Forwarding, copy: Implementation): Bo
         yield* caller.bytes(operation as BytesOperation, input as never, options(context))
       })
   }
+}
+
+/** Whatever somebody says that he is; what the hub asks by itself is in nobody's name. */
+function askerOf({ principal }: CallContext, input: unknown): string | undefined {
+  return principal.kind === 'self' ? (input as { asker?: string }).asker : personOf(principal)
 }
 
 /** What is asked for, also where it came as a call of the host's built-in proc `service`. Throws `input.invalid`. */

@@ -4,6 +4,7 @@
 import { invokeCommand } from '../contract/command.ts'
 import { failure } from '../contract/errors.ts'
 import {
+  askForFiles,
   digestFile,
   dropFile,
   gatherFiles,
@@ -28,8 +29,7 @@ const begins = new Map<Operation, (input: unknown) => string>([
   [startRun, () => 'runs'],
   [applyProc, () => 'procs'],
   [invokeCommand, (input) => String((input as { command?: unknown } | undefined)?.command)],
-  [lookAtFile, meant],
-  [walkFiles, meant],
+  ...[lookAtFile, walkFiles, askForFiles].map((one) => [one, meant] as const),
   ...[getFile, digestFile, gatherFiles].map((one) => [one, () => 'file.read'] as const),
   ...[stagedFile, putFile, keepFile, dropFile, scatterFiles].map((one) => [one, () => 'file.write'] as const),
 ])

@@ -32,6 +32,7 @@ export async function nodeFile(
       replace: overwrite,
       dryRun: false,
       signal: ended ? AbortSignal.any([signal, ended]) : signal,
+      onAsked: onProgress,
       onProgress: ({ bytes, bytesInAll }) => {
         if (performance.now() - toldAtMs < tellEveryMs) return
         toldAtMs = performance.now()

@@ -5,9 +5,10 @@ import { asMusterError, failure, hasCode, type MusterError } from '../contract/e
 import { below } from './disk/reading.ts'
 import { sendFile } from './one-file.ts'
 import type { Patience } from './patience.ts'
+import { permitted } from './permitted.ts'
 import { type Batch, type LargeFile, lookAt, makePlan, type Plan, type Rules, type Source } from './plan.ts'
 import { sendBatch, sendDirectories, wantsOwnWay } from './several.ts'
-import { isAboutWay, type Place, placeText } from './side.ts'
+import { isAboutWay, type Place, placeText, type Side } from './side.ts'
 import { findSources, type NamedSource } from './sources.ts'
 import { type CopyOutcome, type CopyProgress, makeTally, type Tally } from './tally.ts'
 import { markFinished, markUnfinished } from './unfinished.ts'
@@ -24,13 +25,17 @@ export interface CopyRequest extends Rules {
   readonly signal: AbortSignal
   readonly onProgress?: (progress: CopyProgress) => void
   readonly onWaiting?: (error: MusterError) => void
+  /** Told of a question that was put to a person, for whose answer it waits: `{approval, expiresAt}`. */
+  readonly onAsked?: (question: unknown) => void
 }
 
+const longestReason = 1_000
 /** Requests under way at once. */
 const atOnce = 4
 
 /** Throws what ends all of it: a side that cannot be reached, or does not permit it. What one file meets is among the problems. */
-export async function copyFiles(request: CopyRequest): Promise<CopyOutcome> {
+export async function copyFiles(given: CopyRequest): Promise<CopyOutcome> {
+  const request = withPermits(given)
   const { signal, dryRun, onWaiting = () => undefined } = request
   const sources = await findSources(request, signal)
   refuseTwice(sources)
@@ -39,6 +44,19 @@ export async function copyFiles(request: CopyRequest): Promise<CopyOutcome> {
   if (dryRun) return tally.planned()
   await carryOut(plan, request, { signal, onWaiting }, tally)
   return tally.outcome()
+}
+
+/** The same, with sides that ask people where they have to. */
+function withPermits(request: CopyRequest): CopyRequest {
+  const { sources, target, signal, onAsked = () => undefined } = request
+  const reason = `to copy ${sources.map(placeText).join(', ')} to ${placeText(target)}`.slice(0, longestReason)
+  const sides = new Map<Side, Side>()
+  const asking = <P extends Place>(place: P): P => {
+    const side = sides.get(place.side) ?? permitted(place.side, { signal, reason, onAsked })
+    sides.set(place.side, side)
+    return { ...place, side }
+  }
+  return { ...request, sources: sources.map(asking), target: asking(target) }
 }
 
 /** Two sources of one name would be one file at the end. */

@@ -4,7 +4,7 @@
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { joinNode, makeHome, muster, musterJson, serveHub, until } from '../resources/muster.ts'
+import { joinNode, makeHome, muster, musterJson, serveHub, start, until } from '../resources/muster.ts'
 
 it('a host gives and takes what it exposes, where it exposes it, and its hub trusts it with', async () => {
   await using home = await makeHome()
@@ -85,3 +85,51 @@ it('muster cp: one JSON result, nothing else where nobody looks on; links are na
   expect((await cp('local:none', '.')).code).toBe(8)
   expect((await cp('one')).code).toBe(2)
 })
+
+it('where the policy asks, a copy waits for a person, once for what was named, and is refused with his word', async () => {
+  await using home = await makeHome()
+  await using nodeHome = await makeHome()
+  await using hub = await serveHub(home)
+  await using _node = await joinNode(hub, 'box', nodeHome, { allow: ['file.read'] })
+  await muster(nodeHome.path, ['node', 'expose', 'file.write', '--ask'])
+  const dir = join(home.path, 'mine')
+  await mkdir(join(dir, 'tree/sub'), { recursive: true })
+  for (const name of ['a', 'sub/b']) await writeFile(join(dir, 'tree', name), name)
+  await writeFile(join(dir, 'tree/large'), Buffer.alloc(2 * 1024 * 1024, 1))
+  const workspaces = join(nodeHome.path, 'host/workspaces')
+
+  const asked = async (answered: number) => {
+    const copy = start(home.path, ['cp', '-r', join(dir, 'tree'), 'box:tree'])
+    const approvals = await until(
+      'a question waits',
+      async () => {
+        const { approvals } = await musterJson<{ approvals: Question[] }>(home.path, ['approval', 'list', '--all'])
+        return approvals.length > answered && approvals.some(({ state }) => state === 'pending') ? approvals : undefined
+      },
+      copy,
+    )
+    expect(approvals).toHaveLength(answered + 1)
+    return { copy, question: approvals.find(({ state }) => state === 'pending') as Question }
+  }
+  const first = await asked(0)
+  expect(first.question.asked).toMatchObject({ command: 'file.write', params: { path: join(workspaces, 'tree') } })
+  expect(await readdir(workspaces).catch(() => [])).toEqual([])
+  await muster(home.path, ['approval', 'deny', first.question.id, '--reason', 'not today'])
+  await first.copy.ended
+  expect(first.copy.log()).toContain('not today')
+
+  const second = await asked(1)
+  expect(second.copy.log()).toContain(`muster approval approve ${second.question.id}`)
+  await muster(home.path, ['approval', 'approve', second.question.id])
+  await second.copy.ended
+  expect((await readdir(join(workspaces, 'tree'), { recursive: true })).sort()).toEqual(['a', 'large', 'sub', 'sub/b'])
+  // It was for that copy.
+  const third = await asked(2)
+  await third.copy.kill()
+})
+
+interface Question {
+  readonly id: string
+  readonly state: string
+  readonly asked: { readonly command: string; readonly params: Record<string, unknown> }
+}

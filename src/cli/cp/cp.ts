@@ -3,6 +3,7 @@
 import { failure } from '../../contract/errors.ts'
 import { type CopyOutcome, copyFiles } from '../../transfer/copy.ts'
 import { connect } from '../hub-connection.ts'
+import { showProgress } from '../invoke/progress.ts'
 import { untilInterrupted } from '../leaving.ts'
 import type { Action, Outcome } from '../perform.ts'
 import { letHeapGrow } from '../streaming-heap.ts'
@@ -38,6 +39,7 @@ export const cp: Action<CpOptions, [string[]]> = async (terminal, options, paths
       dryRun,
       signal,
       onProgress: bar.show,
+      onAsked: (question) => showProgress(terminal, question),
       onWaiting: (error) => terminal.say(`${error.message} Going on once it is back.`),
     })
   const outcome = await untilInterrupted(copy, () => {
