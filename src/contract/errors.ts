@@ -400,6 +400,10 @@ export const catalogue = {
   'tool.no_approving': entry(403, exitCode.refused, false,
     (p: { command: string }) => `A model approves nothing: ${p.command} is for people.`,
     () => 'The person approves: `muster approval list` shows what waits.'),
+  'tool.outside': entry(403, exitCode.refused, false,
+    (p: { path: string; roots: string }) =>
+      `${p.path} lies in no directory of this machine that the tools were given; ${p.roots ? `they were given ${p.roots}` : 'they were given none'}.`,
+    (p) => `Have the model's client start them with that directory: \`muster mcp --root ${directoryOf(p.path)}\`.`),
   'tool.not_kept': entry(400, exitCode.usage, false,
     (p: { command: string }) => `${p.command} cannot go on by itself: only exec becomes a run.`,
     () => 'Leave keep out and wait by the handle, or do it with exec: `muster exec HOST -- COMMAND`.'),

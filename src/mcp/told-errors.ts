@@ -2,6 +2,7 @@
 // command for that person.
 
 import type { MusterError } from '../contract/errors.ts'
+import { oneLine } from './words.ts'
 
 export interface AboutCall {
   readonly node?: string | undefined
@@ -43,17 +44,21 @@ const nextCalls: Readonly<Record<string, Next>> = {
   'hub.read_only': person,
   'hub.not_running': person,
   'host.untrusted': person,
-  'file.outside': () =>
-    'Use a path in a directory that it exposes. On the side where `muster mcp` runs those are its --root DIR.',
+  'events.ahead': () => 'Call environments_list without "since": it shows how everything is, and ends with a number of this hub.',
+  'file.outside': () => 'Use a path in a directory that it exposes, or tell the person.',
+  'tool.outside': () => 'Use a path in one of those directories, or tell the person.',
   'file.exists': () => 'Give overwrite: true to replace it, if that is wanted.',
 }
 
 /** Said for people: how they mend it. */
-const forPeople = /^(tool\.no_approving|(auth|hub|policy|host|approval|file|store|wire|link)\.)/
+const forPeople = /^(?!file\.exists)(tool\.(no_approving|outside)|(auth|hub|policy|host|approval|file|store|wire|link)\.)/
 
+const longestSentence = 2_000
+
+/** A host chooses its own words, and may choose the code, too: they stay on their line, and what is ours stands on lines of its own. */
 export function toldError({ code, message, hint }: MusterError, about: AboutCall): string {
   const next = nextCalls[code]?.(about)
-  const parts = [`${code}: ${message}`, ...(next ? [`Next: ${next}`] : [])]
-  if (forPeople.test(code) || next === undefined) parts.push(`For a person: ${hint}`)
+  const parts = [oneLine(`${code}: ${message}`, longestSentence), ...(next ? [`Next: ${next}`] : [])]
+  if (forPeople.test(code) || next === undefined) parts.push(`For a person: ${oneLine(hint, longestSentence)}`)
   return parts.join('\n')
 }

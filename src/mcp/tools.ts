@@ -3,7 +3,6 @@
 
 import { asMusterError, failure } from '../contract/errors.ts'
 import { describeIssue } from '../contract/implementation.ts'
-import type { Side } from '../transfer/side.ts'
 import type { ToolAnswer, ToolCall } from './answer.ts'
 import type { Catalogs } from './catalogs.ts'
 import {
@@ -15,7 +14,7 @@ import {
 import { environmentsListed } from './environments-list.ts'
 import type { Asker, ToolFleet } from './fleet.ts'
 import type { Invocations } from './invocations.ts'
-import { nodeFile } from './node-file.ts'
+import { type Near, nodeFile } from './node-file.ts'
 import { nodeInvoke } from './node-invoke.ts'
 import { toldError } from './told-errors.ts'
 
@@ -25,8 +24,7 @@ export interface Toolbox {
   readonly asker: Asker
   readonly catalogs: Catalogs
   readonly invocations: Invocations
-  /** The disk that is local to the model. */
-  readonly here: () => Promise<Side>
+  readonly here: () => Promise<Near>
 }
 
 interface Tool {

@@ -52,6 +52,8 @@ export interface Plan {
   readonly problems: Problem[]
   /** Files that are at the target as they are at the source, or are not to be replaced. */
   left: number
+  /** Of these, how many are another than their source. */
+  unlike: number
 }
 
 export interface Rules {
@@ -81,7 +83,7 @@ const entryBytes = 256
 const tooMany = 'it has too many files for one copy; copy its directories one by one'
 
 export async function makePlan(sources: readonly Source[], rules: Rules, signal: AbortSignal): Promise<Plan> {
-  const plan: Plan = { directories: [], large: [], batches: [], problems: [], left: 0 }
+  const plan: Plan = { directories: [], large: [], batches: [], problems: [], left: 0, unlike: 0 }
   for (const source of sources) {
     if (source.found.kind === 'directory') await planTree(source, rules, plan, signal)
     else planOne(source, rules, plan)
@@ -176,6 +178,7 @@ function mayReplace(found: Seen, there: Seen | null, target: Place, { again, rep
   const isSame = there.bytes === found.bytes && there.modifiedAt === found.modifiedAt && there.mode === found.mode
   if (replace && (again || !isSame)) return true
   plan.left++
+  if (!isSame) plan.unlike++
   return false
 }
 

@@ -31,6 +31,8 @@ export interface CopyOutcome {
   readonly resumedBytes: number
   /** Files that were at the target already, or are not to be replaced. */
   readonly left: number
+  /** Of these, how many are another than their source. */
+  readonly unlike: number
   readonly problems: readonly Problem[]
 }
 
@@ -40,6 +42,7 @@ export interface Tally {
   dropped(what: LargeFile): void
   copied(file: LargeFile, sha256: string): void
   copiedBatch(batch: Batch, kept: readonly { readonly name: string; readonly sha256: string }[]): void
+  /** What somebody else has put there meanwhile. */
   leave(): void
   failed(place: Place, error: MusterError): void
   outcome(): CopyOutcome
@@ -48,7 +51,7 @@ export interface Tally {
 }
 
 export function makeTally(
-  { large, batches, directories, problems: known, left: leftAlone }: Plan,
+  { large, batches, directories, problems: known, left: leftAlone, unlike: unlikeBefore }: Plan,
   tell: (progress: CopyProgress) => void,
 ): Tally {
   const copied: CopiedFile[] = []
@@ -60,6 +63,7 @@ export function makeTally(
   let sentBytes = 0
   let resumedBytes = 0
   let left = leftAlone
+  let unlike = unlikeBefore
 
   function progress(): void {
     const bytes = Math.min(bytesInAll, doneBytes + sum([...under.values()]))
@@ -78,6 +82,7 @@ export function makeTally(
     sentBytes,
     resumedBytes,
     left,
+    unlike,
     problems,
   })
 
@@ -104,6 +109,7 @@ export function makeTally(
     },
     leave() {
       left++
+      unlike++
     },
     failed(place, error) {
       problems.push({ place: placeText(place), error })
