@@ -2,8 +2,6 @@
 // each operation that a tool asks for is admitted as it is on its own route.
 
 import type { Socket } from 'node:net'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import type { Caller } from '../contract/caller.ts'
@@ -18,6 +16,7 @@ import { type Admission, requireAdmission } from './admission.ts'
 import { acceptBodies } from './body.ts'
 import type { InFlight } from './exchange.ts'
 import type { HubPort } from './port.ts'
+import { push } from './push.ts'
 
 export const mcpPath = '/mcp'
 export const mcpMethods = ['GET', 'POST', 'DELETE'] as const
@@ -167,11 +166,6 @@ async function send(response: Response, reply: FastifyReply, signal: AbortSignal
   reply.hijack()
   reply.raw.writeHead(response.status, { ...headers, 'X-Accel-Buffering': 'no' })
   reply.raw.flushHeaders()
-  try {
-    await pipeline(Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]), reply.raw, { signal })
-  } catch {
-    // The client has gone, or is to go: there is nobody to tell.
-    reply.raw.destroy()
-  }
+  await push(response.body, reply.raw, signal)
   return undefined
 }

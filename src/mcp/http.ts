@@ -1,7 +1,13 @@
 // The tools over streamable HTTP: each request is answered by itself, as whoever its token is. There are no sessions: what a client began
 // has a handle, which is good for the same token alone.
 
-import { createMcpHandler, InMemoryServerEventBus, type ServerEvent, type ServerEventBus } from '@modelcontextprotocol/server'
+import {
+  createMcpHandler,
+  InMemoryServerEventBus,
+  ProtocolErrorCode,
+  type ServerEvent,
+  type ServerEventBus,
+} from '@modelcontextprotocol/server'
 import { z } from 'zod'
 import { failure, type MusterError } from '../contract/errors.ts'
 import { localHost } from '../contract/names.ts'
@@ -36,6 +42,8 @@ export interface HttpToolsOf {
 /** Requests whose answer tells a client what it has to know first. */
 const introductions: ReadonlySet<unknown> = new Set(['initialize', 'server/discover'])
 const mostSubscriptions = 256
+/** One asker keeps nobody else from subscribing. */
+const mostOfOneAsker = 32
 
 export function openHttpTools({ version, watcher, onError }: HttpToolsOf): HttpTools {
   const catalogs = openCatalogs()
@@ -43,6 +51,7 @@ export function openHttpTools({ version, watcher, onError }: HttpToolsOf): HttpT
   const asking = new WeakMap<Request, HttpAsker & { readonly introduces: boolean }>()
   const bus = watchingBus(watcher, onError)
   const flying = requestsInFlight()
+  const subscribed = countOf()
   const handler = createMcpHandler(
     async ({ era, requestInfo }) => {
       const as = requestInfo && asking.get(requestInfo)
@@ -62,6 +71,7 @@ export function openHttpTools({ version, watcher, onError }: HttpToolsOf): HttpT
     async answer(request, body, as) {
       const { method, id, cancels } = messageOf(body)
       const { id: owner } = as.asker
+      if (method === 'subscriptions/listen' && !subscribed.enter(owner, request.signal)) return tooManySubscriptions(id)
       const session = request.headers.get(sessionHeader)
       if (session !== null && cancels !== undefined) flying.cancel(owner, session, cancels)
       const followed =
@@ -78,6 +88,30 @@ export function openHttpTools({ version, watcher, onError }: HttpToolsOf): HttpT
       invocations.close(reason)
     },
   }
+}
+
+/** How many requests of an asker are under way, as far as they were let in here. */
+function countOf(): { enter(owner: string, signal: AbortSignal): boolean } {
+  const counts = new Map<string, number>()
+  return {
+    enter(owner, signal) {
+      const count = counts.get(owner) ?? 0
+      if (count >= mostOfOneAsker || signal.aborted) return false
+      counts.set(owner, count + 1)
+      const leave = () => {
+        const left = (counts.get(owner) ?? 1) - 1
+        if (left > 0) counts.set(owner, left)
+        else counts.delete(owner)
+      }
+      signal.addEventListener('abort', leave, { once: true })
+      return true
+    },
+  }
+}
+
+function tooManySubscriptions(id: string | number | undefined): Response {
+  const message = `This token has ${mostOfOneAsker} subscriptions open: end one of them first.`
+  return Response.json({ jsonrpc: '2.0', id: id ?? null, error: { code: ProtocolErrorCode.InternalError, message } })
 }
 
 /** What is local to who comes over the network is the hub's own machine, by what it permits as a host. */

@@ -7,13 +7,16 @@ import { ago, oneLine, plural } from './words.ts'
 
 /** The newest event's number, as far as this asker may hear of it: what a model asks for changes after. */
 export async function newestPosition({ hub }: ToolFleet, signal: AbortSignal): Promise<number> {
-  let newest = 0
-  for await (const { position } of hub.items(followFleetEvents, { last: mostLooked }, { signal })) newest = position
-  return newest
+  for (const last of looks) {
+    let newest = 0
+    for await (const { position } of hub.items(followFleetEvents, { last }, { signal })) newest = position
+    if (newest > 0) return newest
+  }
+  return 0
 }
 
-/** Events of other families that stand between. */
-const mostLooked = 20
+/** Events that this asker may not hear of stand between, now and then many. */
+const looks = [20, 1_000]
 const mostTold = 60
 const mostRead = 5_000
 
@@ -82,7 +85,7 @@ function told({ topic, name, data }: FleetEvent): string | undefined {
     case 'hub.started':
       return 'the hub was started'
     case 'hub.gap':
-      return `events ${word(data.after)} to ${word(data.through)} are no longer kept`
+      return `events ${word(data.after)} to ${word(data.through)} are no longer kept: environments_list without "since" shows how it is now`
     default:
       return undefined
   }

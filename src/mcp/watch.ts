@@ -15,11 +15,13 @@ export interface Change {
 
 const topics = ['host.*', 'run.*', 'approval.*', 'node.*']
 const againAfterMs = 2_000
+const togetherMs = 1_000
 
-/** Until the signal aborts, also over a hub that is away for a while: then everything may have changed. */
-export async function watchFleet(fleet: ToolFleet, onChange: (change: Change) => void, signal: AbortSignal): Promise<void> {
+/** Until the signal aborts, also over a hub that is away for a while: then everything may have changed. What comes fast is told together. */
+export async function watchFleet(fleet: ToolFleet, tell: (change: Change) => void, signal: AbortSignal): Promise<void> {
   let after: number | undefined
   let hasMissed = false
+  const onChange = together(tell, signal)
   while (!signal.aborted) {
     try {
       after ??= await newestPosition(fleet, signal)
@@ -41,5 +43,27 @@ export async function watchFleet(fleet: ToolFleet, onChange: (change: Change) =>
       hasMissed = true
     }
     await pause(againAfterMs, signal)
+  }
+}
+
+/** The first change at once; those that follow within a moment as one, at its end. */
+function together(tell: (change: Change) => void, signal: AbortSignal): (change: Change) => void {
+  const uris = new Set<string>()
+  let isList = false
+  let toldAtMs = Number.NEGATIVE_INFINITY
+  let timer: NodeJS.Timeout | undefined
+  const tellAll = () => {
+    timer = undefined
+    toldAtMs = performance.now()
+    const change = { uris: [...uris], list: isList }
+    uris.clear()
+    isList = false
+    tell(change)
+  }
+  signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
+  return (change) => {
+    for (const uri of change.uris) uris.add(uri)
+    isList ||= change.list
+    timer ??= setTimeout(tellAll, Math.max(0, toldAtMs + togetherMs - performance.now()))
   }
 }

@@ -56,6 +56,19 @@ test('a subscription ends with its token', async () => {
   await client.close()
 })
 
+test('one token has so many subscriptions, and leaves others theirs', async () => {
+  const [greedy, modest] = await Promise.all([
+    served.person('viewer', { name: 'greedy' }),
+    served.person('viewer', { name: 'modest' }),
+  ])
+  const clients = await Promise.all(Array.from({ length: 32 }, () => listen(greedy.token)))
+  await expect(listen(greedy.token)).rejects.toThrow('32 subscriptions')
+  const other = await listen(modest.token)
+  await clients[0]?.subscription.close()
+  const again = await until('there is room again', () => listen(greedy.token).catch(() => undefined))
+  for (const { client } of [...clients.slice(1), other, again]) await client.close()
+})
+
 test('an older client subscribes over muster mcp, and hears of what it has named and of the list alone', async () => {
   const { token } = await served.person('viewer', { name: 'older' })
   const client = new OldClient({ name: 'test', version: '1' })
