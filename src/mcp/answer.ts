@@ -15,6 +15,8 @@ export interface ToolCall {
   readonly tell: (message: string) => void
 }
 
+/** Half a character, as a host may send it, is no UTF-8: what it would do to a client's own request nobody knows. */
 export function text(...lines: readonly string[]): ToolAnswer {
-  return { content: [{ type: 'text', text: lines.flatMap((line) => (line === '' ? [] : [line.replace(/\n$/, '')])).join('\n') }] }
+  const joined = lines.flatMap((line) => (line === '' ? [] : [line.replace(/\n$/, '')])).join('\n')
+  return { content: [{ type: 'text', text: joined.toWellFormed() }] }
 }

@@ -5,6 +5,7 @@ import { type CommandEntry, listCommands } from '../contract/command.ts'
 import { asMusterError } from '../contract/errors.ts'
 import type { HostRow } from '../contract/host.ts'
 import type { ToolFleet } from './fleet.ts'
+import { oneLine } from './words.ts'
 
 export interface Offered {
   /** Null while nobody knows. */
@@ -23,6 +24,7 @@ const waitMs = 2_000
 const answerMs = 30_000
 const mostKept = 2_000
 const mostAtOnce = 64
+const longestProblem = 300
 const unknown: Offered = { commands: null, problem: null }
 const late: Offered = { commands: null, problem: 'it has not answered yet' }
 
@@ -71,6 +73,6 @@ async function readOne(fleet: ToolFleet, { id }: HostRow): Promise<Offered> {
     const { commands } = await host.call(listCommands, {}, { timeoutMs: answerMs })
     return { commands, problem: null }
   } catch (error) {
-    return { commands: null, problem: asMusterError(error).message }
+    return { commands: null, problem: oneLine(asMusterError(error).message, longestProblem) }
   }
 }

@@ -24,7 +24,8 @@ export async function environmentsListed(of: Listing, input: EnvironmentsListInp
   const { fleet } = of
   const nowMs = Date.now()
   if (input.since !== undefined) {
-    const { text: news, position } = await newsAfter(fleet, input.since, signal)
+    const since = Math.min(Math.trunc(input.since), Number.MAX_SAFE_INTEGER)
+    const { text: news, position } = await newsAfter(fleet, since, signal)
     return text(news, await waitingText(fleet, nowMs, signal), sinceLine(position))
   }
   // Before the hosts: what happens meanwhile is told again rather than not at all.

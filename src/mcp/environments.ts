@@ -6,7 +6,7 @@ import type { HostRow } from '../contract/host.ts'
 import type { Offered } from './catalogs.ts'
 import { costOf } from './cost.ts'
 import { signatureOf } from './signature.ts'
-import { ago, oneLine } from './words.ts'
+import { ago, oneLine, wholeUntil } from './words.ts'
 
 export interface Environment extends Offered {
   readonly host: HostRow
@@ -62,7 +62,7 @@ export function commandsText(found: readonly CommandOnHosts[], most: number): st
     const named = hosts.slice(0, mostHostsNamed).join(', ')
     const where = hosts.length > mostHostsNamed ? `${named} and ${hosts.length - mostHostsNamed} more` : named
     const head = `${described(entry)} on ${where}: ${oneLine(entry.description, 4 * longestDescription)}`
-    const params = `${head}\n  params ${JSON.stringify(entry.params)}`
+    const params = `${head}\n  params ${cut(JSON.stringify(entry.params), most - costOf(head), 'more than a page')}`
     const whole = `${params}\n  result ${JSON.stringify(entry.result)}`
     const text = costOf(whole) <= left ? whole : index === 0 || costOf(params) <= left ? params : head
     if (costOf(text) > left && index > 0) {
@@ -172,6 +172,6 @@ function lettered(index: number): string {
   return index < 26 ? letter : `${lettered(Math.floor(index / 26) - 1)}${letter}`
 }
 
-function cut(text: string, most: number): string {
-  return costOf(text) <= most ? text : `${text.slice(0, most / 3)} … (cut: name a command)`
+function cut(text: string, most: number, how = 'name a command'): string {
+  return costOf(text) <= most ? text : `${text.slice(0, wholeUntil(text, Math.max(0, Math.floor(most / 3))))} … (cut: ${how})`
 }

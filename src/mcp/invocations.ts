@@ -3,7 +3,10 @@
 // a client which never comes back leaves nothing running. What must outlive its client is a run.
 
 import { randomBytes } from 'node:crypto'
+import { z } from 'zod'
+import { ApprovalId } from '../contract/approval.ts'
 import { asMusterError, failure, type MusterError } from '../contract/errors.ts'
+import { Time } from '../contract/names.ts'
 
 export interface Begun {
   readonly owner: string
@@ -182,10 +185,14 @@ export function openInvocations({ unattendedMs, keptMs }: typeof times = times):
   }
 }
 
+/** What a host says that waits for a person. It becomes part of what that person is told to type, so it is nothing else. */
+const AskedFor = z.object({ approval: ApprovalId, expiresAt: Time.nullable().catch(null) })
+
 function note(live: Live, value: unknown): void {
-  const { approval, expiresAt, stream, text } = (value ?? {}) as Record<string, unknown>
-  if (typeof approval === 'string') {
-    live.approval = { id: approval, expiresAt: typeof expiresAt === 'string' ? expiresAt : null }
+  const { stream, text } = (value ?? {}) as Record<string, unknown>
+  const asked = AskedFor.safeParse(value)
+  if (asked.success) {
+    live.approval = { id: asked.data.approval, expiresAt: asked.data.expiresAt }
   } else {
     const said = typeof stream === 'string' && typeof text === 'string' ? text : `${JSON.stringify(value)}\n`
     live.told += said.length

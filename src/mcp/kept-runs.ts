@@ -9,6 +9,7 @@ import { cancelRun, getRun, isTerminal, type Run, type RunSpecInput, writeStdin 
 import { type ToolAnswer, type ToolCall, text } from './answer.ts'
 import { type NodeInvokeInput, usualWaitS } from './definitions.ts'
 import type { ToolFleet } from './fleet.ts'
+import { quoted } from './quoted.ts'
 import { firstLook, pageLength, restOf } from './shown.ts'
 import { oneLine } from './words.ts'
 
@@ -37,7 +38,13 @@ export async function startKept(
   const run = await fleet.hub.call(submitRun, { host: node, spec }, { signal: call.signal })
   if (stdin !== undefined) {
     const host = await fleet.host(run.host)
-    await host.upload(writeStdin, { run: run.id, end: true }, once(String(stdin)), { signal: call.signal })
+    try {
+      await host.upload(writeStdin, { run: run.id, end: true }, once(String(stdin)), { signal: call.signal })
+    } catch (error) {
+      // It would wait for its input for ever. Whether that can be said or not, this is what went wrong.
+      await host.call(cancelRun, { run: run.id }).catch(() => undefined)
+      throw error
+    }
   }
   return await lookAt(fleet, run, input, call)
 }
@@ -70,9 +77,11 @@ async function lookAt(fleet: ToolFleet, { id, host: name }: Run, input: NodeInvo
   return text(headOf(run), ...shown)
 }
 
+const longestWhy = 1_000
+
 function headOf({ id, host, state, exit, error, unreachableSince }: Run): string {
-  const how = exit?.signal ? `, ended by ${exit.signal}` : exit?.code != null ? `, exit code ${exit.code}` : ''
-  const why = error ? `, ${error.code}: ${error.message}` : ''
+  const how = exit?.signal ? `, ended by ${oneLine(exit.signal, 40)}` : exit?.code != null ? `, exit code ${exit.code}` : ''
+  const why = error ? `, ${oneLine(`${error.code}: ${error.message}`, longestWhy)}` : ''
   const away = unreachableSince === null ? '' : `; ${host} cannot be reached since ${unreachableSince}, and it goes on there`
   const next = isTerminal(state)
     ? ''
@@ -97,14 +106,16 @@ async function streamText(
   }
   const ask = { handle: id, stream }
   if (offset !== undefined) {
-    const { text: shown, end } = await read(offset, pageLength)
-    return `${stream}:\n${shown}\n[${restOf(`bytes ${offset}-${offset + end} of ${bytes}`, offset + end, bytes, ask)}]`
+    const from = Math.min(Math.trunc(offset), bytes)
+    const { text: shown, end } = await read(from, pageLength)
+    return `${quoted(stream, shown)}\n[${restOf(`bytes ${from}-${from + end} of ${bytes}`, from + end, bytes, ask)}]`
   }
   const { head, tail } = firstLook
-  if (bytes <= head + tail) return `${stream}, ${bytes} bytes:\n${(await read(0, head + tail)).text}`
+  const what = `${stream}, ${bytes} bytes`
+  if (bytes <= head + tail) return quoted(what, (await read(0, head + tail)).text)
   const [first, last] = await Promise.all([read(0, head), read(bytes - tail, tail)])
   const rest = restOf(`the first ${first.end} and the last ${tail} of ${bytes} bytes`, first.end, bytes, ask)
-  return `${stream}, ${bytes} bytes:\n${first.text}\n[…]\n${last.text}\n[${rest}]`
+  return `${quoted(what, `${first.text}\n[…]\n${last.text}`)}\n[${rest}]`
 }
 
 /** As text, without the parts of characters at both ends; `end`: how many bytes that took. */

@@ -9,6 +9,7 @@ import { type NodeInvokeInput, usualWaitS } from './definitions.ts'
 import type { Asker, ToolFleet } from './fleet.ts'
 import type { Invocation, Invocations } from './invocations.ts'
 import { goOnWithRun, isRunHandle, startKept, type ToRun } from './kept-runs.ts'
+import { quoted } from './quoted.ts'
 import { resultAnswer } from './result.ts'
 import { ago, oneLine } from './words.ts'
 
@@ -95,7 +96,7 @@ async function unfinished(fleet: ToolFleet, invocation: Invocation): Promise<Too
     `${command} on ${node} goes on, for ${ago(performance.now() - startedAtMs)} now. To wait on: ${wait}; to end it: node_invoke ${JSON.stringify({ handle, cancel: true })}. It is ended when nobody asks for 5 minutes.`,
     told === 0
       ? 'No output so far.'
-      : `Its output so far${told > tail.length ? `, the last ${tail.length} characters` : ''}:\n${tail}`,
+      : quoted(`Its output so far${told > tail.length ? `, the last ${tail.length} characters` : ''}`, tail),
   )
 }
 

@@ -2,8 +2,9 @@
 // model should read, and how to get the rest.
 
 import { type Content, type ToolAnswer, text } from './answer.ts'
+import { quoted } from './quoted.ts'
 import { shownPart } from './shown.ts'
-import { ago } from './words.ts'
+import { ago, oneLine } from './words.ts'
 
 type Stream = 'stdout' | 'stderr'
 
@@ -29,17 +30,28 @@ function valueAnswer(
   { png, ...rest }: Readonly<Record<string, unknown>>,
   how: { offset: number | undefined; ask: Readonly<Record<string, unknown>> },
 ): ToolAnswer {
-  if (typeof png === 'string') {
-    const image: Content = { type: 'image', data: png, mimeType: 'image/png' }
-    return { content: [...text(`${head}: ${JSON.stringify(rest)}`).content, image] }
-  }
-  const { text: shown, rest: more } = shownPart(JSON.stringify(result ?? null), how)
-  return text(`${head}:`, shown, more)
+  const isPicture = typeof png === 'string' && isPng(png)
+  const { text: shown, rest: more } = shownPart(JSON.stringify((isPicture ? rest : result) ?? null), how)
+  const said = text(`${head}:`, shown, more)
+  if (!isPicture) return said
+  const image: Content = { type: 'image', data: png, mimeType: 'image/png' }
+  return { content: [...said.content, image] }
 }
+
+/** In Base64; a model's service takes no larger ones. */
+const largestPicture = 4 * 1024 * 1024
+const pngBegins = 'iVBORw0KGgo'
+
+/** Whether a client can be given it as a picture: what is none may spoil its whole conversation. */
+function isPng(base64: string): boolean {
+  return base64.length <= largestPicture && base64.startsWith(pngBegins) && /^[A-Za-z0-9+/]+={0,2}$/.test(base64)
+}
+
+const longestExit = 40
 
 function exitOf({ code, signal, timedOut }: Readonly<Record<string, unknown>>): string {
   if (timedOut === true) return 'stopped at its timeout (params.timeoutMs)'
-  return typeof signal === 'string' ? `ended by ${signal}` : `exit code ${String(code)}`
+  return oneLine(typeof signal === 'string' ? `ended by ${signal}` : `exit code ${String(code)}`, longestExit)
 }
 
 function streamText(
@@ -52,5 +64,6 @@ function streamText(
   const kept = fields[`${stream}Cut`] === true ? `, of which the first 256 KiB are kept (keep: true keeps all)` : ''
   if (bytes === 0) return `${stream}: empty`
   const { text: shown, rest } = shownPart(String(base64 ?? fields[stream] ?? ''), { offset, ask: { ...ask, stream } })
-  return `${stream}, ${bytes} bytes${kept}${base64 === undefined ? '' : ', in Base64 since they are no text'}:\n${shown}${rest === '' ? '' : `\n[${rest}]`}`
+  const form = base64 === undefined ? '' : ', in Base64 since they are no text'
+  return `${quoted(`${stream}, ${bytes} bytes${kept}${form}`, shown)}${rest === '' ? '' : `\n[${rest}]`}`
 }

@@ -1,5 +1,7 @@
 // How much of a long text is shown, said in so many words: its beginning and end first, then from any place on.
 
+import { wholeUntil } from './words.ts'
+
 export interface ShownPart {
   readonly text: string
   /** What was shown, and how to see the rest; empty where all of it was. */
@@ -20,11 +22,13 @@ export const pageLength = 16_000
 export function shownPart(text: string, { offset, ask }: Shortening): ShownPart {
   const { length } = text
   if (offset !== undefined) {
-    const end = Math.min(length, offset + pageLength)
-    return { text: text.slice(offset, end), rest: restOf(`characters ${offset}-${end} of ${length}`, end, length, ask) }
+    const from = Math.min(Math.trunc(offset), length)
+    const end = wholeUntil(text, Math.min(length, from + pageLength))
+    return { text: text.slice(from, end), rest: restOf(`characters ${from}-${end} of ${length}`, end, length, ask) }
   }
-  const { head, tail } = firstLook
-  if (length <= head + tail) return { text, rest: '' }
+  if (length <= firstLook.head + firstLook.tail) return { text, rest: '' }
+  const head = wholeUntil(text, firstLook.head)
+  const tail = length - wholeUntil(text, length - firstLook.tail)
   return {
     text: `${text.slice(0, head)}\n[… ${length - head - tail} characters not shown …]\n${text.slice(-tail)}`,
     rest: restOf(`the first ${head} and the last ${tail} of ${length} characters`, head, length, ask),

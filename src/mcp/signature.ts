@@ -5,6 +5,9 @@ import { oneLine } from './words.ts'
 
 /** A host may call them anything. */
 const longestName = 60
+/** The rest is in the schema. */
+const mostNamed = 100
+const longestSignature = 800
 const marks: Readonly<Record<string, string>> = { array: '[]', object: '{}', string: '' }
 
 /** A host's catalog is read for each page on which it stands. */
@@ -19,10 +22,11 @@ export function signatureOf(schema: JsonSchema): string {
 function makeSignature({ properties, required }: JsonSchema): string {
   if (!isRecord(properties)) return ''
   const wanted = new Set(Array.isArray(required) ? required : [])
-  return Object.entries(properties)
+  const named = Object.entries(properties)
     .sort(([a], [b]) => Number(wanted.has(b)) - Number(wanted.has(a)))
+    .slice(0, mostNamed)
     .map(([name, schema]) => `${oneLine(name, longestName)}${typeMark(schema)}${wanted.has(name) ? '' : '?'}`)
-    .join(',')
+  return oneLine(named.join(','), longestSignature)
 }
 
 function typeMark(schema: unknown): string {

@@ -12,7 +12,16 @@ export function ago(ms: number): string {
 
 export function oneLine(text: string, most: number): string {
   const line = text.replace(/[\s\p{C}]+/gu, ' ').trim()
-  return line.length > most ? `${line.slice(0, most - 1)}…` : line
+  return line.length > most ? `${line.slice(0, wholeUntil(line, most - 1))}…` : line
+}
+
+/** The same place, or one before it where it lies within a character. */
+export function wholeUntil(text: string, end: number): number {
+  return end > 0 && end < text.length && isHighHalf(text.charCodeAt(end - 1)) ? end - 1 : end
+}
+
+function isHighHalf(unit: number): boolean {
+  return unit >= 0xd800 && unit <= 0xdbff
 }
 
 export function plural(count: number, one: string, many = `${one}s`): string {

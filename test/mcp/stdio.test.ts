@@ -46,16 +46,6 @@ test('a token of another hub decides which tools there are', async () => {
   expect(await model.call('environments_list')).toContain('local online')
 })
 
-test('without a hub it serves all the same, and each call says what to do', async () => {
-  await using empty = await makeHome()
-  await using model = await modelClient({ line: 'new', at: { home: empty.path } })
-  expect(model.instructions).toContain('No hub answers')
-  expect(await model.call('environments_list')).toMatch(/^ERROR hub\.not_running.*muster up/s)
-  await using started = await serveHub(empty)
-  expect(started.url).toContain('http')
-  expect(await model.call('environments_list')).toContain('local online')
-})
-
 test('--instructions prints what a model is told, and fails where no hub answers', async () => {
   const { code, stdout } = await muster(hub.home, ['mcp', '--instructions'])
   expect({ code, online: stdout.includes('local online') }).toEqual({ code: 0, online: true })
@@ -81,18 +71,16 @@ test('killed at once, it leaves nothing running either', async () => {
   await until('it has ended', async () => (isAlive(pid) ? undefined : true))
 })
 
-test('what is kept is there after the hub was killed and started anew', async () => {
+test('without a hub it serves all the same, and each call says what to do; what is kept is there when a hub was killed and is back', async () => {
   await using home = await makeHome()
+  await using model = await modelClient({ line: 'new', at: { home: home.path } })
+  expect(model.instructions).toContain('No hub answers')
+  expect(await model.call('environments_list')).toMatch(/^ERROR hub\.not_running.*muster up/s)
   const first = await serveHub(home)
-  const model = await modelClient({ line: 'new', at: { home: home.path } })
-  const begun = await model.call('node_invoke', {
-    node_id: 'local',
-    command: 'exec',
-    params: { argv: ['sh', '-c', 'echo before; exec sleep 60'] },
-    keep: true,
-    wait_s: 1,
-  })
-  const handle = /"handle":"([^"]+)"/.exec(begun)?.[1]
+  expect(await model.call('environments_list')).toContain('local online')
+  const argv = ['sh', '-c', 'echo before; exec sleep 60']
+  const kept = { node_id: 'local', command: 'exec', params: { argv }, keep: true, wait_s: 1 }
+  const handle = /"handle":"([^"]+)"/.exec(await model.call('node_invoke', kept))?.[1]
   await first.kill()
   await using _second = await serveHub(home)
   const later = await until('the hub answers for it', async () => {
@@ -101,7 +89,6 @@ test('what is kept is there after the hub was killed and started anew', async ()
   })
   expect(later).toContain('before')
   expect(await model.call('node_invoke', { handle, cancel: true, wait_s: 60 })).toContain('cancelled')
-  await model[Symbol.asyncDispose]()
 })
 
 test('it ends with its input', async () => {

@@ -1,6 +1,8 @@
 // A model's tools over a real hub's `/mcp`, by real clients of the newer and the older protocol line.
 
+import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
+import { type IncomingMessage, request } from 'node:http'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { approveApproval, denyApproval, listApprovals } from '../../src/contract/approval.ts'
@@ -45,6 +47,23 @@ async function lasting(name: string) {
   return { argv, pid }
 }
 
+const jsonHeaders = { 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream' }
+
+/** A message as it is on the wire, or several; without a token, as a stranger. */
+function post(
+  by: string | undefined,
+  message: object,
+  headers: Record<string, string> = {},
+  signal?: AbortSignal,
+): Promise<Response> {
+  return fetch(new URL('/mcp', served.url), {
+    method: 'POST',
+    headers: { ...jsonHeaders, ...(by !== undefined && { Authorization: `Bearer ${by}` }), ...headers },
+    body: JSON.stringify(Array.isArray(message) ? message : { jsonrpc: '2.0', ...message }),
+    ...(signal && { signal }),
+  })
+}
+
 function handleIn(text: string): string {
   const handle = /"handle":"([^"]+)"/.exec(text)?.[1]
   if (handle === undefined) throw new Error(`there is no handle in: ${text}`)
@@ -60,8 +79,8 @@ describe.each(lines)('a client of the %s line', (line) => {
     expect(await model.call('environments_list')).toContain('exec(argv[],')
     const answer = await model.call('node_invoke', run(['sh', '-c', 'echo out; echo err >&2; exit 3']))
     expect(answer).toContain('exit code 3')
-    expect(answer).toContain('stdout, 4 bytes:\nout')
-    expect(answer).toContain('stderr, 4 bytes:\nerr')
+    expect(answer).toMatch(/stdout, 4 bytes, up to (~\S+):\nout\n\1\n/)
+    expect(answer).toMatch(/stderr, 4 bytes, up to (~\S+):\nerr\n\1$/)
   })
 
   test('is given a handle for what lasts longer, and goes on with it', async () => {
@@ -73,7 +92,7 @@ describe.each(lines)('a client of the %s line', (line) => {
     expect(first).toContain('goes on')
     expect(told.join()).toContain('begun')
     const second = await model.call('node_invoke', { handle: handleIn(first), wait_s: 60 })
-    expect(second).toContain('stdout, 11 bytes:\nbegun\ndone')
+    expect(second).toMatch(/stdout, 11 bytes, up to ~\S+:\nbegun\ndone\n/)
   })
 
   test('reads long output in parts, all of it and nothing twice', async () => {
@@ -170,7 +189,7 @@ describe('approvals', () => {
     expect(await model.call('node_invoke', { handle, wait_s: 0 })).toContain("waits for a person's approval")
     const waiting = model.call('node_invoke', { handle, wait_s: 60 })
     await served.caller.call(approveApproval, { approval: approval.id, digest: approval.digest })
-    expect(await waiting).toContain('stdout, 9 bytes:\napproved')
+    expect(await waiting).toMatch(/stdout, 9 bytes, up to ~\S+:\napproved\n/)
   })
 
   test('a denial says why, and that it is not to be tried in another way', async () => {
@@ -217,16 +236,48 @@ describe('who may do what', () => {
   })
 
   test('a request without a token, with one of no use, or from a foreign page reaches nothing', async () => {
-    const ask = (headers: Record<string, string>) =>
-      fetch(new URL('/mcp', served.url), {
-        method: 'POST',
-        headers: { 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream', ...headers },
-        body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' }),
-      })
-    expect((await ask({})).status).toBe(401)
-    expect((await ask({ Authorization: 'Bearer mop_nobody' })).status).toBe(401)
-    expect((await ask({ Authorization: `Bearer ${token}`, Origin: 'https://evil.example' })).status).toBe(403)
-    expect((await ask({ Authorization: `Bearer ${token}` })).status).toBe(200)
+    const listing = { id: 1, method: 'tools/list' }
+    expect((await post(undefined, listing)).status).toBe(401)
+    expect((await post('mop_nobody', listing)).status).toBe(401)
+    expect((await post(token, listing, { Origin: 'https://evil.example' })).status).toBe(403)
+    expect(await statusByHost('evil.example')).toBe(403)
+    expect((await post(token, listing)).status).toBe(200)
+    expect(await statusByHost(new URL(served.url).host)).toBe(200)
+  })
+
+  /** A name that was rebound to this machine shows in no other way. */
+  async function statusByHost(host: string): Promise<number | undefined> {
+    const headers = { ...jsonHeaders, Authorization: `Bearer ${token}`, Host: host }
+    const asked = request(new URL('/mcp', served.url), { method: 'POST', headers })
+    asked.end(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' }))
+    const [answer] = (await once(asked, 'response')) as [IncomingMessage]
+    answer.resume()
+    return answer.statusCode
+  }
+
+  test("who has another's session and request id cancels nothing of his with a token of his own", async () => {
+    const { token: foreign } = await served.person('operator', { name: 'foreign' })
+    const introduced = await post(token, {
+      id: 1,
+      method: 'initialize',
+      params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'mine', version: '1' } },
+    })
+    const session = introduced.headers.get('mcp-session-id') ?? ''
+    expect(session).not.toBe('')
+    const { argv, pid } = await lasting('foreign')
+    const headers = { 'Mcp-Session-Id': session, 'Mcp-Protocol-Version': '2025-11-25' }
+    const leaving = new AbortController()
+    const params = { name: 'node_invoke', arguments: run(argv) }
+    const call = post(token, { id: 7, method: 'tools/call', params }, headers, leaving.signal).then((answer) => answer.text())
+    const program = await pid()
+    const cancel = { method: 'notifications/cancelled', params: { requestId: 7 } }
+    expect((await post(foreign, cancel, headers)).status).toBe(202)
+    await post(token, cancel, { ...headers, 'Mcp-Session-Id': 'another' })
+    expect(isAlive(program)).toBe(true)
+    expect((await post(token, cancel, headers)).status).toBe(202)
+    await until('it has ended', async () => (isAlive(program) ? undefined : true))
+    leaving.abort()
+    await call.catch(() => undefined)
   })
 
   test('a token that is revoked is of no more use, and what it began ends', async () => {
@@ -246,23 +297,32 @@ describe('who may do what', () => {
 test.each(['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25'])(
   'a client whose newest revision is %s is met there',
   async (revision) => {
-    const answer = await fetch(new URL('/mcp', served.url), {
-      method: 'POST',
-      headers: {
-        'Content-Type': 'application/json',
-        Accept: 'application/json, text/event-stream',
-        Authorization: `Bearer ${token}`,
-      },
-      body: JSON.stringify({
-        jsonrpc: '2.0',
-        id: 1,
-        method: 'initialize',
-        params: { protocolVersion: revision, capabilities: {}, clientInfo: { name: 'old', version: '1' } },
-      }),
+    const answer = await post(token, {
+      id: 1,
+      method: 'initialize',
+      params: { protocolVersion: revision, capabilities: {}, clientInfo: { name: 'old', version: '1' } },
     })
     expect(await answer.text()).toContain(`"protocolVersion":"${revision}"`)
   },
 )
+
+test('several messages in one request, as the revision of 2025-03-26 has it, are answered each; too many are refused', async () => {
+  const calls = (count: number) =>
+    Array.from({ length: count }, (_, id) => ({
+      jsonrpc: '2.0',
+      id,
+      method: 'tools/call',
+      params: { name: 'environments_list' },
+    }))
+  const some = await post(token, calls(3))
+  expect((await some.text()).match(/local online/g)?.length).toBe(3)
+  expect((await post(token, calls(101))).status).toBe(400)
+})
+
+test.each(['GET', 'DELETE'])('%s, which only sessions need, is refused by its status', async (method) => {
+  const headers = { Authorization: `Bearer ${token}`, Accept: 'text/event-stream' }
+  expect((await fetch(new URL('/mcp', served.url), { method, headers })).status).toBe(405)
+})
 
 describe('errors are written for a model', () => {
   test.each([
@@ -332,9 +392,21 @@ test('hosts that come and go, and runs that end, are told after a number', async
   await served.caller.call(removeHost, { host: 'comes' })
 })
 
+test.each([
+  ['that this hub has not given out yet', 1_000_000],
+  ['larger than any', 1e300],
+])('a number %s is told as that, with how to get one', async (_what, since) => {
+  await using model = await asModel()
+  const text = await model.call('environments_list', { since })
+  expect(text).toContain('ERROR events.ahead')
+  expect(text).toContain('Next: Call environments_list without "since"')
+})
+
 test('200 calls at once are all answered, each with its own answer', async () => {
   await using model = await asModel()
   const numbers = Array.from({ length: 200 }, (_, i) => `number ${i}.`)
+  const began = performance.now()
   const answers = await Promise.all(numbers.map((number) => model.call('node_invoke', run(['echo', number], { wait_s: 120 }))))
+  console.log(`200 tool calls at once, each a process: ${Math.round(performance.now() - began)} ms`)
   expect(answers.filter((answer, i) => !answer.includes(`\n${numbers[i]}`))).toEqual([])
 })
