@@ -172,9 +172,12 @@ function application(hub: HubPort, log: Logger): FastifyInstance {
   return app
 }
 
-function isOpen({ routeOptions }: FastifyRequest): boolean {
-  return [...openPaths, approvalLinkPath].some((path) => path === routeOptions.url)
+function isOpen({ routeOptions, is404, url }: FastifyRequest): boolean {
+  return [...openPaths, approvalLinkPath].some((path) => path === routeOptions.url) || (is404 && soughtForOAuth.test(url))
 }
+
+/** Where a model's client looks for OAuth once its token was refused. There is none here: told of a token there as well, some wait for a browser. */
+const soughtForOAuth = /^\/(?:\.well-known\/|register(?:\?|$))/
 
 function closeServer(server: Server): Promise<void> {
   if (!server.listening) return Promise.resolve()

@@ -109,6 +109,16 @@ test.each(['/api/v1/nothing', '/api/v1/hosts/box/nothing', '/%zz', '/api/v1/../.
   },
 )
 
+test.each([
+  '/.well-known/oauth-protected-resource/mcp',
+  '/.well-known/oauth-authorization-server',
+  '/.well-known/openid-configuration',
+  '/register',
+])("that there is no %s is told to a model's client without a token, which looks for it once it was refused", async (path) => {
+  expect((await ask(server, { path })).json).toMatchObject({ status: 404, code: 'operation.unknown' })
+  expect((await ask(server, { path, method: 'POST', body: '{}' })).status).toBe(404)
+})
+
 test.each(['/healthz', '/readyz'])('%s asks for no token and says nothing more', async (path) => {
   const answer = await ask(server, { path })
   expect(answer.status).toBe(200)
