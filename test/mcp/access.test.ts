@@ -1,8 +1,18 @@
 // Who is let in at `/mcp`, and to what: the same as on each operation's own route.
 
-import { expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { viaHeader } from '../../src/contract/http.ts'
 import { type ApiServer, serveApi } from '../api/api-server.ts'
+
+let server: ApiServer
+
+beforeAll(async () => {
+  server = await serveApi()
+})
+beforeEach(() => {
+  server.reached.length = 0
+})
+afterAll(() => server[Symbol.asyncDispose]())
 
 async function ask({ url }: ApiServer, role: string, method: string, params: object = {}, headers: Record<string, string> = {}) {
   const answer = await fetch(new URL('/mcp', url), {
@@ -27,12 +37,10 @@ test.each([
   ['viewer', ['environments_list']],
   ['node', []],
 ])('%s sees %j', async (role, names) => {
-  await using server = await serveApi()
   expect(toolNames((await ask(server, role, 'tools/list')).text)).toEqual(names)
 })
 
 test.each(['approver', 'viewer', 'node'])('%s reaches no operation that begins anything, whatever it calls', async (role) => {
-  await using server = await serveApi()
   const { text } = await ask(server, role, 'tools/call', exec)
   expect(text).toContain('auth.forbidden')
   const kept = { ...exec, arguments: { ...exec.arguments, keep: true } }
@@ -43,7 +51,6 @@ test.each(['approver', 'viewer', 'node'])('%s reaches no operation that begins a
 })
 
 test("a node's credential reads nothing either", async () => {
-  await using server = await serveApi()
   const { text } = await ask(server, 'node', 'tools/call', { name: 'environments_list', arguments: {} })
   expect(text).toContain('auth.forbidden')
   expect(server.reached).toEqual([])
@@ -51,14 +58,13 @@ test("a node's credential reads nothing either", async () => {
 
 test('a hub that is served for reading shows an operator what reads, and refuses the rest with a note of it', async () => {
   const refused: string[] = []
-  await using server = await serveApi({ readOnly: true, refused: async ({ code }) => void refused.push(code) })
-  expect(toolNames((await ask(server, 'operator', 'tools/list')).text)).toEqual(['environments_list'])
-  expect((await ask(server, 'operator', 'tools/call', exec)).text).toContain('hub.read_only')
-  expect({ refused, reached: server.reached }).toEqual({ refused: ['hub.read_only'], reached: [] })
+  await using reading = await serveApi({ readOnly: true, refused: async ({ code }) => void refused.push(code) })
+  expect(toolNames((await ask(reading, 'operator', 'tools/list')).text)).toEqual(['environments_list'])
+  expect((await ask(reading, 'operator', 'tools/call', exec)).text).toContain('hub.read_only')
+  expect({ refused, reached: reading.reached }).toEqual({ refused: ['hub.read_only'], reached: [] })
 })
 
 test('another hub is answered for this machine alone, and not in a circle', async () => {
-  await using server = await serveApi()
   const via = (hub: string) => ask(server, 'operator', 'tools/call', exec, { [viaHeader]: hub })
   expect((await via('another')).text).toContain('hub.one_hop')
   expect((await via('hub-under-test')).text).toContain('hub.loop')
@@ -70,7 +76,6 @@ test.each([
   ['another type of body', '{}', 'text/plain', 415],
   ['a body beyond the limit', JSON.stringify({ pad: 'x'.repeat(3 * 1024 * 1024) }), 'application/json', 413],
 ])('%s is refused by its status', async (_what, body, type, status) => {
-  await using server = await serveApi()
   const answer = await fetch(new URL('/mcp', server.url), {
     method: 'POST',
     headers: { 'Content-Type': type, Accept: 'application/json, text/event-stream', Authorization: 'Bearer operator' },
