@@ -35,6 +35,7 @@ export async function nodeFile(
       sources: [source],
       target,
       intoDirectory: target.path.endsWith('/'),
+      becomesTarget: true,
       recursive: true,
       again: false,
       replace: overwrite,

@@ -44,6 +44,9 @@ const nextCalls: Readonly<Record<string, Next>> = {
   'hub.read_only': person,
   'hub.not_running': person,
   'host.untrusted': person,
+  'file.unreadable': () => 'Look whether the path is right; a target lies in a directory that is there.',
+  'file.unwritable': () =>
+    'A target lies in a directory that is there, and one that ends in "/" is one; a directory that is copied is made.',
   'events.ahead': () => 'Call environments_list without "since": it shows how everything is, and ends with a number of this hub.',
   'file.outside': () => 'Use a path in a directory that it exposes, or tell the person.',
   'tool.outside': () => 'Use a path in one of those directories, or tell the person.',

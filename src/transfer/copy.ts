@@ -20,6 +20,8 @@ export interface CopyRequest extends Rules {
   readonly target: Place
   /** There must be a directory at the target. */
   readonly intoDirectory: boolean
+  /** As in sources.ts: a directory becomes the target also where one is there. */
+  readonly becomesTarget?: boolean
   /** Look and tell, and change nothing. */
   readonly dryRun: boolean
   readonly signal: AbortSignal

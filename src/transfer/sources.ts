@@ -17,10 +17,15 @@ export interface Named {
   readonly target: Place
   /** There must be a directory at the target, since the caller said so. */
   readonly intoDirectory: boolean
+  /** A directory becomes the target also where one is there: the same words once more are the same copy, and not one into it. */
+  readonly becomesTarget?: boolean
 }
 
 /** Throws `file.unreadable` for a source that is not there, `file.unwritable` for a target that cannot take them. */
-export async function findSources({ sources, target, intoDirectory }: Named, signal: AbortSignal): Promise<Source[]> {
+export async function findSources(
+  { sources, target, intoDirectory, becomesTarget = false }: Named,
+  signal: AbortSignal,
+): Promise<Source[]> {
   const found = (await Promise.all(sources.map((place) => findOne(place, signal)))).flat()
   const { path, found: there } = await lookAt(target, 'write', signal)
   const at = { ...target, path }
@@ -28,6 +33,8 @@ export async function findSources({ sources, target, intoDirectory }: Named, sig
     const [only, ...others] = found
     if (only?.found.kind === 'directory' && others.length === 0 && !intoDirectory && (await isUnfinished(only.place, at, signal)))
       return [{ ...only, target: at, there, isGoneOnWith: true }]
+    if (becomesTarget && only?.found.kind === 'directory' && others.length === 0 && !intoDirectory)
+      return [{ ...only, target: at, there }]
     return await Promise.all(found.map((one) => goesTo(one, { ...target, path: below(path, one.name) }, signal)))
   }
   if (found.length > 1 || intoDirectory) {

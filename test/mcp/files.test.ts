@@ -100,6 +100,7 @@ test('a directory goes whole; what is there is replaced only where that was aske
   await writeFile(join(tree, 'a'), 'first')
   await writeFile(join(tree, 'deep', 'b'), 'second')
   expect(await push('box', tree, 'tree')).toContain('"files":2')
+  expect(await push('box', tree, 'tree')).toContain('"files":0,"bytes":0,"same":2')
   expect(await push('box', join(tree, 'a'), 'tree/a')).toContain('"same":1')
   await writeFile(join(tree, 'a'), 'another text')
   const refused = await push('box', join(tree, 'a'), 'tree/a')
