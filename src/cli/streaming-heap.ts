@@ -3,8 +3,8 @@
 
 import { setFlagsFromString } from 'node:v8'
 
-/** How far the heap, buffers included, may grow beyond what was alive, before it is collected: three times. */
-const growthPercent = 200
+/** How far the heap, buffers included, may grow beyond what was alive, before it is collected: twice. */
+const growthPercent = 100
 
 /** Trades memory (some tens of MiB while much is streamed) for half of a copy's processor time. Before any work. */
 export function letHeapGrow(): void {
