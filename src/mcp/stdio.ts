@@ -32,7 +32,7 @@ export async function serveStdio({ fleet, version, roots, signal }: StdioOf): Pr
   const leaving = new AbortController()
   const over = Promise.withResolvers<void>()
   const subscribed = new Set<string>()
-  const here = async () => ({ caller: filesHere(roots), name: '', id: hostname(), roots })
+  const here = async () => ({ caller: filesHere({ roots }), name: '', id: hostname(), roots })
   let pinned: { readonly server: Server; readonly isLegacy: boolean } | undefined
 
   const transport = new StdioServerTransport()

@@ -7,6 +7,7 @@ import { failure } from '../../contract/errors.ts'
 import { describeFileProblem } from '../../contract/file-problem.ts'
 import type { HubClient } from '../../sdk/client.ts'
 import type { CopyRequest } from '../../transfer/copy.ts'
+import { blocking } from '../../transfer/disk/small-files.ts'
 import { filesHere } from '../../transfer/here.ts'
 import type { Side } from '../../transfer/side.ts'
 import { hostRef } from '../arguments.ts'
@@ -18,7 +19,7 @@ export async function readPlaces(
   client: Pick<HubClient, 'host' | 'hub'>,
   words: readonly string[],
 ): Promise<Places> {
-  const here: Side = { caller: filesHere(), name: '', id: hostname() }
+  const here: Side = { caller: filesHere({ smallFiles: blocking }), name: '', id: hostname() }
   const sides = new Map<string, Side>()
   const sideOf = (name: string): Side => {
     const known = sides.get(name) ?? { caller: client.host(name), name, id: name, behind: { hub: client.hub } }

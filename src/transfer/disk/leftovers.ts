@@ -1,13 +1,23 @@
 // What copies lay beside their targets until it takes their names, and what of it nobody has gone on with. Its names are nobody else's: a
 // walk passes over them, and what has lain for long is removed when a copy next has to do with the directory.
 
+import { randomBytes } from 'node:crypto'
 import { lstat, readdir, rm } from 'node:fs/promises'
 import type { Inside } from './jail.ts'
 
 /** The first half of an id is of a source and its target, the second of the source's version. */
 export const partName = (transfer: string) => `.muster-${transfer.slice(0, 16)}-${transfer.slice(16)}.part`
-/** Of one request alone. */
-export const freshName = (random: string) => `.muster-${random}.new`
+
+export interface FreshNames {
+  next(): string
+}
+
+/** Of one request alone: random once, then counted. */
+export function freshNames(): FreshNames {
+  const random = randomBytes(5).toString('hex')
+  let count = 0
+  return { next: () => `.muster-${random}${(count++).toString(16).padStart(6, '0')}.new` }
+}
 
 const parts = /^\.muster-([0-9a-f]{16})-[0-9a-f]{16}\.part$/
 const freshFiles = /^\.muster-[0-9a-f]{16}\.new$/

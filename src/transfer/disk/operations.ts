@@ -20,6 +20,7 @@ import { makeCounts } from './count.ts'
 import { absolutePath, type Jail, outside } from './jail.ts'
 import { digestVersion, gather, look, readVersion } from './reading.ts'
 import { scatter } from './scatter.ts'
+import { type SmallFiles, waiting } from './small-files.ts'
 import { makeStaging } from './staged.ts'
 import { walk } from './walk.ts'
 
@@ -32,6 +33,8 @@ export interface DiskOf {
   readonly jail: () => Jail
   /** Throws what forbids this path to who asks. */
   readonly allow: (command: FileCommand, path: string, by: AskedBy) => void
+  /** `blocking` where nobody else waits for this process. */
+  readonly smallFiles?: SmallFiles
 }
 
 export interface AskedBy {
@@ -39,7 +42,7 @@ export interface AskedBy {
   readonly permit?: string | undefined
 }
 
-export function fileOperations({ jail: jailNow, allow }: DiskOf): Bound[] {
+export function fileOperations({ jail: jailNow, allow, smallFiles: files = waiting }: DiskOf): Bound[] {
   const counts = makeCounts()
   const staging = makeStaging()
 
@@ -77,7 +80,8 @@ export function fileOperations({ jail: jailNow, allow }: DiskOf): Bound[] {
     }),
     implement(gatherFiles, async function* (input, { principal, signal }) {
       const { jail, path } = await at('file.read', input, principal)
-      yield* gather(jail, { path, names: input.names, allow: each('file.read', { principal, permit: input.permit }) }, signal)
+      const allowed = each('file.read', { principal, permit: input.permit })
+      yield* gather(jail, { path, names: input.names, allow: allowed, files }, signal)
     }),
     implement(stagedFile, async ({ transfer, ...input }, { principal }) => {
       const { jail, path } = await at('file.write', input, principal)
@@ -98,7 +102,7 @@ export function fileOperations({ jail: jailNow, allow }: DiskOf): Bound[] {
     implement(scatterFiles, async (input, { principal, signal }, body) => {
       const { jail, path } = await at('file.write', input, principal)
       const allowed = each('file.write', { principal, permit: input.permit })
-      return { results: await scatter(jail, { path, replace: input.replace, allow: allowed }, body, signal) }
+      return { results: await scatter(jail, { path, replace: input.replace, allow: allowed, files }, body, signal) }
     }),
   ]
 }

@@ -1,6 +1,7 @@
 // Reading for a copy: what is at a path, a file's bytes from an offset on, its SHA-256, several small files at once.
 
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
+import { closeSync, fstatSync } from 'node:fs'
 import { lstat } from 'node:fs/promises'
 import { failure, MusterError } from '../../contract/errors.ts'
 import { type FileRecord, type FoundFile, fileLimits } from '../../contract/file.ts'
@@ -9,8 +10,9 @@ import { encodeRecord } from '../records.ts'
 import type { Counts } from './count.ts'
 import { describe } from './entry.ts'
 import { type Inside, type Jail, openInside, plainPath, unreadable } from './jail.ts'
-import { type OpenFile, openToRead } from './open-file.ts'
+import { type OpenFile, openSmall, openToRead } from './open-file.ts'
 import { readOn } from './read-on.ts'
+import type { SmallFiles } from './small-files.ts'
 
 /** Null where there is nothing. The directory that it would be in has to be there. */
 export async function look(jail: Jail, path: string): Promise<FoundFile | null> {
@@ -94,15 +96,16 @@ export interface Gathering {
   readonly names: readonly string[]
   /** Throws what forbids this file. */
   readonly allow: (path: string) => void
+  readonly files: SmallFiles
 }
 
 /** The records of the files, in their order; one that cannot be read is a record of why. */
-export async function* gather(jail: Jail, { path, names, allow }: Gathering, signal: AbortSignal): AsyncGenerator<Buffer> {
+export async function* gather(jail: Jail, { path, names, allow, files }: Gathering, signal: AbortSignal): AsyncGenerator<Buffer> {
   const dirs = heldDirectories(jail)
   try {
     for (let at = 0; at < names.length; at += readingAtOnce) {
       signal.throwIfAborted()
-      const read = names.slice(at, at + readingAtOnce).map((name) => readRecord(dirs, path, name, allow))
+      const read = names.slice(at, at + readingAtOnce).map((name) => readRecord({ dirs, files, allow }, path, name))
       yield Buffer.concat(await Promise.all(read))
     }
   } finally {
@@ -110,22 +113,26 @@ export async function* gather(jail: Jail, { path, names, allow }: Gathering, sig
   }
 }
 
-async function readRecord(dirs: HeldDirectories, base: string, name: string, allow: (path: string) => void): Promise<Buffer> {
+async function readRecord(
+  { dirs, files, allow }: Pick<Gathering, 'files' | 'allow'> & { readonly dirs: HeldDirectories },
+  base: string,
+  name: string,
+): Promise<Buffer> {
   const path = below(base, name)
   try {
     allow(path)
-    const dir = await dirs.open(path)
-    const opened = await openToRead(dir, path)
-    await using file = opened.file
-    const { bytes, mode, modifiedAt, version } = describe(opened.found)
-    if (bytes > fileLimits.smallBytes)
-      return problemRecord(name, failure('file.too_large', { path, bytes, limit: fileLimits.smallBytes }))
-    const content = Buffer.alloc(bytes)
-    const { bytesRead } = await file.read(content, 0, bytes, 0)
-    if (bytesRead < bytes || describe(await file.stat({ bigint: true })).version !== version)
-      return problemRecord(name, failure('file.changed', { file: path }))
-    const sha256 = createHash('sha256').update(content).digest('hex')
-    return encodeRecord({ kind: 'file', name, bytes, mode, modifiedAt, sha256 }, content)
+    const { fd, found } = await openSmall(files, await dirs.open(path), path)
+    try {
+      const { bytes, mode, modifiedAt, version } = describe(found)
+      if (bytes > fileLimits.smallBytes)
+        return problemRecord(name, failure('file.too_large', { path, bytes, limit: fileLimits.smallBytes }))
+      const content = Buffer.alloc(bytes)
+      if ((await files.read(fd, content)) < bytes || describe(fstatSync(fd, { bigint: true })).version !== version)
+        return problemRecord(name, failure('file.changed', { file: path }))
+      return encodeRecord({ kind: 'file', name, bytes, mode, modifiedAt, sha256: hash('sha256', content) }, content)
+    } finally {
+      closeSync(fd)
+    }
   } catch (error) {
     return problemRecord(name, error instanceof MusterError ? error : unreadable(path, error))
   }

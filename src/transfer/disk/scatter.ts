@@ -1,18 +1,21 @@
 // Writes several small files and directories below a directory, from records: each file whole beside its place, flushed, then renamed;
 // the names are flushed once for each directory. What one of them meets stops no other.
 
-import { createHash, randomBytes } from 'node:crypto'
-import { constants } from 'node:fs'
-import { link, lstat, mkdir, open, rename, rm } from 'node:fs/promises'
+import { hash } from 'node:crypto'
+import { closeSync, constants, fchmodSync, fsync, futimesSync, lstatSync, writeSync } from 'node:fs'
+import { link, mkdir, open, rename, rm } from 'node:fs/promises'
+import { promisify } from 'node:util'
 import { failure, MusterError } from '../../contract/errors.ts'
 import { type FileRecord, fileLimits, type ScatterOutcome, type scatterFiles } from '../../contract/file.ts'
 import type { ParsedOf } from '../../contract/operation.ts'
 import { decodeRecords, type ReadRecord } from '../records.ts'
 import { kindOf, secondsOf } from './entry.ts'
 import { type Inside, type Jail, openInside, plainPath, unwritable } from './jail.ts'
-import { freshName, sweep } from './leftovers.ts'
+import { type FreshNames, freshNames, sweep } from './leftovers.ts'
 import { below, type HeldDirectories, heldDirectories } from './reading.ts'
+import type { SmallFiles } from './small-files.ts'
 
+const flushNumber = promisify(fsync)
 /** So many are written and flushed at once: most of it is waiting for the disk. */
 const writingAtOnce = 16
 
@@ -22,6 +25,7 @@ export interface Scattering {
   readonly replace: ParsedOf<typeof scatterFiles>['replace']
   /** Throws what forbids this one. */
   readonly allow: (path: string) => void
+  readonly files: SmallFiles
 }
 
 type FileOf = Extract<FileRecord, { kind: 'file' }>
@@ -30,13 +34,14 @@ type DirectoryOf = Extract<FileRecord, { kind: 'directory' }>
 /** Throws `file.record`. */
 export async function scatter(
   jail: Jail,
-  { path, replace, allow }: Scattering,
+  { path, replace, allow, files }: Scattering,
   body: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
 ): Promise<ScatterOutcome[]> {
   await using dirs = heldDirectories(jail)
   const results: ScatterOutcome[] = []
   const under = new Set<Promise<void>>()
+  const names = freshNames()
   const settled = async (name: string, work: Promise<string | undefined>) => {
     try {
       const sha256 = await work
@@ -61,7 +66,7 @@ export async function scatter(
     while (under.size >= writingAtOnce) await Promise.race(under)
     const one = settled(
       record.name,
-      permitted().then(() => writeFile(dirs, at, record, content, replace)),
+      permitted().then(() => writeFile({ dirs, files, replace, fresh: names }, at, record, content)),
     ).finally(() => under.delete(one))
     under.add(one)
   }
@@ -108,21 +113,20 @@ async function makeDirectory(
 
 /** Answers its SHA-256, counted here. */
 async function writeFile(
-  dirs: HeldDirectories,
+  { dirs, files, replace, fresh: names }: Pick<Scattering, 'files' | 'replace'> & { dirs: HeldDirectories; fresh: FreshNames },
   path: string,
   { mode, modifiedAt, sha256 }: FileOf,
   content: Buffer,
-  replace: Scattering['replace'],
 ): Promise<string> {
-  if (createHash('sha256').update(content).digest('hex') !== sha256) throw failure('file.damaged', { file: path })
+  if (hash('sha256', content) !== sha256) throw failure('file.damaged', { file: path })
   const dir = await dirs.open(path)
   const target = dir.entry(dir.name)
-  const fresh = dir.entry(freshName(randomBytes(8).toString('hex')))
-  const there = await lstat(target).catch(() => undefined)
+  const fresh = dir.entry(names.next())
+  const there = lstatSync(target, { throwIfNoEntry: false })
   if (there && !there.isFile()) throw failure('file.unwritable', { file: path, problem: `a ${kindOf(there)} is there` })
   if (there && replace === 'nothing') throw failure('file.exists', { file: path, others: 0 })
   try {
-    await writeWhole(fresh, content, { mode, modifiedAt })
+    await writeWhole(files, fresh, content, { mode, modifiedAt })
     await putInPlace(dir, fresh, target, replace, path)
   } catch (error) {
     await rm(fresh, { force: true })
@@ -132,16 +136,26 @@ async function writeFile(
 }
 
 async function writeWhole(
+  files: SmallFiles,
   fresh: string,
   content: Buffer,
   { mode, modifiedAt }: Pick<FileOf, 'mode' | 'modifiedAt'>,
 ): Promise<void> {
-  await using file = await open(fresh, 'wx', 0o600)
-  await file.writeFile(content)
-  await file.chmod(mode)
-  const seconds = secondsOf(modifiedAt)
-  await file.utimes(seconds, seconds)
-  await file.sync()
+  // By its number, and at once what waits for no disk: in other threads that would cost several times as much.
+  const fd = await files.open(fresh, 'wx', 0o600)
+  try {
+    writeWholly(fd, content)
+    fchmodSync(fd, mode)
+    const seconds = secondsOf(modifiedAt)
+    futimesSync(fd, seconds, seconds)
+    await flushNumber(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function writeWholly(fd: number, content: Buffer): void {
+  for (let at = 0; at < content.byteLength; ) at += writeSync(fd, content, at)
 }
 
 async function putInPlace(
