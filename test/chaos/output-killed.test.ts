@@ -69,6 +69,8 @@ interface Trial {
 async function killOnce({ fleet, host, victim, readers, random, why }: Trial): Promise<void> {
   const output = Math.floor(random() * 2 ** 31)
   const argv = [process.execPath, program, String(output), String(streamBytes)]
+  // What was killed last may have had all of its run copied before it came back.
+  await fleet.nodeOnline()
   const { id: run } = await fleet.client.hub.call(submitRun, { host: nodeName, spec: { kind: 'command', argv } })
   const atHost = join(fleet.node.home, 'host', 'runs', run)
   const atHub = join(fleet.hub.home, 'hub', 'mirror', host, run)
