@@ -17,7 +17,8 @@ import { type Ssh, startSsh } from '../peers/ssh.ts'
 
 const run = promisify(execFile)
 const MB = 1_000_000
-const lineMs = 20
+/** Long and wide: what limits a copy is how much of it its sender lets be under way. */
+const line = { latencyMs: 20, underWayBytes: 16 * 1024 * 1024 }
 const smallBytes = 1024
 
 interface Between {
@@ -64,10 +65,10 @@ async function large({ muster, ssh, dir }: Between, { rounds, quick, say }: Sett
 async function farAway({ muster, ssh, dir }: Between, { rounds, quick, say }: Settings): Promise<Row> {
   const megabytes = quick ? 20 : 200
   const file = await makeFile(dir, megabytes)
-  await using line = await openProxy(muster.hub.url, { latencyMs: lineMs })
+  await using proxy = await openProxy(muster.hub.url, line)
   await using home = await makeHome()
-  await using _node = await joinNode(muster.hub, 'far', home, { via: line.url, allow: ['file.*'] })
-  await using farSsh = await ssh?.through({ latencyMs: lineMs })
+  await using _node = await joinNode(muster.hub, 'far', home, { via: proxy.url, allow: ['file.*'] })
+  await using farSsh = await ssh?.through(line)
   const rate = async (seconds: Promise<number>) => megabytes / (await seconds)
   const measured = await inTurns(rounds, {
     ours: () => rate(sendByMuster(muster, [file, 'far:'])),
@@ -75,9 +76,9 @@ async function farAway({ muster, ssh, dir }: Between, { rounds, quick, say }: Se
   })
   await rm(file)
   const ours = medianOf(measured.ours, 'MB/s')
-  say(`${megabytes} MB over a line of ${lineMs} ms each way: ${ours.median.toFixed(0)} MB/s`)
+  say(`${megabytes} MB over a line of ${line.latencyMs} ms each way: ${ours.median.toFixed(0)} MB/s`)
   return {
-    what: `copy ${megabytes} MB over a line of ${lineMs} ms each way`,
+    what: `copy ${megabytes} MB over a line of ${line.latencyMs} ms each way`,
     ours,
     ...(measured.scp && { peer: { name: 'scp, without a digest', ...medianOf(measured.scp, 'MB/s') } }),
   }

@@ -36,6 +36,8 @@ export interface Line {
   readonly jitterMs?: number
   /** On each way, for all connections together. */
   readonly bytesPerSecond?: number
+  /** What is under way of each connection; who sends more waits, as for a router whose queue is full. Default: 512 KiB. */
+  readonly underWayBytes?: number
   readonly random?: () => number
 }
 
@@ -66,7 +68,12 @@ export async function openProxy(target: string, line: Line = {}): Promise<LinePr
       from.once('close', () => to.closed && pairs.delete(pair))
       // A reset goes on as a reset.
       from.on('error', () => isSilent() || to.resetAndDestroy())
-      void relay(from, to, { isSilent, lane: lanes[way], cutAfterBytes: way === 'back' ? line.cutAfterBytes : undefined })
+      void relay(from, to, {
+        isSilent,
+        lane: lanes[way],
+        cutAfterBytes: way === 'back' ? line.cutAfterBytes : undefined,
+        mostUnderWay: line.underWayBytes,
+      })
     }
   })
   const { address = '127.0.0.1' } = line
@@ -150,16 +157,14 @@ interface Relayed {
   readonly isSilent: () => boolean
   readonly lane: Lane
   readonly cutAfterBytes: number | undefined
+  readonly mostUnderWay: number | undefined
 }
-
-/** What is under way on the line; who sends more waits, as for a router whose queue is full. */
-const mostUnderWayBytes = 512 * 1024
 
 /** Carries one way of one connection to its end. */
 async function relay(
   from: Socket,
   to: Socket,
-  { isSilent, lane, cutAfterBytes = Number.POSITIVE_INFINITY }: Relayed,
+  { isSilent, lane, cutAfterBytes = Number.POSITIVE_INFINITY, mostUnderWay = 512 * 1024 }: Relayed,
 ): Promise<void> {
   let passed = 0
   let underWay = 0
@@ -179,7 +184,7 @@ async function relay(
       for (const piece of piecesOf(chunk as Buffer, Math.min(lane.pieceBytes, cutAfterBytes - passed))) {
         passed += piece.length
         arrived = send(piece, lane.arrivalOf(piece.length), arrived)
-        while (underWay > mostUnderWayBytes) await arrived
+        while (underWay > mostUnderWay) await arrived
         if (passed < cutAfterBytes) continue
         await arrived
         from.destroy()
