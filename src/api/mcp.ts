@@ -10,6 +10,7 @@ import { asMusterError, failure, type MusterError } from '../contract/errors.ts'
 import type { Principal } from '../contract/implementation.ts'
 import type { Operation } from '../contract/operation.ts'
 import type { Asker, ToolFleet } from '../mcp/fleet.ts'
+import { held } from '../mcp/held.ts'
 import type { HttpTools } from '../mcp/http.ts'
 import { softwareVersion } from '../wire/protocol.ts'
 import { type Admission, requireAdmission } from './admission.ts'
@@ -69,7 +70,7 @@ export function addMcp(app: FastifyInstance, of: McpOf): McpDoor {
         if (!principal) throw failure('auth.required')
         const tools = await open()
         const { signal } = live.enter(reply, isSubscription(request.body) ? { kind: 'items' } : lasting, principal.token?.ended)
-        const response = await tools.answer(webRequest(request, signal), request.body, {
+        const response = await tools.answer(held(webRequest(request, signal), signal), request.body, {
           fleet: fleetOf(hub, principal, admitting(of, request, principal)),
           asker: askerOf(principal, isReadOnly(of, request)),
         })

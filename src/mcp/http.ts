@@ -14,6 +14,7 @@ import { localHost } from '../contract/names.ts'
 import type { Side } from '../transfer/side.ts'
 import { openCatalogs } from './catalogs.ts'
 import type { Asker, ToolFleet } from './fleet.ts'
+import { held } from './held.ts'
 import { newSession, requestsInFlight, sessionHeader } from './in-flight.ts'
 import { instructionsFor } from './instructions.ts'
 import { openInvocations } from './invocations.ts'
@@ -76,7 +77,7 @@ export function openHttpTools({ version, watcher, onError }: HttpToolsOf): HttpT
       if (session !== null && cancels !== undefined) flying.cancel(owner, session, cancels)
       const followed =
         session !== null && id !== undefined
-          ? new Request(request, { signal: flying.enter(owner, session, id, request.signal) })
+          ? held(new Request(request, { signal: flying.enter(owner, session, id, request.signal) }), request.signal)
           : request
       asking.set(followed, { ...as, introduces: introductions.has(method) })
       const response = await handler.fetch(followed, { parsedBody: body })

@@ -1,5 +1,7 @@
 // What subscribers hear: hosts that come and go, runs that end, approvals; each as long as its token is good.
 
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { Client as NewClient, StreamableHTTPClientTransport as NewHttp } from '@modelcontextprotocol/client'
 import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport as OldStdio } from '@modelcontextprotocol/sdk/client/stdio.js'
@@ -28,6 +30,12 @@ async function listen(token: string) {
   client.setNotificationHandler('notifications/resources/list_changed', () => void heard.push('list'))
   const subscription = await client.listen({ resourcesListChanged: true, resourceSubscriptions: watched })
   return { client, heard, subscription }
+}
+
+/** What nobody holds is gone then, in a hub as here. */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc')
+  runInNewContext('gc')()
 }
 
 const toldOf = (heard: readonly string[], what: string) => until(`${what} is told`, async () => heard.includes(what) || undefined)
@@ -64,6 +72,7 @@ test('one token has so many subscriptions, and leaves others theirs', async () =
   const clients = await Promise.all(Array.from({ length: 32 }, () => listen(greedy.token)))
   await expect(listen(greedy.token)).rejects.toThrow('32 subscriptions')
   const other = await listen(modest.token)
+  collectGarbage()
   await clients[0]?.subscription.close()
   const again = await until('there is room again', () => listen(greedy.token).catch(() => undefined))
   for (const { client } of [...clients.slice(1), other, again]) await client.close()
