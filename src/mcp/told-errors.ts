@@ -14,7 +14,9 @@ type Next = (about: AboutCall) => string
 const lookUp: Next = () => 'Call environments_list to see which machines there are.'
 const lookAt: Next = ({ node }) => `Call environments_list ${JSON.stringify({ node_id: node ?? 'local' })} to see what it offers.`
 const schema: Next = ({ node, command }) =>
-  `Call environments_list ${JSON.stringify({ ...(node && { node_id: node }), ...(command && { command }) })} for its JSON Schema, then call again.`
+  command
+    ? `Call environments_list ${JSON.stringify({ ...(node && { node_id: node }), command })} for its JSON Schema, then call again.`
+    : "Correct it by this tool's own schema, then call again."
 const again: Next = () => 'Nothing was begun: the same call can be made again, or one on another machine.'
 const person: Next = () => 'You cannot change that: tell the person you work for.'
 
